@@ -1,0 +1,55 @@
+// What tests need from outside: Debian packages through apt when root, the served VS Code from npm. Each need is installed once; where
+// it cannot be, the answer is a line that says what to do. Not the project's own packages (vscode/lib/install.mjs).
+import { spawnSync } from 'node:child_process';
+import { installHost } from './vscode/lib/install.mjs';
+
+const have = (command) => spawnSync('sh', ['-c', `command -v ${command}`], { stdio: 'ignore' }).status === 0;
+const isRoot = process.getuid?.() === 0 && have('apt-get');
+
+let updated = false;
+const apt = (...packages) => {
+  if (!isRoot) return false;
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  if (!updated) {
+    // Status 100 is a mirror in the middle of a sync: what is there may do.
+    spawnSync('apt-get', ['update', '-qq'], { stdio: 'ignore', env });
+    updated = true;
+  }
+  console.log(`installing ${packages.filter((name) => !name.startsWith('-')).join(' ')}`);
+  return (
+    spawnSync('apt-get', ['install', '-y', '-qq', ...packages], { stdio: ['ignore', 'ignore', 'inherit'], env })
+      .status === 0
+  );
+};
+
+/** Each need: undefined if it is there afterwards, otherwise what the user must do. */
+const NEEDS = {
+  chromium: () => (have('chromium') || apt('chromium') ? undefined : 'chromium: apt-get install chromium'),
+  qemu: () =>
+    have('qemu-system-i386') || apt('--no-install-recommends', 'qemu-system-x86')
+      ? undefined
+      : 'QEMU: apt-get install qemu-system-x86',
+  gcc: () => {
+    const compiles = 'echo "int x;" | gcc -m32 -ffreestanding -x c -c - -o /dev/null';
+    const works = () =>
+      ['make', 'ld', 'nm', 'objdump', 'readelf', 'addr2line'].every(have) &&
+      spawnSync('sh', ['-c', compiles], { stdio: 'ignore' }).status === 0;
+    return works() || (apt('gcc', 'make', 'binutils') && works())
+      ? undefined
+      : 'a compiler with -m32: apt-get install gcc make binutils';
+  },
+  xz: () => (have('xz') || apt('xz-utils') ? undefined : 'xz: apt-get install xz-utils'),
+  /** i386 packages are downloaded and unpacked only, never installed: test/oracles/debian-package.ts does it. */
+  debian: () => (have('dpkg') && have('apt-get') ? undefined : 'Debian packages need apt-get and dpkg'),
+  'served-vscode': () => {
+    try {
+      installHost();
+      return undefined;
+    } catch (error) {
+      return `the served VS Code: ${error.message}`;
+    }
+  },
+};
+
+/** Provides the needs by name; returns a line for each that could not be. */
+export const prepare = async (names) => names.map((name) => NEEDS[name]()).filter((problem) => problem !== undefined);

@@ -1,0 +1,325 @@
+// `kansoku boot`: runs one guest to an end and reports. Not the engine: it drives a Session and does the files, the terminal, the limits.
+
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { createSession } from '../workers/engine-session.ts';
+import { type BootConfig, type NamedBytes, type Session, UserError } from '../workers/session.ts';
+import { BOOT_OPTIONS, helpText, parseArguments, parseCount, parseSize, type ParsedArguments } from './options.ts';
+
+/** Exit status of `kansoku boot`; a debug-exit guest gives (value << 1) | 1 instead. */
+export const Status = { ok: 0, guestDied: 1, usage: 2, limit: 3 } as const;
+
+/** Guest instructions between two looks at the limits, the input and the terminal. */
+const SLICE = 20_000_000;
+/** Characters of serial output that `--until` can match across slices. */
+const MATCH_WINDOW = 65536;
+const DEFAULT_MEMORY = '64M';
+
+const readNamed = (path: string, what: string): NamedBytes => {
+  try {
+    return { name: path, bytes: new Uint8Array(readFileSync(path)) };
+  } catch (error) {
+    throw new UserError(`${path}: cannot read the ${what}: ${reasonOf(error)}`);
+  }
+};
+const reasonOf = (error: unknown): string => {
+  const code = (error as NodeJS.ErrnoException).code;
+  return code === 'ENOENT'
+    ? 'no such file'
+    : code === 'EACCES'
+      ? 'permission denied'
+      : code === 'EISDIR'
+        ? 'it is a folder'
+        : String((error as Error).message);
+};
+
+/** Finds out before the run what would spoil its end. */
+const checkOutput = (path: string | undefined, what: string): void => {
+  if (path === undefined) return;
+  const there = existsSync(path);
+  try {
+    if (there && statSync(path).isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
+    accessSync(there ? path : dirname(path), constants.W_OK);
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such folder' : reasonOf(error);
+    throw new UserError(`${path}: cannot write the ${what}: ${reason}`);
+  }
+};
+
+const one = (args: ParsedArguments, name: string): string | undefined => args.options.get(name)?.[0];
+const choice = <T extends string>(args: ParsedArguments, name: string, values: readonly T[], fallback: T): T => {
+  const given = one(args, name);
+  if (given === undefined) return fallback;
+  if (!values.includes(given as T)) throw new UserError(`--${name}: "${given}" is none of ${values.join(', ')}`);
+  return given as T;
+};
+
+interface Plan {
+  readonly config: BootConfig;
+  readonly serial: { write(bytes: Uint8Array): void; close(): void };
+  readonly input: Uint8Array | undefined;
+  readonly until: RegExp | undefined;
+  readonly maxInstructions: number;
+  readonly timeoutSeconds: number;
+  readonly trace: string | undefined;
+  readonly report: string | undefined;
+}
+
+const serialTo = (target: string): Plan['serial'] => {
+  if (target === 'null') return { write: () => undefined, close: () => undefined };
+  if (target === 'stdio') return { write: (bytes) => void writeAll(1, bytes), close: () => undefined };
+  if (!target.startsWith('file:') || target === 'file:')
+    throw new UserError(`--serial: "${target}" is none of stdio, null, file:PATH`);
+  const path = target.slice(5);
+  let file: number;
+  try {
+    file = openSync(path, 'w');
+  } catch (error) {
+    throw new UserError(`${path}: cannot write the serial output: ${reasonOf(error)}`);
+  }
+  return { write: (bytes) => writeAll(file, bytes), close: () => closeSync(file) };
+};
+const writeAll = (file: number, bytes: Uint8Array): void => {
+  let at = 0;
+  while (at < bytes.length) {
+    try {
+      at += writeSync(file, bytes, at);
+    } catch (error) {
+      // A pipe whose reader is slow.
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+    }
+  }
+};
+
+const plan = (args: ParsedArguments): Plan => {
+  if (args.positional.length !== 1) throw new UserError('kansoku boot: give one IMAGE (see kansoku boot --help)');
+  const path = args.positional[0]!;
+  if (path === '-')
+    throw new UserError('kansoku boot: IMAGE "-" needs --bios or --disk, which are not in this release');
+  if (choice(args, 'paging', ['shadow', 'ept'] as const, 'shadow') === 'ept')
+    throw new UserError('kansoku boot: --paging ept is not in this release: EPT comes with all of VMX');
+  const memoryBytes = parseSize(one(args, 'memory') ?? DEFAULT_MEMORY, '--memory');
+  const until = one(args, 'until');
+  let pattern: RegExp | undefined;
+  try {
+    pattern = until === undefined ? undefined : new RegExp(until, 'm');
+  } catch (error) {
+    throw new UserError(`--until: ${(error as Error).message}`);
+  }
+  const observe = one(args, 'observe') ?? 'all';
+  const initrd = one(args, 'initrd');
+  const symbols = one(args, 'symbols');
+  const input = one(args, 'input');
+  const every = one(args, 'state-hash-every');
+  const max = one(args, 'max-instructions');
+  const timeout = one(args, 'timeout');
+  const config: BootConfig = {
+    image: readNamed(path, 'image'),
+    cmdline: one(args, 'cmdline') ?? '',
+    ...(initrd === undefined ? {} : { initrd: readNamed(initrd, 'initrd') }),
+    modules: (args.options.get('module') ?? []).map((text) => {
+      const space = text.indexOf(' ');
+      const file = space < 0 ? text : text.slice(0, space);
+      return { ...readNamed(file, 'module'), cmdline: space < 0 ? '' : text.slice(space + 1) };
+    }),
+    ...(symbols === undefined ? {} : { symbols: readNamed(symbols, 'symbols') }),
+    memoryBytes,
+    cpu: choice(args, 'cpu', ['core-duo', 'modern'] as const, 'core-duo'),
+    bare: args.options.has('bare'),
+    observe: observe === 'all' || observe === 'none' ? observe : observe.split(','),
+    stateHashEvery: every === undefined ? 0 : parseCount(every, '--state-hash-every'),
+  };
+  checkOutput(one(args, 'trace'), 'trace');
+  checkOutput(one(args, 'report'), 'report');
+  return {
+    config,
+    serial: serialTo(one(args, 'serial') ?? 'stdio'),
+    input: input === undefined ? undefined : readNamed(input, 'input').bytes,
+    until: pattern,
+    maxInstructions: max === undefined ? Infinity : parseCount(max, '--max-instructions'),
+    timeoutSeconds:
+      timeout === undefined ? Infinity : Number(timeout) > 0 ? Number(timeout) : parseCount(timeout, '--timeout'),
+    trace: one(args, 'trace'),
+    report: one(args, 'report'),
+  };
+};
+
+type StopReason =
+  'until' | 'waiting' | 'max-instructions' | 'timeout' | 'interrupted' | NonNullable<Session['stop']>['kind'];
+
+/** Runs the guest in slices until something ends it. */
+const drive = async (session: Session, p: Plan): Promise<{ reason: StopReason; serial: Uint8Array }> => {
+  const chunks: Uint8Array[] = [];
+  const decoder = new TextDecoder('latin1');
+  let window = '';
+  let interrupted = false;
+  const onSignal = (): void => {
+    interrupted = true;
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  const release = attachTerminal(session, p);
+  const start = process.hrtime.bigint();
+  let slice = Math.min(SLICE, 1_000_000);
+  try {
+    if (p.input !== undefined) session.typeSerial(p.input);
+    for (;;) {
+      const left = p.maxInstructions - session.counters().instructions;
+      session.run(Math.max(0, Math.min(slice, left)));
+      slice = SLICE;
+      const bytes = session.takeSerial();
+      if (bytes.length > 0) {
+        p.serial.write(bytes);
+        chunks.push(bytes);
+      }
+      if (p.until !== undefined) {
+        window = (window + decoder.decode(bytes)).slice(-MATCH_WINDOW);
+        if (p.until.test(window) || p.until.test(session.vgaText())) return { reason: 'until', serial: concat(chunks) };
+      }
+      if (session.stop !== undefined) return { reason: session.stop.kind, serial: concat(chunks) };
+      // Without a keyboard nothing will ever happen again.
+      if (session.waiting && !process.stdin.isTTY) return { reason: 'waiting', serial: concat(chunks) };
+      if (session.counters().instructions >= p.maxInstructions)
+        return { reason: 'max-instructions', serial: concat(chunks) };
+      if (Number(process.hrtime.bigint() - start) / 1e9 >= p.timeoutSeconds)
+        return { reason: 'timeout', serial: concat(chunks) };
+      if (interrupted) return { reason: 'interrupted', serial: concat(chunks) };
+      // Lets signals and typed keys in.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  } finally {
+    release();
+    process.off('SIGINT', onSignal);
+    process.off('SIGTERM', onSignal);
+  }
+};
+
+/** Keys of an interactive terminal go to the guest; Ctrl+] leaves, as in telnet. */
+const attachTerminal = (session: Session, p: Plan): (() => void) => {
+  if (!process.stdin.isTTY || !process.stdout.isTTY || p.input !== undefined) return () => undefined;
+  const onData = (data: Buffer): void => {
+    if (data.includes(0x1d)) process.kill(process.pid, 'SIGINT');
+    else session.typeSerial(new Uint8Array(data));
+  };
+  process.stdin.setRawMode(true);
+  process.stdin.on('data', onData);
+  return () => {
+    process.stdin.setRawMode(false);
+    process.stdin.off('data', onData);
+    process.stdin.pause();
+  };
+};
+
+const concat = (chunks: readonly Uint8Array[]): Uint8Array => {
+  const all = new Uint8Array(chunks.reduce((n, c) => n + c.length, 0));
+  let at = 0;
+  for (const c of chunks) {
+    all.set(c, at);
+    at += c.length;
+  }
+  return all;
+};
+
+const reportOf = (session: Session, reason: StopReason, seconds: number, serial: Uint8Array): unknown => {
+  const counters = session.counters();
+  const hex = (n: number): string => `0x${n.toString(16).padStart(8, '0')}`;
+  const vcpu = session.domains()[0]?.vcpus[0];
+  return {
+    stopReason: reason,
+    instructions: counters.instructions,
+    hostSeconds: seconds,
+    mips: counters.instructions / seconds / 1e6,
+    virtualSeconds: counters.virtualSeconds,
+    exits: Object.fromEntries(
+      counters.exits.map((e) => [e.reason, { name: e.name, count: e.count, cycles: e.cycles }]),
+    ),
+    shadow: counters.shadow,
+    interrupts: counters.interrupts,
+    events: counters.events,
+    serial: new TextDecoder('latin1').decode(serial),
+    vgaText: session.vgaText(),
+    stateHash: session.stateHash(),
+    stateHashes: session.stateHashes,
+    cpu:
+      vcpu === undefined
+        ? null
+        : {
+            ...Object.fromEntries(Object.entries(vcpu.registers.general).map(([name, value]) => [name, hex(value)])),
+            eip: hex(vcpu.registers.eip),
+            eflags: hex(vcpu.registers.eflags),
+            cr0: hex(vcpu.registers.cr0),
+            cr2: hex(vcpu.registers.cr2),
+            cr3: hex(vcpu.registers.cr3),
+            cr4: hex(vcpu.registers.cr4),
+            location: session.locate(vcpu.registers.eip),
+          },
+    domains: session.domains().map((d) => ({
+      id: d.id,
+      name: d.name,
+      memoryBytes: d.memoryBytes,
+      vcpus: d.vcpus.map((v) => ({ id: v.id, mode: v.mode, runState: v.runState })),
+    })),
+    diagnostics: session.stop === undefined ? [] : [session.stop.message, ...session.stop.details],
+  };
+};
+
+const writeOutput = (path: string, what: string, data: string | Uint8Array): void => {
+  try {
+    writeFileSync(path, data);
+  } catch (error) {
+    throw new UserError(`${path}: cannot write the ${what}: ${reasonOf(error)}`);
+  }
+};
+
+const statusOf = (session: Session, reason: StopReason): number => {
+  switch (reason) {
+    case 'until':
+    case 'power-off':
+    case 'reset':
+    case 'waiting':
+      return Status.ok;
+    case 'debug-exit':
+      return session.stop?.exitStatus ?? Status.ok;
+    case 'max-instructions':
+    case 'timeout':
+    case 'interrupted':
+      return Status.limit;
+    default:
+      return Status.guestDied;
+  }
+};
+
+/** Returns the process's exit status. Throws UserError for the user's mistakes. */
+export const boot = async (argv: readonly string[]): Promise<number> => {
+  if (argv.includes('--help')) {
+    console.log(
+      `kansoku boot IMAGE [options]\n\nIMAGE: a Multiboot ELF or a Linux bzImage (gzip is unpacked).\n\n${helpText(BOOT_OPTIONS)}`,
+    );
+    return Status.ok;
+  }
+  const p = plan(parseArguments(argv, BOOT_OPTIONS, 'boot'));
+  const start = process.hrtime.bigint();
+  const session = createSession(p.config);
+  const { reason, serial } = await drive(session, p);
+  const seconds = Number(process.hrtime.bigint() - start) / 1e9;
+  p.serial.close();
+  if (p.trace !== undefined) writeOutput(p.trace, 'trace', session.trace());
+  if (p.report !== undefined)
+    writeOutput(p.report, 'report', `${JSON.stringify(reportOf(session, reason, seconds, serial), undefined, 2)}\n`);
+  const stop = session.stop;
+  if (stop !== undefined && stop.kind !== 'debug-exit' && stop.kind !== 'power-off' && stop.kind !== 'reset') {
+    console.error(stop.message);
+    for (const line of stop.details) console.error(`  ${line}`);
+  }
+  return statusOf(session, reason);
+};

@@ -1,0 +1,34 @@
+// The settings of a boot, read and checked. Wrong values are the user's mistakes: one sentence that names the setting.
+
+import * as vscode from 'vscode';
+import { type BootConfig, UserError } from '../../workers/session.ts';
+
+const MIB = 1024 * 1024;
+const LEAST_MIB = 4;
+const MOST_MIB = 2048;
+
+/** Everything of a BootConfig that comes from settings. @throws UserError */
+export const bootSettings = (): Omit<BootConfig, 'image'> => {
+  const settings = vscode.workspace.getConfiguration('kansoku');
+  const memory = settings.get<number>('memory', 64);
+  if (!Number.isInteger(memory) || memory < LEAST_MIB || memory > MOST_MIB) {
+    throw new UserError(
+      vscode.l10n.t(
+        'The setting kansoku.memory is {0}: it must be a whole number of megabytes from {1} to {2}.',
+        String(memory),
+        LEAST_MIB,
+        MOST_MIB,
+      ),
+    );
+  }
+  const observe = settings.get<readonly string[]>('observe', ['all']);
+  return {
+    cmdline: settings.get<string>('commandLine', ''),
+    modules: [],
+    memoryBytes: memory * MIB,
+    cpu: settings.get<'core-duo' | 'modern'>('cpu', 'core-duo'),
+    bare: false,
+    observe: observe.includes('all') ? 'all' : observe.length === 0 ? 'none' : observe,
+    stateHashEvery: 0,
+  };
+};

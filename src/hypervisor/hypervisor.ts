@@ -1,0 +1,301 @@
+// The hypervisor: takes a machine into VMX operation, builds a domain on it and runs it, from VM entry to VM exit and back.
+// One domain with one vCPU in this release. Not the handlers (exits.ts), shadow paging (shadow/) or the interrupt assist (interrupts.ts).
+// Xen: arch/x86/hvm/vmx/vmx.c (vmx_vmexit_handler), entry.S (vmx_asm_do_vmentry), common/domain.c.
+
+import type { CpuModel } from '../machine/cpu/model.ts';
+import { Flag } from '../machine/cpu/state.ts';
+import { ENTRY_FAILURE, exitReasonName } from '../machine/vmx/exit-reasons.ts';
+import { Field } from '../machine/vmx/fields.ts';
+import { INSTRUCTION_ERRORS } from '../machine/vmx/instruction-errors.ts';
+import { IntrInfo } from '../machine/vmx/qualification.ts';
+import type { BootImage } from './boot/image.ts';
+import { DEFAULT_PROFILE, ExitAccount, type CostProfile } from './costs.ts';
+import { Domain, type VirtualPlatform } from './domain.ts';
+import { exitHandlers, unhandledExit, type ExitHandler } from './exits.ts';
+import { FrameAllocator } from './frames.ts';
+import { Hypercalls, type HypercallHandler } from './hypercalls.ts';
+import { InterruptAssist } from './interrupts.ts';
+import type { Machine } from './machine.ts';
+import { RunState, type HypervisorObserver } from './observer.ts';
+import { P2m } from './p2m.ts';
+import { fillBitmaps, setUpControls, setUpGuest } from './setup.ts';
+import { DEFAULT_SHADOW_OPTIONS, MIN_POOL_PAGES, ShadowPaging, type ShadowOptions } from './shadow/paging.ts';
+import { Vcpu } from './vcpu.ts';
+
+/** The machine's first MiB has the physical devices' windows in it: the hypervisor leaves it alone. */
+const FIRST_FRAME = 0x100;
+/** VMXON region, VMCS, two I/O bitmaps, MSR bitmaps, PAE top level. */
+const FIXED_FRAMES = 6;
+/** Longest virtual time an idle guest may skip in one call of `run`, in cycles. */
+const DEFAULT_IDLE_LIMIT = 10_000_000_000;
+
+export interface HypervisorOptions {
+  readonly costs?: CostProfile;
+  readonly shadow?: ShadowOptions;
+  /** Pages of the shadow pool; by default one for 16 pages of the domain, 256 to 4096. */
+  readonly shadowPages?: number;
+  /** Ports that the guest reaches without an exit (on the PHYSICAL bus); none by default. */
+  readonly passedPorts?: readonly number[];
+}
+
+const poolPages = (domainBytes: number, options: HypervisorOptions): number =>
+  options.shadowPages ?? Math.min(4096, Math.max(256, domainBytes >>> 16));
+
+/** Machine memory that a hypervisor with one domain of `domainBytes` needs, in bytes. */
+export const machineBytesFor = (domainBytes: number, options: HypervisorOptions = {}): number =>
+  (FIRST_FRAME + FIXED_FRAMES + poolPages(domainBytes, options)) * 4096 + domainBytes;
+
+export type DomainResult =
+  { readonly ok: true; readonly domain: Domain } | { readonly ok: false; readonly reason: string };
+
+export interface DomainConfig {
+  readonly name: string;
+  /** RAM in bytes, a multiple of 4096. */
+  readonly memoryBytes: number;
+  readonly boot: BootImage;
+  /** Makes the domain's virtual PC; its bus answers for everything that is not RAM. */
+  readonly platform: VirtualPlatform;
+}
+
+export class Hypervisor {
+  readonly frames: FrameAllocator;
+  readonly hypercalls = new Hypercalls();
+  readonly account: ExitAccount;
+  private readonly handlers: ReadonlyArray<ExitHandler | undefined>;
+  private domain: Domain | undefined;
+  /** Cycles that the guest slept through, and the exit's charge since the last entry. */
+  private idle = 0;
+  private charged = 0;
+
+  constructor(
+    readonly machine: Machine,
+    model: CpuModel,
+    private readonly observer: HypervisorObserver | null = null,
+    private readonly options: HypervisorOptions = {},
+  ) {
+    this.frames = new FrameAllocator(FIRST_FRAME, machine.memory.bytes >>> 12);
+    this.account = new ExitAccount(options.costs ?? DEFAULT_PROFILE);
+    this.handlers = exitHandlers(model, this.hypercalls);
+    const region = this.frames.allocate(1);
+    if (region < 0) throw new Error('the machine has no memory for a VMXON region');
+    machine.memory.write32(region * 4096, machine.vmx.capabilities.revisionId);
+    if (machine.vmx.vmxon(region * 4096) !== 0) throw new Error('VMXON failed');
+    // The loop below sees the exit by `exitPending`: nothing is to be done inside the processor's own exit.
+    machine.vmx.root = { onVmExit: () => undefined };
+  }
+
+  get domains(): readonly Domain[] {
+    return this.domain === undefined ? [] : [this.domain];
+  }
+  /** Cycles that the guest spent waiting in HLT. Retired instructions are `machine.clock.now` minus this. */
+  get idleCycles(): number {
+    return this.idle;
+  }
+
+  /** Adds a hypercall: see hypercalls.ts. Throws if the number is taken. */
+  registerHypercall(number: number, name: string, handler: HypercallHandler): void {
+    this.hypercalls.register(number, name, handler);
+  }
+
+  /** Builds a domain, loads its image, sets up its VMCS. The reason of a failure is one sentence for a person. */
+  createDomain(config: DomainConfig): DomainResult {
+    if (this.domain !== undefined) return { ok: false, reason: 'this release runs one domain' };
+    const { machine, frames, observer } = this;
+    const { memoryBytes, platform } = config;
+    const shadowPages = Math.max(MIN_POOL_PAGES, poolPages(memoryBytes, this.options));
+    const gfns = memoryBytes >>> 12;
+    const fixed = frames.allocate(FIXED_FRAMES - 1);
+    const pool = frames.allocate(shadowPages);
+    const ram = frames.allocate(gfns);
+    if (fixed < 0 || pool < 0 || ram < 0) {
+      const have = `${frames.free * 4} KiB of machine memory are free`;
+      return { ok: false, reason: `no memory for the domain: it needs ${gfns * 4} KiB and ${have}` };
+    }
+    const p2m = new P2m(machine, gfns, platform.bus);
+    p2m.populate(ram);
+    const domain = new Domain(0, config.name, memoryBytes, p2m, platform);
+    const topMfn = fixed + 4;
+    const shadow = new ShadowPaging(
+      machine,
+      p2m,
+      pool,
+      shadowPages,
+      topMfn,
+      this.options.shadow ?? DEFAULT_SHADOW_OPTIONS,
+    );
+    const vcpu = new Vcpu(domain, 0, machine, shadow, fixed * 4096);
+    domain.vcpu = vcpu;
+    domain.assist = new InterruptAssist(vcpu);
+    domain.observer = observer;
+    vcpu.access.observer = observer;
+
+    const bitmaps = { ioBitmapA: fixed + 1, ioBitmapB: fixed + 2, msrBitmap: fixed + 3 };
+    fillBitmaps(machine, bitmaps, this.options.passedPorts ?? []);
+    machine.memory.write32(vcpu.vmcsAddress, machine.vmx.capabilities.revisionId);
+    if (machine.vmx.vmclear(vcpu.vmcsAddress) !== 0 || machine.vmx.vmptrld(vcpu.vmcsAddress) !== 0) {
+      throw new Error('VMCLEAR or VMPTRLD failed');
+    }
+    for (const load of config.boot.loads) p2m.load(load.address, load.bytes);
+    observer?.domainCreate(domain.id, memoryBytes >>> 10);
+    setUpControls(machine.vmx, bitmaps, observer);
+    setUpGuest(machine.vmx, config.boot.state);
+    shadow.observer = observer;
+    this.domain = domain;
+    if (!vcpu.start(config.boot.state)) return { ok: false, reason: 'the shadow pool is too small' };
+    return { ok: true, domain };
+  }
+
+  /**
+   * Runs the domain until it has retired `instructions` more, until `cycles` of virtual time have passed (idle time counts here), until it
+   * waits for something that no timer brings, or until it stops. Slicing changes nothing: any sequence of calls gives the same run.
+   */
+  run(instructions: number, cycles = instructions + DEFAULT_IDLE_LIMIT): void {
+    const domain = this.domain;
+    if (domain === undefined || domain.stopped !== undefined) return;
+    const { machine } = this;
+    const vmx = machine.vmx;
+    const { vcpu } = domain;
+    const endOfTime = machine.clock.now + cycles;
+    const executed = (): number => machine.clock.now - this.idle;
+    const end = executed() + instructions;
+    // Input from outside may have come since the last slice.
+    if (vmx.nonRoot) this.armTimer(domain);
+    while (domain.stopped === undefined && executed() < end && machine.clock.now < endOfTime) {
+      if (vcpu.blocked) {
+        if (!this.wait(domain, endOfTime)) break;
+        continue;
+      }
+      if (!vmx.nonRoot && !this.enter(domain)) break;
+      if (vmx.nonRoot) machine.run(Math.min(machine.clock.now + end - executed(), endOfTime));
+      if (!vmx.exitPending) break; // the end of the slice, or a stop that a debugger asked for
+      this.handleExit(domain);
+    }
+    // Input that comes before the next slice happens now, not at the last exit.
+    domain.platform.clock.set(machine.clock.now);
+  }
+
+  /** Guest time follows physical time, and what is due on the virtual platform happens. */
+  private crank(domain: Domain): void {
+    const { clock } = domain.platform;
+    clock.set(this.machine.clock.now);
+    if (clock.nextDeadline <= clock.now) clock.runDue();
+  }
+
+  /** The physical timer stands in for the virtual platform's next deadline; an interrupt that nobody has seen yet is due at once. */
+  private armTimer(domain: Domain): void {
+    const unseen = domain.platform.interrupts.intr && !domain.assist.windowRequested;
+    this.machine.setTimer(unseen ? this.machine.clock.now : domain.platform.clock.nextDeadline);
+  }
+
+  /** VM entry. False if the domain stopped. */
+  private enter(domain: Domain): boolean {
+    const { machine, observer } = this;
+    const { vcpu } = domain;
+    const vmx = machine.vmx;
+    this.crank(domain);
+    if (domain.stopped !== undefined) return false;
+    domain.assist.assist();
+    vcpu.shadow.tables.flushIfNeeded();
+    this.armTimer(domain);
+    if (observer !== null) {
+      const info = vmx.vmread(Field.VM_ENTRY_INTR_INFO);
+      const valid = IntrInfo.valid(info);
+      const error = valid && IntrInfo.hasErrorCode(info) ? vmx.vmread(Field.VM_ENTRY_EXCEPTION_ERROR_CODE) : 0;
+      const length = valid && IntrInfo.type(info) >= 4 ? vmx.vmread(Field.VM_ENTRY_INSTRUCTION_LEN) : 0;
+      observer.vmEntry(vcpu.launched ? 0 : 1, valid ? info : 0, error, length, this.charged);
+    }
+    this.charged = 0;
+    const result = vcpu.launched ? vmx.vmresume() : vmx.vmlaunch();
+    if (result === 0) {
+      vcpu.launched = true;
+      return true;
+    }
+    const check = vmx.lastEntryFailure;
+    const error = INSTRUCTION_ERRORS[result] ?? `VM-instruction error ${result}`;
+    observer?.vmEntryFailure(0, 0, result, 0);
+    domain.stop({
+      kind: 'vm-entry-failure',
+      message: `VM entry failed: ${error}`,
+      details: check === undefined ? [] : [`SDM ${check.section}: ${check.rule}`],
+    });
+    return false;
+  }
+
+  private handleExit(domain: Domain): void {
+    const { machine, observer } = this;
+    const { vcpu } = domain;
+    const vmx = machine.vmx;
+    const word = vmx.vmread(Field.VM_EXIT_REASON);
+    const reason = word & 0xffff;
+    if (observer !== null) this.reportExit(observer, word);
+    const cycles = this.account.charge(reason);
+    this.charged += cycles;
+    if ((word & ENTRY_FAILURE) !== 0) {
+      this.entryFailed(domain, word);
+      return;
+    }
+    this.crank(domain);
+    vcpu.detail0 = 0;
+    vcpu.detail1 = 0;
+    vcpu.detail2 = 0;
+    const handler = this.handlers[reason] ?? unhandledExit;
+    const outcome = handler(vcpu);
+    observer?.handler(reason, outcome, cycles, vcpu.detail0, vcpu.detail1, vcpu.detail2);
+    if (domain.stopped !== undefined) return;
+    domain.assist.reinject();
+    if (vcpu.blocked) observer?.runState(RunState.RUNNING, RunState.BLOCKED);
+  }
+
+  private entryFailed(domain: Domain, word: number): void {
+    const vmx = this.machine.vmx;
+    const check = vmx.lastEntryFailure;
+    this.observer?.vmEntryFailure(word & 0xffff, vmx.vmread(Field.EXIT_QUALIFICATION), 0, 0);
+    domain.stop({
+      kind: 'vm-entry-failure',
+      message: exitReasonName(word),
+      details: check === undefined ? [] : [`SDM ${check.section}: ${check.rule}`],
+    });
+  }
+
+  private reportExit(observer: HypervisorObserver, word: number): void {
+    const vmx = this.machine.vmx;
+    const info = vmx.vmread(Field.VM_EXIT_INTR_INFO);
+    const idtv = vmx.vmread(Field.IDT_VECTORING_INFO);
+    observer.vmExit(
+      word,
+      vmx.vmread(Field.EXIT_QUALIFICATION),
+      vmx.vmread(Field.GUEST_LINEAR_ADDRESS),
+      0,
+      info,
+      IntrInfo.valid(info) && IntrInfo.hasErrorCode(info) ? vmx.vmread(Field.VM_EXIT_INTR_ERROR_CODE) : 0,
+      idtv,
+      IntrInfo.valid(idtv) && IntrInfo.hasErrorCode(idtv) ? vmx.vmread(Field.IDT_VECTORING_ERROR_CODE) : 0,
+      vmx.vmread(Field.VM_EXIT_INSTRUCTION_LEN),
+      vmx.vmread(Field.VM_EXIT_INSTRUCTION_INFO),
+    );
+  }
+
+  /** The guest waits for an interrupt: the processor sleeps to the next deadline. False: nothing that can wake it is in sight. */
+  private wait(domain: Domain, endOfTime: number): boolean {
+    const { machine } = this;
+    const { vcpu, platform } = domain;
+    this.crank(domain);
+    if (domain.stopped !== undefined) return false;
+    if ((machine.vmx.vmread(Field.GUEST_RFLAGS) & Flag.IF) === 0) {
+      domain.stop({ kind: 'shutdown', message: 'the guest halted with interrupts disabled', details: [] });
+      return false;
+    }
+    if (platform.interrupts.intr) {
+      vcpu.blocked = false;
+      this.observer?.runState(RunState.BLOCKED, RunState.RUNNING);
+      return true;
+    }
+    const deadline = platform.clock.nextDeadline;
+    if (deadline === Infinity) return false;
+    machine.setTimer(deadline);
+    const before = machine.clock.now;
+    machine.halt(Math.min(deadline, endOfTime));
+    this.idle += machine.clock.now - before;
+    return machine.clock.now < endOfTime;
+  }
+}

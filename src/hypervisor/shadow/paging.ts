@@ -1,0 +1,392 @@
+// Shadow paging of one vCPU: the roots, the fault handler, promotion and early unshadowing, the answer to guest table writes.
+// The shadow has the guest's own format (2-on-2, 3-on-3); unpaged guests run on a table of splintered superpages.
+// No out-of-sync tables: the period is before Xen 3.3. Not the emulation of the faulting instruction (guest-access.ts, exits/page-fault.ts).
+// Xen: arch/x86/mm/shadow/multi.c (sh_page_fault, sh_update_cr3), common.c (shadow_prealloc, sh_remove_shadows).
+
+import type { Machine } from '../machine.ts';
+import {
+  Cr3Flag,
+  DemoteTrigger,
+  ShadowFlag,
+  ShadowOutcome,
+  ShadowPageType,
+  ShadowSetCause,
+  TlbScope,
+  type HypervisorObserver,
+} from '../observer.ts';
+import type { P2m } from '../p2m.ts';
+import { ShadowCounters } from './counters.ts';
+import { PageFault, Pte } from './entries.ts';
+import { PagingState } from './paging-state.ts';
+import { NIL, ShadowPool, WORDS, stride } from './pool.ts';
+import { Propagator } from './propagate.ts';
+import { ShadowTables } from './tables.ts';
+import { GuestWalker } from './walker.ts';
+
+/** What the exit handler does after a shadow fault. */
+export const FaultAction = {
+  /** Repaired: enter the guest again. */
+  RESUME: 0,
+  /** The guest's own fault: inject #PF with `walker.error`. */
+  INJECT: 1,
+  /** Write to a page table: emulate the instruction. */
+  EMULATE_TABLE_WRITE: 2,
+  /** Supervisor write through a read-only entry with CR0.WP clear: emulate. */
+  EMULATE_WP: 3,
+  /** Not RAM: emulate the access to the device. */
+  EMULATE_MMIO: 4,
+  /** The pool is too small for even one translation. */
+  NO_MEMORY: 5,
+} as const;
+export type FaultAction = (typeof FaultAction)[keyof typeof FaultAction];
+
+/** What-if switches; the defaults are Xen 3.2's optimisations, as far as they exist without out-of-sync tables. */
+export interface ShadowOptions {
+  /** Neighbouring entries set along with a demanded one: 0 to 1023. */
+  readonly prefetch: number;
+  /** Writes in a row that do not look like page-table writes before the page is given up; 0: never. */
+  readonly earlyUnshadow: number;
+}
+export const DEFAULT_SHADOW_OPTIONS: ShadowOptions = { prefetch: 32, earlyUnshadow: 3 };
+
+/** Fewest pages with which any instruction can make progress (code, stack, two operands across pages, PAE directories), with slack. */
+export const MIN_POOL_PAGES = 24;
+
+export class ShadowPaging {
+  readonly mode = new PagingState();
+  readonly counters = new ShadowCounters();
+  readonly pool: ShadowPool;
+  readonly tables: ShadowTables;
+  readonly walker: GuestWalker;
+  private readonly propagator: Propagator;
+  /** Directories that the current CR3 uses: one, or four with PAE (NIL where the PDPTE is absent). */
+  private readonly roots = new Int32Array(4).fill(NIL);
+  /** By gfn: 1 if this frame was a CR3 before. */
+  private readonly seen: Uint8Array;
+  private lastOddGfn = -1;
+  private oddWrites = 0;
+  private monitor: HypervisorObserver | null = null;
+
+  /** Pool: machine frames poolMfn to poolMfn + poolPages - 1. `topMfn`: one more frame, below 4 GiB, for the PAE top level. */
+  constructor(
+    private readonly machine: Machine,
+    private readonly p2m: P2m,
+    poolMfn: number,
+    poolPages: number,
+    private readonly topMfn: number,
+    readonly options: ShadowOptions = DEFAULT_SHADOW_OPTIONS,
+  ) {
+    if (poolPages < MIN_POOL_PAGES) throw new Error(`a shadow pool needs ${MIN_POOL_PAGES} pages at least`);
+    this.pool = new ShadowPool(machine.memory, poolMfn, poolPages, p2m.gfns);
+    this.tables = new ShadowTables(this.pool, p2m, machine, this.counters);
+    this.walker = new GuestWalker(p2m, this.mode);
+    this.seen = new Uint8Array(p2m.gfns);
+    this.propagator = new Propagator(p2m, this.mode, this.pool);
+  }
+
+  set observer(observer: HypervisorObserver | null) {
+    this.monitor = observer;
+    this.tables.observer = observer;
+  }
+
+  /** What GUEST_CR3 must hold: machine address of the shadow root. */
+  get shadowCr3(): number {
+    if (this.mode.paging && this.mode.pae) return this.topMfn * 4096;
+    return this.pool.mfnOf(this.roots[0]!) * 4096;
+  }
+  /** What GUEST_CR4.PAE must be. */
+  get shadowIsPae(): boolean {
+    return this.mode.paging && this.mode.pae;
+  }
+
+  /** True if the frame is shadowed as a page table, so that writes to it must be validated. */
+  isTable(gfn: number): boolean {
+    return gfn < this.p2m.gfns && this.pool.tableTypes[gfn] !== 0;
+  }
+
+  /**
+   * The guest loaded CR3 (mode.cr3 and, with PAE, mode.pdptes are already the new ones). `old`: the value before.
+   * False if the pool cannot hold even the root.
+   */
+  loadCr3(old: number): boolean {
+    this.counters.cr3Loads++;
+    const gfn = this.mode.cr3 >>> 12;
+    const same = old >>> 0 === this.mode.cr3 ? Cr3Flag.FLUSH_ONLY : 0;
+    const first = this.seen[gfn] === 1 ? 0 : Cr3Flag.FIRST_SEEN;
+    if (gfn < this.seen.length) this.seen[gfn] = 1;
+    this.monitor?.cr3Load(old, this.mode.cr3, same | first);
+    const created = this.counters.created;
+    if (!this.updateRoots()) return false;
+    if (this.counters.created === created) this.counters.cr3Hits++;
+    this.tables.flush(this.tables.flushPending);
+    return true;
+  }
+
+  /** CR0.PG, CR4.PAE, PSE or PGE changed (`mode` already says how): new roots; with `drop` no shadow survives. */
+  changeMode(drop: boolean): boolean {
+    if (drop) this.dropAll(DemoteTrigger.DOMAIN);
+    const done = this.updateRoots();
+    this.tables.flush(true);
+    return done;
+  }
+
+  /** Removes every shadow. The roots must be made again before the guest runs. */
+  dropAll(trigger: number): void {
+    this.roots.fill(NIL);
+    for (const list of [0, 1] as const) {
+      for (let page = this.pool.oldest(list); page !== NIL; page = this.pool.oldest(list)) {
+        this.tables.destroy(page, trigger);
+      }
+    }
+  }
+
+  private updateRoots(): boolean {
+    const mode = this.mode;
+    this.roots.fill(NIL);
+    if (!mode.paging) return this.setRoot(0, ShadowPageType.BLANK, 0);
+    if (!mode.pae) {
+      const gfn = mode.cr3 >>> 12;
+      if (!this.p2m.isRam(gfn)) {
+        // A CR3 outside memory maps nothing: an emptied blank table shows that, as every walk is refused.
+        const blank = this.pool.find(ShadowPageType.BLANK, 0);
+        if (blank !== NIL) this.tables.destroy(blank, DemoteTrigger.UNHOOKED);
+        return this.setRoot(0, ShadowPageType.BLANK, 0);
+      }
+      return this.setRoot(0, ShadowPageType.L2_32, gfn);
+    }
+    const top = this.topMfn * 4096;
+    for (let i = 0; i < 4; i++) {
+      const low = mode.pdptes[i * 2]!;
+      const gfn = low >>> 12;
+      const present = (low & Pte.P) !== 0 && this.p2m.isRam(gfn);
+      if (present && !this.setRoot(i, ShadowPageType.L2_PAE, gfn)) return false;
+      const entry = present ? this.pool.mfnOf(this.roots[i]!) * 4096 + Pte.P : 0;
+      this.machine.memory.write32(top + i * 8, entry);
+      this.machine.memory.write32(top + i * 8 + 4, 0);
+    }
+    return true;
+  }
+
+  private setRoot(index: number, type: number, key: number): boolean {
+    let page = this.pool.find(type, key);
+    if (page === NIL) {
+      page = this.make(type, key);
+      if (page === NIL) return false;
+      this.roots[index] = page;
+      // Whatever is already shadowed below (the kernel's half, usually) is hooked up at once instead of fault by fault.
+      if (type !== ShadowPageType.BLANK) {
+        for (let word = 0; word < WORDS; word += stride(type))
+          this.validateDirectory(page, key, word, ShadowSetCause.PREFETCH);
+      }
+    }
+    this.roots[index] = page;
+    this.pool.touch(page);
+    return true;
+  }
+
+  /**
+   * A page fault at `linear` with the processor's error code, in the guest or in an emulated access. Repairs the shadow or says what to do.
+   * Afterwards `walker` describes the guest's own translation.
+   */
+  fault(linear: number, error: number): FaultAction {
+    const walker = this.walker;
+    const mode = this.mode;
+    const tables = this.tables;
+    tables.flags = 0;
+    this.counters.faults++;
+    if (!walker.walk(linear, error)) {
+      this.counters.propagate++;
+      this.monitor?.shadowFault(linear, error, ShadowOutcome.PROPAGATE, walker.l1Low, 0);
+      return FaultAction.INJECT;
+    }
+    if (walker.touched) tables.flags |= error & PageFault.W ? ShadowFlag.SET_AD : ShadowFlag.SET_A;
+    const gfn = walker.gfn;
+    if (!this.p2m.isRam(gfn)) {
+      this.counters.mmio++;
+      this.monitor?.shadowFault(linear, error, ShadowOutcome.MMIO, walker.l1Low, tables.flags);
+      return FaultAction.EMULATE_MMIO;
+    }
+    const pae = mode.paging && mode.pae;
+    const l2Slot = this.roots[pae ? linear >>> 30 : 0]! * WORDS + (pae ? ((linear >>> 21) & 0x1ff) * 2 : linear >>> 22);
+    const page = this.leafTable(l2Slot, pae);
+    if (page === NIL) return FaultAction.NO_MEMORY;
+    const index = pae ? (linear >>> 12) & 0x1ff : (linear >>> 12) & 0x3ff;
+    this.fillLeaf(page, index, pae, ShadowSetCause.DEMAND);
+    this.prefetch(page, index, pae);
+    this.machine.invalidateGuestPage(linear);
+
+    if ((error & PageFault.W) !== 0) {
+      if (this.pool.tableTypes[gfn] !== 0) return FaultAction.EMULATE_TABLE_WRITE;
+      if (!walker.writable) {
+        this.counters.emulateWp++;
+        return FaultAction.EMULATE_WP;
+      }
+    }
+    this.counters.fixup++;
+    this.monitor?.shadowFault(linear, error, ShadowOutcome.FIXUP, walker.l1Low, tables.flags);
+    return FaultAction.RESUME;
+  }
+
+  /** The leaf table for the walker's last translation, hooked into its directory; NIL if there is no room. */
+  private leafTable(l2Slot: number, pae: boolean): number {
+    const walker = this.walker;
+    let type: number;
+    let key: number;
+    let flags: number = Pte.P | Pte.A | Pte.RW | Pte.US;
+    if (this.mode.paging) flags = this.propagator.directory(walker.l2Low, 0, pae);
+    if (walker.large) {
+      type = pae ? ShadowPageType.FL1_PAE : ShadowPageType.FL1_32;
+      key = pae ? walker.gfn >>> 9 : walker.gfn >>> 10;
+    } else {
+      type = pae ? ShadowPageType.L1_PAE : ShadowPageType.L1_32;
+      key = walker.l1Gfn;
+    }
+    let page = this.pool.find(type, key);
+    if (page === NIL) page = this.make(type, key);
+    if (page === NIL) return NIL;
+    this.pool.touch(page);
+    this.tables.setDirectory(Math.floor(l2Slot / WORDS), l2Slot, page, flags, ShadowSetCause.DEMAND);
+    return page;
+  }
+
+  /** Brings one leaf entry (by entry index) into agreement with the guest's. Returns true if it changed. */
+  private fillLeaf(page: number, index: number, pae: boolean, cause: number): boolean {
+    const type = this.pool.type[page]!;
+    const key = this.pool.key[page]!;
+    let low: number;
+    if (type === ShadowPageType.FL1_32) low = this.propagator.splinter(key * 1024 + index);
+    else if (type === ShadowPageType.FL1_PAE) low = this.propagator.splinter(key * 512 + index);
+    else if (pae) {
+      low = this.propagator.leaf(this.p2m.readWord(key, index * 2), this.p2m.readWord(key, index * 2 + 1));
+    } else low = this.propagator.leaf(this.p2m.readWord(key, index), 0);
+    return this.tables.setLeaf(page, page * WORDS + (pae ? index * 2 : index), low, cause);
+  }
+
+  /** Sets the entries behind a demanded one that the guest has already used (accessed bit), as far as the option says. */
+  private prefetch(page: number, index: number, pae: boolean): void {
+    const type = this.pool.type[page]!;
+    const superpage = type === ShadowPageType.FL1_32 || type === ShadowPageType.FL1_PAE;
+    const key = this.pool.key[page]!;
+    const step = pae ? 2 : 1;
+    const end = Math.min(index + 1 + this.options.prefetch, WORDS / step);
+    for (let i = index + 1; i < end; i++) {
+      if (this.pool.low(page * WORDS + i * step) !== 0) continue;
+      if (!superpage && (this.p2m.readWord(key, i * step) & (Pte.P | Pte.A)) !== (Pte.P | Pte.A)) continue;
+      if (this.fillLeaf(page, i, pae, ShadowSetCause.PREFETCH)) this.counters.prefetched++;
+    }
+  }
+
+  /**
+   * The guest's memory changed at `offset` (bytes) of a frame that is a page table: every shadow of it follows at once.
+   * Called after each write that the hypervisor makes on the guest's behalf.
+   */
+  validate(gfn: number, offset: number, size: number): void {
+    const pool = this.pool;
+    const types = pool.tableTypes[gfn]!;
+    if (types === 0) return;
+    this.counters.tableWrites++;
+    const first = offset >>> 2;
+    const last = (offset + size - 1) >>> 2;
+    for (let type: number = ShadowPageType.L1_32; type <= ShadowPageType.L2_PAE; type++) {
+      if (((types >>> type) & 1) === 0) continue;
+      const page = pool.find(type, gfn);
+      if (page === NIL) continue; // destroyed while an earlier type was brought into agreement
+      const step = stride(type);
+      for (let word = first - (first % step); word <= last; word += step) {
+        if (type === ShadowPageType.L1_32 || type === ShadowPageType.L1_PAE) {
+          this.fillLeaf(page, word / step, step === 2, ShadowSetCause.GUEST_WRITE);
+        } else this.validateDirectory(page, gfn, word, ShadowSetCause.GUEST_WRITE);
+        if (pool.find(type, gfn) !== page) break;
+      }
+    }
+  }
+
+  /** Brings one directory entry into agreement: hooks up a table that is shadowed already, clears it otherwise (demand will fill it). */
+  private validateDirectory(page: number, gfn: number, word: number, cause: number): void {
+    const pae = stride(this.pool.type[page]!) === 2;
+    const low = this.p2m.readWord(gfn, word);
+    const high = pae ? this.p2m.readWord(gfn, word + 1) : 0;
+    const flags = this.propagator.directory(low, high, pae);
+    let child = NIL;
+    if (flags !== 0) {
+      if (this.propagator.isLarge(low, pae)) {
+        child = pae
+          ? this.pool.find(ShadowPageType.FL1_PAE, low >>> 21)
+          : this.pool.find(ShadowPageType.FL1_32, low >>> 22);
+      } else {
+        const table = low >>> 12;
+        if (this.p2m.isRam(table)) child = this.pool.find(pae ? ShadowPageType.L1_PAE : ShadowPageType.L1_32, table);
+      }
+    }
+    this.tables.setDirectory(page, page * WORDS + word, child, flags, cause);
+  }
+
+  /**
+   * The guest wrote to a page table through the emulator. Repeated writes that do not look like page-table writes (zeros,
+   * bytes, unaligned words) mean that the page is being reused: it is given up early. Returns true if it was.
+   */
+  noteTableWrite(gfn: number, offset: number, size: number, value: number): boolean {
+    const odd = size < 4 || (offset & 3) !== 0 || value === 0;
+    if (!odd || gfn !== this.lastOddGfn) {
+      this.oddWrites = 0;
+      this.lastOddGfn = odd ? gfn : -1;
+    }
+    if (!odd || ++this.oddWrites < this.options.earlyUnshadow || this.options.earlyUnshadow === 0) return false;
+    this.oddWrites = 0;
+    this.tables.flags |= ShadowFlag.EARLY_UNSHADOW;
+    if (!this.unshadow(gfn, DemoteTrigger.EARLY_UNSHADOW)) return false;
+    this.counters.earlyUnshadow++;
+    return true;
+  }
+
+  /** Removes all shadows of a frame, so that it is an ordinary page again. False (and nothing done) if the current CR3 stands on it. */
+  unshadow(gfn: number, trigger: number): boolean {
+    const pool = this.pool;
+    for (const type of [ShadowPageType.L2_32, ShadowPageType.L2_PAE] as const) {
+      const page = pool.find(type, gfn);
+      if (page !== NIL && this.inUse(page)) return false;
+    }
+    for (let type: number = ShadowPageType.L1_32; type <= ShadowPageType.L2_PAE; type++) {
+      if (((pool.tableTypes[gfn]! >>> type) & 1) === 0) continue;
+      this.tables.destroy(pool.find(type, gfn), trigger);
+    }
+    return true;
+  }
+
+  /** INVLPG by the guest. The shadow is always in agreement with the guest's tables: only the TLB is behind. */
+  invlpg(linear: number): void {
+    this.counters.invlpg++;
+    this.machine.invalidateGuestPage(linear);
+    this.monitor?.tlbFlush(TlbScope.PAGE, linear, 1);
+  }
+
+  private inUse(page: number): boolean {
+    const roots = this.roots;
+    return page === roots[0] || page === roots[1] || page === roots[2] || page === roots[3];
+  }
+
+  /** A new shadow page, after making room if there is none left. NIL if there is no room to make. */
+  private make(type: number, key: number): number {
+    if (this.pool.freePages === 0) this.makeRoom();
+    return this.tables.create(type, key);
+  }
+
+  /** Xen's shadow_prealloc: first directories that no CR3 uses ("unpin"), then the leaf tables used least recently ("unhook"). */
+  private makeRoom(): void {
+    const pool = this.pool;
+    for (let page = pool.oldest(0); page !== NIL && pool.freePages === 0;) {
+      const victim = page;
+      page = pool.newer(page);
+      if (this.inUse(victim)) continue;
+      this.counters.preallocUnpin++;
+      this.tables.destroy(victim, DemoteTrigger.POOL);
+    }
+    for (let page = pool.oldest(1); page !== NIL && pool.freePages === 0;) {
+      const victim = page;
+      page = pool.newer(page);
+      this.counters.preallocUnhook++;
+      this.tables.flags |= ShadowFlag.PREALLOC_UNHOOK;
+      this.tables.destroy(victim, DemoteTrigger.POOL);
+    }
+  }
+}

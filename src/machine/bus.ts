@@ -1,0 +1,77 @@
+// The port and memory-mapped I/O bus: routes accesses to devices by range. Not a device and not RAM: see memory.ts.
+// A device never learns where it sits; it sees offsets (Firecracker's contract).
+
+import type { Device } from './devices/device.ts';
+
+interface Range {
+  readonly first: number;
+  readonly last: number;
+  readonly device: Device;
+  readonly base: number;
+}
+
+/** Accesses are 1, 2 or 4 bytes. Ports nobody claims read as all ones and swallow writes, like a PC's ISA bus. */
+export class Bus {
+  private readonly ports = new Map<number, Range>();
+  private readonly mmio: Range[] = [];
+
+  /** Claims ports first..first+count-1; offsets seen by the device start at `offset`. Throws if a port is taken: a bug of ours. */
+  claimPorts(first: number, count: number, device: Device, offset = 0): void {
+    const range: Range = { first, last: first + count - 1, device, base: first - offset };
+    for (let port = first; port <= range.last; port++) {
+      if (this.ports.has(port)) throw new Error(`port 0x${port.toString(16)} is claimed twice`);
+      this.ports.set(port, range);
+    }
+  }
+
+  /** Claims physical addresses first..first+bytes-1. */
+  claimMemory(first: number, bytes: number, device: Device): void {
+    this.mmio.push({ first, last: first + bytes - 1, device, base: first });
+  }
+
+  /** The device that owns a port and the offset inside it, or undefined. */
+  portOwner(port: number): { device: Device; offset: number } | undefined {
+    const range = this.ports.get(port);
+    return range && { device: range.device, offset: port - range.base };
+  }
+
+  /** Unsigned result of `size` bytes. A wide access to 8-bit registers is split into bytes, as the ISA bus does. */
+  in(port: number, size: 1 | 2 | 4): number {
+    const range = this.ports.get(port);
+    if (range !== undefined && (size === 1 || range.device.wide === true))
+      return range.device.read(port - range.base, size) >>> 0;
+    if (size === 1) return 0xff;
+    let value = 0;
+    for (let i = 0; i < size; i++) value |= this.in((port + i) & 0xffff, 1) << (8 * i);
+    return value >>> 0;
+  }
+
+  out(port: number, size: 1 | 2 | 4, value: number): void {
+    const range = this.ports.get(port);
+    if (range !== undefined && (size === 1 || range.device.wide === true)) {
+      range.device.write(port - range.base, size, value >>> 0);
+      return;
+    }
+    if (size === 1) return;
+    for (let i = 0; i < size; i++) this.out((port + i) & 0xffff, 1, (value >>> (8 * i)) & 0xff);
+  }
+
+  /** True if a device owns this physical address. */
+  isMmio(pa: number): boolean {
+    return this.mmio.some((r) => pa >= r.first && pa <= r.last);
+  }
+
+  readMemory(pa: number, size: 1 | 2 | 4): number {
+    const range = this.mmio.find((r) => pa >= r.first && pa <= r.last);
+    return range === undefined
+      ? size === 4
+        ? 0xffffffff
+        : (1 << (8 * size)) - 1
+      : range.device.read(pa - range.base, size) >>> 0;
+  }
+
+  writeMemory(pa: number, size: 1 | 2 | 4, value: number): void {
+    const range = this.mmio.find((r) => pa >= r.first && pa <= r.last);
+    range?.device.write(pa - range.base, size, value >>> 0);
+  }
+}

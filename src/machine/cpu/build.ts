@@ -1,0 +1,41 @@
+// Assembles a processor: state, MMU, translated forms, code cache, run loop. Not a machine: devices and boot are others'.
+
+import type { Bus } from '../bus.ts';
+import type { Clock } from '../clock.ts';
+import { opcodeTable, rows, unavailable } from '../isa/table.ts';
+import type { PhysicalMemory } from '../memory.ts';
+import { CodeCache } from '../translate/code-cache.ts';
+import { buildThreadedModule } from '../translate/forms.ts';
+import { NO_VMX } from '../vmx/hooks.ts';
+import { Cpu, type InterruptSource } from './cpu.ts';
+import { Mmu } from './mmu.ts';
+import type { CpuModel } from './model.ts';
+import { type EventDelivery, Processor } from './run.ts';
+
+const NO_INTERRUPTS: InterruptSource = { intr: false, acknowledge: () => 0 };
+
+export const buildProcessor = (
+  memory: PhysicalMemory,
+  bus: Bus,
+  clock: Clock,
+  model: CpuModel,
+  events: EventDelivery,
+): Processor => {
+  const cpu = new Cpu(memory, bus, clock, model);
+  cpu.vmx = NO_VMX;
+  cpu.interrupts = NO_INTERRUPTS;
+  const mmu = new Mmu(cpu);
+  cpu.mmu = mmu;
+  const module = buildThreadedModule(rows, memory.memory, {
+    loadSlow: (linear, bytes) => mmu.loadSlow(linear, bytes),
+    storeSlow: (linear, value, bytes) => mmu.storeSlow(linear, value, bytes),
+    hostRead: (linear, bytes) => mmu.hostRead(linear, bytes),
+    hostWrite: (linear, bytes) => mmu.hostWrite(linear, bytes),
+    commit: (host) => mmu.commit(host),
+    stackLinear: (offset, bytes) => cpu.stackLinear(offset, bytes),
+    segmentLinear: (slot, offset, bytes) => cpu.slotLinear(slot, offset, bytes),
+    raise: (vector, errorCode) => void cpu.raise(vector, errorCode < 0 ? undefined : errorCode),
+  });
+  const cache = new CodeCache(cpu, module, opcodeTable, unavailable);
+  return new Processor(cpu, cache, module, events);
+};

@@ -1,0 +1,208 @@
+// The processor as its modules see it: state, memory by linear address, the fault mailbox, the hooks of VMX.
+// Not the run loop (cpu/run.ts) and not any instruction.
+
+import type { Bus } from '../bus.ts';
+import type { Clock } from '../clock.ts';
+import type { PhysicalMemory } from '../memory.ts';
+import type { VmxHooks } from '../vmx/hooks.ts';
+import type { CpuModel } from './model.ts';
+import type { Mmu } from './mmu.ts';
+import { Access, CS, CpuState, ESP, Flag, SEGMENT_STRIDE, SS, StateLayout } from './state.ts';
+
+/** Exception vectors (SDM vol. 3, table 6-1). */
+export const Vector = {
+  DE: 0,
+  DB: 1,
+  NMI: 2,
+  BP: 3,
+  OF: 4,
+  BR: 5,
+  UD: 6,
+  NM: 7,
+  DF: 8,
+  TS: 10,
+  NP: 11,
+  SS: 12,
+  GP: 13,
+  PF: 14,
+  MF: 16,
+  AC: 17,
+  MC: 18,
+  XM: 19,
+} as const;
+
+/** The interrupt controller's side of the INTR pin. */
+export interface InterruptSource {
+  /** Level of the INTR pin. */
+  readonly intr: boolean;
+  /** The interrupt-acknowledge cycle: returns the vector. */
+  acknowledge(): number;
+}
+
+/** The decoded operands of the instruction that a TypeScript helper executes. One object, refilled for each call. */
+export interface Operands {
+  /** Address of the instruction (EIP, not linear) and its length in bytes. */
+  readonly eip: number;
+  readonly length: number;
+  /** Operand size in bits: 8, 16 or 32. */
+  readonly size: number;
+  /** Address size in bits: 16 or 32. */
+  readonly addressSize: number;
+  /** ModRM.reg or the register in the opcode. */
+  readonly reg: number;
+  /** ModRM.rm as a register number, if `memory` is false. */
+  readonly rm: number;
+  readonly memory: boolean;
+  /** Memory operand: segment register number and EFFECTIVE address (offset inside the segment). */
+  readonly segment: number;
+  readonly offset: number;
+  /** Immediates, sign-extended as the encoding says; `imm2` is the second (ENTER, far pointers: the selector). */
+  readonly imm: number;
+  readonly imm2: number;
+  /** REP prefix: 0 none, 0xf3, 0xf2. */
+  readonly rep: number;
+  /** The opcode's last byte and the ModRM byte (0 if there is none): FOP of the x87. */
+  readonly opcode: number;
+  readonly modrm: number;
+}
+
+/**
+ * A hard instruction in TypeScript. True: completed, EIP goes to `cpu.nextEip` (preset to the following instruction; assign it to jump).
+ * False: a fault is in the mailbox or a VM exit happened; nothing was retired.
+ */
+export type Helper = (cpu: Cpu, op: Operands) => boolean;
+
+/** One exception of the chain that ended in shutdown, in the order of occurrence. */
+export interface ChainedException {
+  readonly vector: number;
+  readonly errorCode: number | undefined;
+  readonly eip: number;
+}
+
+export class Cpu {
+  readonly s: CpuState;
+  mmu!: Mmu;
+  vmx!: VmxHooks;
+  interrupts!: InterruptSource;
+  nextEip = 0;
+  /** Linear address of a #PF in the mailbox (CR2 gets it on delivery, not before: a VM exit leaves CR2 alone), or of a #DB: its DR6 bits. */
+  faultAddress = 0;
+  /** Why the processor shut down, for the report: the event first delivered, then what its delivery raised. */
+  tripleFault: { readonly chain: readonly ChainedException[] } | undefined = undefined;
+  /** True while a faulting IRET has already ended blocking by NMI (bit 12 of the VM-exit interruption information, SDM vol. 3, 27.2.2). */
+  nmiUnblockedByIret = false;
+  /** Instructions a helper may retire in this call (REP iterations), at least 1; and how many it did, if not one. */
+  allowance = 1;
+  retiredByHelper = 1;
+  /** REP iterations that retired before one faulted. */
+  retiredBeforeFault = 0;
+  /** A VM exit to a TypeScript root: the run loop returns. */
+  vmExitPending = false;
+  /** Set by anything that changes CPL, CS.D, SS.B, segments' flatness, CR0/CR4 or the TLB context: the run loop recomputes the mode word. */
+  modeDirty = true;
+
+  constructor(
+    readonly memory: PhysicalMemory,
+    readonly bus: Bus,
+    readonly clock: Clock,
+    readonly model: CpuModel,
+  ) {
+    this.s = new CpuState(memory);
+  }
+
+  /** Puts a fault into the mailbox unless one is there. Always false, so that callers can `return cpu.raise(...)`. */
+  raise(vector: number, errorCode?: number): false {
+    const s = this.s;
+    if (s.get(StateLayout.faultVector) === 0) {
+      s.set(StateLayout.faultVector, vector + 1);
+      s.set(StateLayout.faultError, errorCode ?? 0);
+      s.set(StateLayout.faultHasError, errorCode === undefined ? 0 : 1);
+    }
+    return false;
+  }
+  get faulted(): boolean {
+    return this.s.get(StateLayout.faultVector) !== 0;
+  }
+  clearFault(): void {
+    this.s.set(StateLayout.faultVector, 0);
+  }
+
+  /** Reads 1, 2 or 4 bytes by linear address with paging checks. `user`: as a CPL 3 access. 0 if it faulted (check `faulted`). Unsigned. */
+  readLinear(linear: number, size: 1 | 2 | 4, user: boolean): number {
+    return this.mmu.read(linear, size, user);
+  }
+  /** False if it faulted. */
+  writeLinear(linear: number, size: 1 | 2 | 4, value: number, user: boolean): boolean {
+    return this.mmu.write(linear, size, value, user);
+  }
+
+  /**
+   * The linear address of a data access, after the segment's checks (SDM vol. 3, 5.3 to 5.5): null/unusable, type, limit.
+   * #SS(0) for SS, #GP(0) otherwise. Undefined and a fault in the mailbox if refused.
+   */
+  linear(segment: number, offset: number, size: number, write: boolean): number | undefined {
+    const s = this.s;
+    const access = s.access(segment);
+    const vector = segment === SS ? Vector.SS : Vector.GP;
+    const code = (access & 8) !== 0;
+    const typeOk = write ? !code && (access & 2) !== 0 : !code || (access & 2) !== 0;
+    if ((access & (Access.UNUSABLE | Access.P)) !== Access.P || !typeOk) {
+      this.raise(access & Access.UNUSABLE ? vector : Vector.GP, 0);
+      return undefined;
+    }
+    const limit = s.limit(segment);
+    const first = offset >>> 0;
+    const last = first + size - 1;
+    if (!code && (access & 4) !== 0) {
+      const top = access & Access.DB ? 0xffffffff : 0xffff;
+      if (first <= limit || last > top) {
+        this.raise(vector, 0);
+        return undefined;
+      }
+    } else if (last > limit && !(limit === 0xffffffff)) {
+      this.raise(vector, 0);
+      return undefined;
+    }
+    return (s.base(segment) + first) >>> 0;
+  }
+
+  /** Data access through a segment at the present CPL. */
+  read(segment: number, offset: number, size: 1 | 2 | 4): number {
+    const linear = this.linear(segment, offset, size, false);
+    return linear === undefined ? 0 : this.readLinear(linear, size, this.s.cpl === 3);
+  }
+  write(segment: number, offset: number, size: 1 | 2 | 4, value: number): boolean {
+    const linear = this.linear(segment, offset, size, true);
+    return linear !== undefined && this.writeLinear(linear, size, value, this.s.cpl === 3);
+  }
+
+  /** A stack access of translated code in a segment that is not flat: `offset` is cut to SS.B's width. `bytes` with 256 added for a write. */
+  stackLinear(offset: number, bytes: number): number {
+    return this.linear(SS, (offset & this.stackMask) >>> 0, bytes & 255, (bytes & 256) !== 0) ?? 0;
+  }
+  /** The same for a segment given by the linear-memory address of its slot. */
+  slotLinear(slot: number, offset: number, bytes: number): number {
+    return this.linear((slot - StateLayout.segments) / SEGMENT_STRIDE, offset, bytes & 255, (bytes & 256) !== 0) ?? 0;
+  }
+
+  /** Width mask of the stack pointer: SS.B. */
+  get stackMask(): number {
+    return this.s.access(SS) & Access.DB ? 0xffffffff : 0xffff;
+  }
+  /** Sets ESP or SP, whichever SS.B says. */
+  setStackPointer(value: number): void {
+    if (this.s.access(SS) & Access.DB) this.s.setGpr(ESP, value);
+    else this.s.setGpr16(ESP, value);
+  }
+
+  get protectedMode(): boolean {
+    return (this.s.cr0 & 1) !== 0;
+  }
+  get virtual8086(): boolean {
+    return (this.s.eflagsRest & Flag.VM) !== 0;
+  }
+  /** True if the code segment's default operand size is 32 bits. */
+  get code32(): boolean {
+    return (this.s.access(CS) & Access.DB) !== 0;
+  }
+}

@@ -1,0 +1,394 @@
+// The flat TLB tables that translated code reads, and the slow path of every access. Not the walk (page-walk.ts) and not segmentation.
+// SDM vol. 3, 4.10.
+
+import type { PhysicalMemory } from '../memory.ts';
+import { LinearLayout } from '../memory.ts';
+import type { Cpu } from './cpu.ts';
+import { Vector } from './cpu.ts';
+import { PageWalker } from './page-walk.ts';
+import { Cr0, StateLayout } from './state.ts';
+
+/** Flat TLB contexts: root and VMX non-root, supervisor and user each; `none` stays empty (the instruction emulator). */
+export const TlbContext = { rootSupervisor: 0, rootUser: 1, guestSupervisor: 2, guestUser: 3, none: 4 } as const;
+
+const INVALID = 0xfff;
+const WRITE = 0x0010_0000; // in words: the write table follows the read table
+const BOUNCE = 0x1000;
+
+/** Page attributes that forbid a direct write entry. */
+export const PageFlag = { code: 1, watched: 2 } as const;
+
+/** Takes the place of paging while an instruction is emulated for the hypervisor (hypervisor/machine.ts EmulatorOps). */
+export interface LinearAccess {
+  /** Value, or -1 if the access faulted and the callee has recorded why. `size` 1, 2 or 4. */
+  read(linear: number, size: number, user: boolean): number;
+  write(linear: number, size: number, value: number, user: boolean): boolean;
+  /** Is a write allowed here? Asked before the read of a read-modify-write. */
+  probeWrite(linear: number, size: number, user: boolean): boolean;
+}
+
+/** First address of the page after this one. */
+const secondPage = (linear: number): number => ((linear & 0xfffff000) + 4096) >>> 0;
+
+export class Mmu {
+  private readonly i32: Int32Array;
+  private readonly memory: PhysicalMemory;
+  /** Per physical page: PageFlag bits. */
+  readonly pageFlags: Uint8Array;
+  /** Filled TLB slots (word indices), so that a flush costs what was filled. */
+  private readonly journal: Int32Array[] = [];
+  private readonly journalLength: number[] = [0, 0, 0, 0];
+  private readonly walker: PageWalker;
+  /** Set while the hypervisor emulates an instruction. */
+  access: LinearAccess | undefined;
+  /** Called before a store to a page that holds translated code: (physical address, bytes). */
+  onCodeWrite: (pa: number, bytes: number) => void = () => undefined;
+  /** Called when mappings may have changed: cached code addresses are stale. */
+  onFlush: () => void = () => undefined;
+  /** Where `hostWrite` last gave the bounce buffer for. */
+  private bounceLinear = 0;
+  private bounceBytes = 0;
+
+  constructor(private readonly cpu: Cpu) {
+    this.memory = cpu.memory;
+    this.walker = new PageWalker(
+      cpu,
+      (pa) => (this.pageFlags[pa >>> 12]! & PageFlag.code) !== 0,
+      (pa, bytes) => this.onCodeWrite(pa, bytes),
+    );
+    this.i32 = this.memory.i32;
+    this.pageFlags = new Uint8Array(Math.ceil(this.memory.bytes / 4096));
+    this.i32.fill(
+      INVALID,
+      LinearLayout.tlb >> 2,
+      (LinearLayout.tlb + LinearLayout.tlbContexts * LinearLayout.tlbContextBytes) >> 2,
+    );
+    for (let i = 0; i < 4; i++) this.journal.push(new Int32Array(1 << 16));
+  }
+
+  /** The context for the present CPL and VMX mode. */
+  get context(): number {
+    if (this.access !== undefined) return TlbContext.none;
+    return (this.cpu.vmx.nonRoot ? 2 : 0) + (this.cpu.s.cpl === 3 ? 1 : 0);
+  }
+  contextAddress(context: number): number {
+    return LinearLayout.tlb + context * LinearLayout.tlbContextBytes;
+  }
+
+  /** Physical address, or -1 with #PF in the mailbox: see PageWalker. */
+  translate(linear: number, write: boolean, user: boolean): number {
+    return this.walker.translate(linear, write, user);
+  }
+  /** MOV to CR3, CR0 or CR4 under PAE. False with #GP(0) in the mailbox. */
+  loadPdptes(cr3: number): boolean {
+    return this.walker.loadPdptes(cr3);
+  }
+
+  // ---- TLB ----------------------------------------------------------------------------------------------------------
+
+  private record(context: number, word: number): void {
+    let list = this.journal[context]!;
+    const length = this.journalLength[context]!;
+    if (length === list.length) {
+      const bigger = new Int32Array(length * 2);
+      bigger.set(list);
+      this.journal[context] = bigger;
+      list = bigger;
+    }
+    list[length] = word;
+    this.journalLength[context] = length + 1;
+  }
+
+  /** Fills entries for a page just translated. */
+  private fill(linear: number, pa: number, context: number): void {
+    if (context === TlbContext.none) return;
+    const page = pa >>> 12;
+    if (page * 4096 + 4096 > this.memory.bytes || this.cpu.bus.isMmio(pa)) return;
+    const word = (this.contextAddress(context) >> 2) + (linear >>> 12);
+    const value = (this.memory.ramBase + (pa & 0xfffff000) - (linear & 0xfffff000)) | 0;
+    const paging = (this.cpu.s.cr0 & Cr0.PG) !== 0;
+    if (this.i32[word] === INVALID) this.record(context, word);
+    this.i32[word] = value;
+    if ((!paging || (this.walker.lastDirty && this.walker.lastWritable)) && this.pageFlags[page] === 0)
+      this.i32[word + WRITE] = value;
+  }
+
+  private flushContext(context: number): void {
+    const list = this.journal[context]!;
+    const length = this.journalLength[context]!;
+    for (let i = 0; i < length; i++) {
+      const word = list[i]!;
+      this.i32[word] = INVALID;
+      this.i32[word + WRITE] = INVALID;
+    }
+    this.journalLength[context] = 0;
+  }
+  /** Drops everything the present VMX mode (root or non-root) has cached, global pages too. */
+  flushAll(): void {
+    const first = this.cpu.vmx.nonRoot ? 2 : 0;
+    this.flushContext(first);
+    this.flushContext(first + 1);
+    this.onFlush();
+  }
+  /** MOV to CR3. Global entries are not kept apart: dropping more than needed is allowed (SDM vol. 3, 4.10.2.2). */
+  flushNonGlobal(): void {
+    this.flushAll();
+  }
+  /** INVLPG in the present mode. */
+  invalidatePage(linear: number): void {
+    this.invalidateIn(this.cpu.vmx.nonRoot ? 2 : 0, linear);
+  }
+  /** The hypervisor's own invalidation of its guest's mappings. */
+  invalidateGuestPage(linear: number): void {
+    this.invalidateIn(2, linear);
+  }
+  flushGuest(): void {
+    this.flushContext(2);
+    this.flushContext(3);
+    this.onFlush();
+  }
+  private invalidateIn(first: number, linear: number): void {
+    for (let context = first; context < first + 2; context++) {
+      const word = (this.contextAddress(context) >> 2) + (linear >>> 12);
+      this.i32[word] = INVALID;
+      this.i32[word + WRITE] = INVALID;
+    }
+    this.onFlush();
+  }
+  /** CR0.PG/WP, CR4.PSE/PAE/PGE changed. */
+  controlsChanged(): void {
+    this.flushAll();
+  }
+  /** Takes away all direct write entries of a physical page (it now holds code, or is watched). */
+  protectPage(page: number, flag: number): void {
+    if (this.pageFlags[page]! & flag) return;
+    this.pageFlags[page] = this.pageFlags[page]! | flag;
+    const host = this.memory.ramBase + page * 4096;
+    for (let context = 0; context < 4; context++) {
+      const base = this.contextAddress(context) >> 2;
+      const list = this.journal[context]!;
+      const length = this.journalLength[context]!;
+      for (let i = 0; i < length; i++) {
+        const word = list[i]!;
+        const value = this.i32[word + WRITE]!;
+        if (value !== INVALID && ((value + ((word - base) << 12)) | 0) === host) this.i32[word + WRITE] = INVALID;
+      }
+    }
+  }
+  unprotectPage(page: number, flag: number): void {
+    this.pageFlags[page] = this.pageFlags[page]! & ~flag;
+  }
+
+  // ---- accesses from TypeScript -------------------------------------------------------------------------------------
+
+  /** Bytes left in the page from a linear address on. */
+  private inPage(linear: number, size: number): boolean {
+    return (linear & 0xfff) + size <= 4096;
+  }
+
+  read(linear: number, size: number, user: boolean): number {
+    linear >>>= 0;
+    if (this.access !== undefined) return this.readEmulated(linear, size, user);
+    if (!this.inPage(linear, size)) {
+      let value = 0;
+      // Both pages are checked before the first byte counts.
+      if (this.translate(secondPage(linear), false, user) < 0 && this.firstFaults(linear, false, user)) return 0;
+      if (this.cpu.faulted) return 0;
+      for (let i = 0; i < size; i++) value |= this.read((linear + i) >>> 0, 1, user) << (8 * i);
+      return value >>> 0;
+    }
+    const word = (this.contextAddress((this.cpu.vmx.nonRoot ? 2 : 0) + (user ? 1 : 0)) >> 2) + (linear >>> 12);
+    const entry = this.i32[word]!;
+    if (entry !== INVALID) return this.readHost((entry + linear) >>> 0, size);
+    const pa = this.translate(linear, false, user);
+    if (pa < 0) return 0;
+    this.fill(linear, pa, (this.cpu.vmx.nonRoot ? 2 : 0) + (user ? 1 : 0));
+    return this.readPhysical(pa, size);
+  }
+  /** A fault on the second page stands unless the first page faults: that one is reported then. */
+  private firstFaults(linear: number, write: boolean, user: boolean): boolean {
+    const cpu = this.cpu;
+    const address = cpu.faultAddress;
+    const code = cpu.s.get(StateLayout.faultError);
+    cpu.clearFault();
+    if (this.translate(linear, write, user) >= 0) {
+      cpu.faultAddress = address;
+      cpu.raise(Vector.PF, code);
+    }
+    return true;
+  }
+  private readHost(host: number, size: number): number {
+    const m = this.memory;
+    return size === 1 ? m.u8[host]! : size === 2 ? m.view.getUint16(host, true) : m.view.getUint32(host, true);
+  }
+  /** Physical read through the bus's holes. */
+  readPhysical(pa: number, size: number): number {
+    const m = this.memory;
+    if (this.cpu.bus.isMmio(pa)) return this.cpu.bus.readMemory(pa, size as 1 | 2 | 4);
+    if (pa + size > m.bytes) return size === 1 ? 0xff : size === 2 ? 0xffff : 0xffffffff;
+    return size === 1 ? m.read8(pa) : size === 2 ? m.read16(pa) : m.read32(pa);
+  }
+  writePhysical(pa: number, size: number, value: number): void {
+    const m = this.memory;
+    if (this.cpu.bus.isMmio(pa)) {
+      this.cpu.bus.writeMemory(pa, size as 1 | 2 | 4, value);
+      return;
+    }
+    if (pa + size > m.bytes) return;
+    if (this.pageFlags[pa >>> 12]! & PageFlag.code) this.onCodeWrite(pa, size);
+    if (size === 1) m.write8(pa, value);
+    else if (size === 2) m.write16(pa, value);
+    else m.write32(pa, value);
+  }
+  write(linear: number, size: number, value: number, user: boolean): boolean {
+    linear >>>= 0;
+    if (this.access !== undefined) return this.writeEmulated(linear, size, value, user);
+    if (!this.inPage(linear, size)) {
+      if (this.translate(secondPage(linear), true, user) < 0 && this.firstFaults(linear, true, user)) return false;
+      if (this.translate(linear, true, user) < 0) return false;
+      for (let i = 0; i < size; i++)
+        if (!this.write((linear + i) >>> 0, 1, (value >>> (8 * i)) & 0xff, user)) return false;
+      return true;
+    }
+    const pa = this.translate(linear, true, user);
+    if (pa < 0) return false;
+    this.fill(linear, pa, (this.cpu.vmx.nonRoot ? 2 : 0) + (user ? 1 : 0));
+    this.writePhysical(pa, size, value);
+    return true;
+  }
+
+  private readEmulated(linear: number, size: number, user: boolean): number {
+    if (!this.inPage(linear, size)) {
+      let value = 0;
+      for (let i = 0; i < size; i++) {
+        const byte = this.access!.read((linear + i) >>> 0, 1, user);
+        if (byte < 0) return 0;
+        value |= byte << (8 * i);
+      }
+      return value >>> 0;
+    }
+    const value = this.access!.read(linear, size, user);
+    return value < 0 ? 0 : value;
+  }
+  private writeEmulated(linear: number, size: number, value: number, user: boolean): boolean {
+    if (!this.inPage(linear, size)) {
+      // Both pages are asked for before the first byte is stored.
+      if (!this.access!.probeWrite(linear, size, user)) return false;
+      for (let i = 0; i < size; i++)
+        if (!this.access!.write((linear + i) >>> 0, 1, (value >>> (8 * i)) & 0xff, user)) return false;
+      return true;
+    }
+    return this.access!.write(linear, size, value >>> 0, user);
+  }
+
+  // ---- slow paths of translated code --------------------------------------------------------------------------------
+
+  loadSlow(linear: number, bytes: number): number {
+    return this.read(linear, bytes, this.cpu.s.cpl === 3) | 0;
+  }
+  storeSlow(linear: number, value: number, bytes: number): number {
+    return this.write(linear, bytes, value, this.cpu.s.cpl === 3) ? 0 : 1;
+  }
+  /** Where `bytes` can be read in one piece: RAM itself, or the bounce buffer with a copy. 0 if it faulted. */
+  hostRead(linear: number, bytes: number): number {
+    linear >>>= 0;
+    const user = this.cpu.s.cpl === 3;
+    if (this.access === undefined && this.inPage(linear, bytes)) {
+      const pa = this.translate(linear, false, user);
+      if (pa < 0) return 0;
+      this.fill(linear, pa, this.context);
+      if (pa + bytes <= this.memory.bytes && !this.cpu.bus.isMmio(pa)) return this.memory.ramBase + pa;
+    }
+    return this.fillBounce(linear, bytes, user) ? BOUNCE : 0;
+  }
+  private fillBounce(linear: number, bytes: number, user: boolean): boolean {
+    for (let i = 0; i < bytes;) {
+      const size = bytes - i >= 4 ? 4 : bytes - i >= 2 ? 2 : 1;
+      const value = this.read((linear + i) >>> 0, size, user);
+      if (this.cpu.faulted) return false;
+      for (let j = 0; j < size; j++) this.memory.u8[BOUNCE + i + j] = (value >>> (8 * j)) & 0xff;
+      i += size;
+    }
+    return true;
+  }
+  /** The same for read-modify-write. Write permission of every byte is checked first. */
+  hostWrite(linear: number, bytes: number): number {
+    linear >>>= 0;
+    const user = this.cpu.s.cpl === 3;
+    if (this.access === undefined) {
+      if (
+        !this.inPage(linear, bytes) &&
+        this.translate(secondPage(linear), true, user) < 0 &&
+        this.firstFaults(linear, true, user)
+      )
+        return 0;
+      const pa = this.translate(linear, true, user);
+      if (pa < 0) return 0;
+      if (this.inPage(linear, bytes)) {
+        this.fill(linear, pa, this.context);
+        const direct = pa + bytes <= this.memory.bytes && !this.cpu.bus.isMmio(pa) && this.pageFlags[pa >>> 12] === 0;
+        if (direct) return this.memory.ramBase + pa;
+      }
+    }
+    if (this.access !== undefined && !this.access.probeWrite(linear, bytes, user)) return 0;
+    if (!this.fillBounce(linear, bytes, user)) return 0;
+    this.bounceLinear = linear;
+    this.bounceBytes = bytes;
+    return BOUNCE;
+  }
+  /** Writes the bounce buffer back: the permissions were checked by hostWrite. */
+  commit(_host: number): void {
+    const user = this.cpu.s.cpl === 3;
+    for (let i = 0; i < this.bounceBytes;) {
+      const left = this.bounceBytes - i;
+      const size = left >= 4 ? 4 : left >= 2 ? 2 : 1;
+      let value = 0;
+      for (let j = 0; j < size; j++) value |= this.memory.u8[BOUNCE + i + j]! << (8 * j);
+      this.write((this.bounceLinear + i) >>> 0, size, value, user);
+      i += size;
+    }
+  }
+
+  /** Linear-memory address of a byte that may be read (written) directly up to the end of its page; 0 if it must not. Fills the TLB; a #PF is left unraised. */
+  directRead(linear: number): number {
+    return this.direct(linear >>> 0, false);
+  }
+  directWrite(linear: number): number {
+    return this.direct(linear >>> 0, true);
+  }
+  private direct(linear: number, write: boolean): number {
+    const word = (this.contextAddress(this.context) >> 2) + (linear >>> 12) + (write ? WRITE : 0);
+    if (this.i32[word] === INVALID) {
+      const pa = this.translate(linear, write, this.cpu.s.cpl === 3);
+      if (pa < 0) {
+        this.cpu.clearFault();
+        return 0;
+      }
+      this.fill(linear, pa, this.context);
+    }
+    const entry = this.i32[word]!;
+    return entry === INVALID ? 0 : (entry + linear) >>> 0;
+  }
+
+  /** Where code is fetched: physical address, or -1 with the fault in the mailbox. */
+  fetchAddress(linear: number): number {
+    linear >>>= 0;
+    const user = this.cpu.s.cpl === 3;
+    const context = (this.cpu.vmx.nonRoot ? 2 : 0) + (user ? 1 : 0);
+    const entry = this.i32[(this.contextAddress(context) >> 2) + (linear >>> 12)]!;
+    if (entry !== INVALID) return (entry + linear - this.memory.ramBase) >>> 0;
+    const pa = this.translate(linear, false, user);
+    if (pa >= 0) this.fill(linear, pa, context);
+    return pa;
+  }
+
+  saveState(): number[] {
+    return this.walker.saveState();
+  }
+  loadState(state: readonly number[]): void {
+    this.walker.loadState(state);
+    this.flushContext(0);
+    this.flushContext(1);
+    this.flushGuest();
+  }
+}

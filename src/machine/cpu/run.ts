@@ -1,0 +1,253 @@
+// The run loop: executes translated code up to a deadline, calls helpers, delivers faults and interrupts at exact instructions.
+// Not the instructions and not the clock's timers. SDM vol. 3, 6.9 (priority among exceptions and interrupts).
+
+import type { CodeCache } from '../translate/code-cache.ts';
+import type { HelperOperands } from '../translate/entry-writer.ts';
+import { Entry, ExitKind, MAX_BLOCK } from '../translate/entry.ts';
+import type { ThreadedModule } from '../translate/forms.ts';
+import { refreshMode } from '../translate/mode.ts';
+import type { Cpu } from './cpu.ts';
+import type { LinearAccess } from './mmu.ts';
+import { Vector } from './cpu.ts';
+import { Flag, StateLayout } from './state.ts';
+
+/** How faults and interrupts enter the guest: cpu/exceptions.ts, or a recorder in conformance tests. */
+export interface EventDelivery {
+  /** Takes the fault out of the mailbox and delivers it; EIP is the faulting instruction's. */
+  deliverPendingFault(cpu: Cpu): boolean;
+  /** `type`: VMX interruption type (0 external, 2 NMI, 3 hardware exception). */
+  deliverEvent(
+    cpu: Cpu,
+    vector: number,
+    type: number,
+    errorCode: number | undefined,
+    instructionLength: number,
+  ): boolean;
+}
+
+/** SDM vol. 3, 24.4.2. */
+export const Activity = { active: 0, hlt: 1, shutdown: 2, waitForSipi: 3 } as const;
+/** Blocking by STI (bit 0) and by MOV SS (bit 1). */
+const SHADOW = 3;
+const DR6_BS = 0x4000;
+
+export class Processor {
+  /** Instructions retired since reset; each REP iteration counts. Exact up to 2^53. */
+  retired = 0;
+  /** Asked for by a device or the user: the loop returns at the next boundary. */
+  stopRequested = false;
+  /** The last `execute` ended with an instruction that retired, not with a fault or exit. */
+  private completed = false;
+
+  constructor(
+    readonly cpu: Cpu,
+    private readonly cache: CodeCache,
+    private readonly module: ThreadedModule,
+    private readonly events: EventDelivery,
+  ) {}
+
+  /**
+   * Runs until the clock stands at `until` (cycles), a VM exit is pending for a TypeScript root, the processor shut down, or a stop is
+   * requested. Timers of the clock fire on the way at their exact cycles.
+   */
+  run(until: number): void {
+    const cpu = this.cpu;
+    const s = cpu.s;
+    const clock = cpu.clock;
+    for (;;) {
+      if (clock.nextDeadline <= clock.now) clock.runDue();
+      if (this.stopRequested || cpu.vmExitPending) return;
+      const activity = s.get(StateLayout.activity);
+      if (activity >= Activity.shutdown) return;
+      const shadow = s.get(StateLayout.interruptibility) & SHADOW;
+      if (this.takeInterrupt(shadow)) {
+        if (cpu.vmExitPending) return;
+        continue;
+      }
+      if (clock.now >= until) return;
+      if (s.get(StateLayout.activity) === Activity.hlt) {
+        const wake = Math.min(clock.nextDeadline, until);
+        if (wake === Infinity) return;
+        clock.set(wake);
+        continue;
+      }
+      const flags = s.eflagsRest;
+      const trap = (flags & Flag.TF) !== 0;
+      const room = Math.min(clock.nextDeadline, until) - clock.now;
+      this.execute(shadow !== 0 || flags & (Flag.TF | Flag.RF) || cpu.vmx.boundaryStep ? 1 : room, shadow);
+      // RF lasts for one instruction, unless that one set it (IRET).
+      if (flags & Flag.RF && this.completed) s.eflagsRest &= ~Flag.RF;
+      if (trap && this.completed && !cpu.vmExitPending) this.singleStep();
+    }
+  }
+
+  /** Executes exactly one instruction, without looking at interrupts or timers. */
+  step(): void {
+    this.execute(1, this.cpu.s.get(StateLayout.interruptibility) & SHADOW);
+  }
+
+  /**
+   * Executes one instruction of the guest for its hypervisor: the guest's registers, but every memory access through `access`.
+   * Nothing is delivered, no time passes. 'fault': the mailbox says which; nothing changed. 'unhandled': it would have left the guest.
+   */
+  emulate(
+    mode: { nonRoot: boolean },
+    access: LinearAccess,
+    fetch: (linear: number) => number,
+  ): 'done' | 'fault' | 'unhandled' {
+    const cpu = this.cpu;
+    const s = cpu.s;
+    const pending = cpu.vmExitPending;
+    mode.nonRoot = true;
+    cpu.mmu.access = access;
+    cpu.vmExitPending = false;
+    refreshMode(cpu);
+    this.cache.setTag();
+    const entry = this.cache.entryFromBytes(s.eip, fetch);
+    const done = entry !== 0 && this.emulateEntry(entry);
+    const left = cpu.vmExitPending;
+    mode.nonRoot = false;
+    cpu.mmu.access = undefined;
+    cpu.vmExitPending = pending;
+    cpu.modeDirty = true;
+    if (left) return 'unhandled';
+    return done ? 'done' : 'fault';
+  }
+  private emulateEntry(entry: number): boolean {
+    const cpu = this.cpu;
+    const s = cpu.s;
+    this.module.run(entry, -2 * MAX_BLOCK, s.i32[StateLayout.tlb >> 2]!);
+    const kind = s.get(StateLayout.exitKind);
+    if (kind !== ExitKind.helper) return kind !== ExitKind.fault;
+    const op = this.cache.operands[s.i32[(s.get(StateLayout.exitEntry) + Entry.target) >> 2]!]!;
+    this.enterHelper(op, 1);
+    if (!op.row.helper!(cpu, op)) return false;
+    s.eip = cpu.nextEip;
+    return true;
+  }
+
+  /** Code in a physical page was replaced from outside (a loader, a debugger, a test). */
+  forgetCode(page: number): void {
+    this.cache.invalidatePage(page);
+  }
+
+  private takeInterrupt(shadow: number): boolean {
+    const cpu = this.cpu;
+    if (cpu.interrupts.intr) {
+      const s = cpu.s;
+      if (cpu.vmx.nonRoot && cpu.vmx.exitOnExternalInterrupt()) return true;
+      if (s.eflagsRest & Flag.IF && shadow === 0) {
+        s.set(StateLayout.activity, Activity.active);
+        this.events.deliverEvent(cpu, cpu.interrupts.acknowledge(), 0, undefined, 0);
+        return true;
+      }
+    }
+    return cpu.vmx.boundaryWatch && cpu.vmx.exitAtBoundary();
+  }
+
+  /** #DB after an instruction that ran with TF set (SDM vol. 3, 17.3.1.4). */
+  private singleStep(): void {
+    const cpu = this.cpu;
+    if (cpu.s.get(StateLayout.activity) >= Activity.shutdown) return;
+    cpu.faultAddress = DR6_BS;
+    cpu.raise(Vector.DB);
+    this.events.deliverPendingFault(cpu);
+  }
+
+  /** Runs up to `limit` instructions; returns earlier when anything but a jump needs the loop. */
+  private execute(limit: number, shadow: number): void {
+    const cpu = this.cpu;
+    const s = cpu.s;
+    const u32 = s.u32;
+    const i32 = s.i32;
+    let left = limit;
+    let jump = 0;
+    this.completed = false;
+    for (;;) {
+      if (cpu.modeDirty) {
+        refreshMode(cpu);
+        this.cache.setTag();
+      }
+      const flushes = this.cache.counters.flushes;
+      const whole = left >= MAX_BLOCK;
+      const eip = u32[StateLayout.eip >> 2]!;
+      const entry = this.cache.entryAt(eip, whole ? MAX_BLOCK : left);
+      if (entry === 0) {
+        this.finishShadow(shadow);
+        this.events.deliverPendingFault(cpu);
+        return;
+      }
+      if (jump !== 0 && whole && flushes === this.cache.counters.flushes) this.cache.link(jump, entry, eip);
+      jump = 0;
+      const budget = left - MAX_BLOCK;
+      const start = whole ? budget : budget - MAX_BLOCK;
+      this.module.run(entry, start, i32[StateLayout.tlb >> 2]!);
+      const executed = start - i32[StateLayout.exitBudget >> 2]!;
+      left -= executed;
+      this.retire(executed);
+      switch (i32[StateLayout.exitKind >> 2]) {
+        case ExitKind.link:
+          if (left > 0) {
+            if (whole) jump = i32[StateLayout.exitEntry >> 2]!;
+            continue;
+          }
+          break;
+        case ExitKind.lookup:
+        case ExitKind.budget:
+        case ExitKind.stop:
+          if (left > 0) continue;
+          break;
+        case ExitKind.helper:
+          this.helper(left, shadow);
+          return;
+        case ExitKind.fault:
+          this.finishShadow(shadow);
+          this.events.deliverPendingFault(cpu);
+          return;
+      }
+      this.finishShadow(shadow);
+      this.completed = true;
+      return;
+    }
+  }
+
+  private retire(count: number): void {
+    this.retired += count;
+    this.cpu.clock.set(this.cpu.clock.now + count);
+  }
+  /** The shadow of STI or MOV SS lasts for one instruction. */
+  private finishShadow(shadow: number): void {
+    if (shadow === 0) return;
+    const s = this.cpu.s;
+    s.set(StateLayout.interruptibility, s.get(StateLayout.interruptibility) & ~shadow);
+  }
+
+  /** What a helper finds in the CPU besides its operands. `allowance`: instructions it may retire. */
+  private enterHelper(op: HelperOperands, allowance: number): void {
+    const cpu = this.cpu;
+    op.offset = cpu.s.get(StateLayout.exitEa);
+    const next = op.eip + op.length;
+    cpu.nextEip = cpu.code32 ? next >>> 0 : next & 0xffff;
+    cpu.allowance = allowance;
+    cpu.retiredByHelper = 1;
+    cpu.retiredBeforeFault = 0;
+  }
+  private helper(left: number, shadow: number): void {
+    const cpu = this.cpu;
+    const s = cpu.s;
+    const entry = s.get(StateLayout.exitEntry);
+    const op = this.cache.operands[s.i32[(entry + Entry.target) >> 2]!]!;
+    this.enterHelper(op, left);
+    if (op.row.helper!(cpu, op)) {
+      this.finishShadow(shadow);
+      s.eip = cpu.nextEip;
+      this.retire(cpu.retiredByHelper);
+      this.completed = true;
+      return;
+    }
+    // A VM exit has saved the shadow with the guest; otherwise it ends here too.
+    if (!cpu.vmExitPending) this.finishShadow(shadow);
+    if (cpu.retiredBeforeFault > 0) this.retire(cpu.retiredBeforeFault);
+    if (cpu.faulted) this.events.deliverPendingFault(cpu);
+  }
+}

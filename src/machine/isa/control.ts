@@ -1,0 +1,69 @@
+// Near control transfer: JMP, Jcc, CALL, RET, LOOP, JCXZ. Far transfers and interrupts are helpers (system-rows.ts). SDM vol. 2.
+
+import { ECX, ESP } from '../cpu/state.ts';
+import type { Emitter } from './emitter.ts';
+import { CONDITION_SUFFIXES } from './logic.ts';
+import { row, type Row, type Semantics } from './row.ts';
+
+const jump: Semantics = (e) => e.jump(0);
+const jumpIf =
+  (cc: number): Semantics =>
+  (e) =>
+    e.jumpIf(0, e.condition(cc));
+const jumpIndirect: Semantics = (e) => e.jumpTo(e.let(e.read(0)));
+const wide = (e: Emitter): 16 | 32 => (e.size === 16 ? 16 : 32);
+const call: Semantics = (e) => {
+  const back = e.let(e.nextEip());
+  e.push(back, wide(e));
+  e.jump(0);
+};
+const callIndirect: Semantics = (e) => {
+  const target = e.let(e.read(0));
+  const back = e.let(e.nextEip());
+  e.push(back, wide(e));
+  e.jumpTo(target);
+};
+const returnNear: Semantics = (e) => {
+  const target = e.peek(wide(e));
+  e.addStack(wide(e) / 8);
+  e.jumpTo(target);
+};
+const returnNearPop: Semantics = (e) => {
+  const target = e.peek(wide(e));
+  const bytes = e.let(e.add(e.truncate(e.read(0), 16), e.const(wide(e) / 8)));
+  e.setStack(e.let(e.add(e.reg(ESP, 32), e.get(bytes))));
+  e.jumpTo(target);
+};
+/** LOOP and JCXZ count in ECX or CX by the ADDRESS size; the decoder picks the row by it (operand 1: rCX). */
+const loop =
+  (cc: number | undefined): Semantics =>
+  (e) => {
+    const size = e.operandSize(1) as 16 | 32;
+    const count = e.let(e.sub(e.reg(ECX, size), e.const(1)));
+    e.setReg(ECX, size, count);
+    const left = e.let(e.ne(e.truncate(e.get(count), size), e.const(0)));
+    e.jumpIf(0, cc === undefined ? e.get(left) : e.and(e.get(left), e.condition(cc)));
+  };
+const jumpIfCountZero: Semantics = (e) => e.jumpIf(0, e.eqz(e.reg(ECX, e.operandSize(1) as 16 | 32)));
+
+const hex = (n: number): string => n.toString(16).padStart(2, '0');
+const ends = { ends: true };
+const endsStack = { ends: true, stack: true };
+
+export const controlRows: readonly Row[] = [
+  ...row('jmp', 'eb', 'Jb', jump, ends),
+  ...row('jmp', 'e9', 'Jv', jump, ends),
+  ...row('jmp', 'ff /4', 'Ev', jumpIndirect, ends),
+  ...CONDITION_SUFFIXES.flatMap((suffix, cc) => [
+    ...row(`j${suffix}`, hex(0x70 + cc), 'Jb', jumpIf(cc)),
+    ...row(`j${suffix}`, `0f ${hex(0x80 + cc)}`, 'Jv', jumpIf(cc)),
+  ]),
+  ...row('call', 'e8', 'Jv', call, endsStack),
+  ...row('call', 'ff /2', 'Ev', callIndirect, endsStack),
+  ...row('ret', 'c3', '', returnNear, { ...endsStack, sized: true }),
+  ...row('ret', 'c2', 'Iw', returnNearPop, { ...endsStack, sized: true }),
+  ...row('loopne', 'e0', 'Jb Y', loop(5)),
+  ...row('loope', 'e1', 'Jb Y', loop(4)),
+  ...row('loop', 'e2', 'Jb Y', loop(undefined)),
+  ...row('jcxz', 'e3', 'Jb Y', jumpIfCountZero),
+];

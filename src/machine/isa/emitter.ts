@@ -1,0 +1,309 @@
+// The vocabulary in which each instruction is described once. A description calls these methods; the context (threaded tier,
+// region tier) decides what code they become. Not a context itself: see translate/threaded-emitter.ts.
+
+import { StateLayout } from '../cpu/state.ts';
+import type { Local } from '../wasm/code.ts';
+import { type Val, VAL, ValueEmitter } from './value-emitter.ts';
+
+export { type Val, VAL } from './value-emitter.ts';
+
+/** Operand and operation sizes in bits. */
+export type Size = 8 | 16 | 32;
+
+/** Condition codes in encoding order (SDM vol. 2, appendix B.1.4.7). */
+export const Condition = {
+  O: 0,
+  NO: 1,
+  B: 2,
+  NB: 3,
+  Z: 4,
+  NZ: 5,
+  BE: 6,
+  NBE: 7,
+  S: 8,
+  NS: 9,
+  P: 10,
+  NP: 11,
+  L: 12,
+  NL: 13,
+  LE: 14,
+  NLE: 15,
+} as const;
+
+export abstract class Emitter extends ValueEmitter {
+  // ---- the instruction's own operands -------------------------------------------------------------------------------
+
+  /** Operation size in bits: that of the first operand unless the row says otherwise. */
+  abstract readonly size: Size;
+  /** Size of operand k in bits. */
+  abstract operandSize(k: number): number;
+  /** True if operand k is in memory. */
+  abstract isMemory(k: number): boolean;
+  /** Operand k, zero-extended to 32 bits. Memory is read (and may fault). */
+  abstract read(k: number): Val;
+  /** Stores the low bits of a local to operand k. */
+  abstract write(k: number, value: Local): void;
+  /** Read-modify-write: memory is checked for writing first; `f` returns the local to store. */
+  abstract modify(k: number, f: (old: Local) => Local): void;
+  /** The linear address of the memory operand (or its offset for LEA), as a local that may be changed before the access. */
+  abstract address(): Local;
+  /** Offset inside the segment of the memory operand, for LEA. */
+  abstract offset(): Val;
+
+  // ---- memory, 32-bit linear addresses ------------------------------------------------------------------------------
+
+  /** Zero-extended load of 1, 2 or 4 bytes at the memory operand's address plus `plus`. */
+  abstract load(bytes: 1 | 2 | 4, plus?: number): Val;
+  abstract store(bytes: 1 | 2 | 4, value: Local, plus?: number): void;
+  /** Linear-memory address where `bytes` (up to 16) of the memory operand can be read with plain loads. */
+  abstract hostForRead(bytes: number): Local;
+  /** The same for writing; after the stores call `commit`. Faults come before anything is changed. */
+  abstract hostForWrite(bytes: number): Local;
+  abstract commit(host: Local): void;
+  /** Raises #GP(0) unless the memory operand's linear address is a multiple of `bytes`. */
+  abstract requireAligned(bytes: number): void;
+
+  // ---- MMX and XMM --------------------------------------------------------------------------------------------------
+
+  /** Operand k as a vector: an XMM register, 16 bytes of memory, or (64-bit operands, MMX) 8 bytes in the low half. `bytes` < 16 reads fewer. */
+  abstract readVector(k: number, bytes?: 4 | 8 | 16): Val;
+  /** Stores the low `bytes` of a vector. A register destination keeps its other bytes. MMX registers get their exponent set to ones. */
+  abstract writeVector(k: number, value: Local, bytes?: 4 | 8 | 16): void;
+
+  // ---- stack --------------------------------------------------------------------------------------------------------
+
+  /** Stores a value of `size` bits `below` bytes under the top of stack; ESP stays. */
+  abstract pokeStack(value: Local, size: 16 | 32, below: number): void;
+  /** Reads `size` bits `above` bytes over the top of stack, or over `base` (LEAVE), into a local; ESP stays. */
+  abstract peek(size: 16 | 32, above?: number, base?: Local): Local;
+  /** Adds to ESP or SP, as SS.B says. */
+  abstract addStack(bytes: number): void;
+  /** Sets ESP or SP. */
+  abstract setStack(value: Local): void;
+  /** Pushes a value of `size` bits; ESP changes only if the store succeeds. */
+  push(value: Local, size: 16 | 32): void {
+    this.pokeStack(value, size, size / 8);
+    this.addStack(-size / 8);
+  }
+
+  // ---- registers and state ------------------------------------------------------------------------------------------
+
+  /** A general register by number (8-bit: AL CL DL BL AH CH DH BH), zero-extended. */
+  abstract reg(index: number, size: Size): Val;
+  abstract setReg(index: number, size: Size, value: Local): void;
+  /** A 32-bit word of the CPU state. */
+  abstract state(address: number): Val;
+  abstract setState(address: number, value: Local): void;
+
+  // ---- control ------------------------------------------------------------------------------------------------------
+
+  /** Jumps to the relative target of operand k. Ends the instruction. */
+  abstract jump(k: number): void;
+  /** Jumps if the 0/1 value on the stack is set; falls through otherwise. Ends the instruction. */
+  abstract jumpIf(k: number, condition: Val): void;
+  /** Jumps to an EIP in a local. Ends the instruction. */
+  abstract jumpTo(eip: Local): void;
+  /** EIP of the next instruction. */
+  abstract nextEip(): Val;
+  /** Leaves with a fault if the 0/1 value on the stack is set. */
+  abstract faultIf(condition: Val, vector: number, errorCode?: number): void;
+
+  // ---- flags --------------------------------------------------------------------------------------------------------
+
+  /** Result and carries of the last flag-setting operation (StateLayout.lazyResult, lazyAux). */
+  protected abstract setLazy(result: Val | undefined, aux: Val): void;
+  protected abstract lazyResult(): Val;
+  protected abstract lazyAux(): Val;
+
+  // ---- flags, common to all contexts --------------------------------------------------------------------------------
+
+  /** Moves a carry vector's top two bits of `size` to bits 31:30 and keeps bit 3 (AF). */
+  private carries(vector: Local): Val {
+    const shift = 32 - this.size;
+    if (shift === 0) return this.and(this.get(vector), this.const(0xc0000008 | 0));
+    return this.or(
+      this.and(this.shl(this.get(vector), this.const(shift)), this.const(0xc0000000 | 0)),
+      this.and(this.get(vector), this.const(8)),
+    );
+  }
+  private setResultAndCarries(result: Local, vector: Local): void {
+    const aux = this.let(this.carries(vector));
+    const value = this.let(this.signed(this.get(result), this.size));
+    this.setLazy(this.get(value), this.get(aux));
+  }
+  /** All six flags of a + b (+ carry) = r. */
+  flagsAdd(a: Local, b: Local, r: Local): void {
+    const vector = this.let(
+      this.or(
+        this.and(this.get(a), this.get(b)),
+        this.and(this.or(this.get(a), this.get(b)), this.xor(this.get(r), this.const(-1))),
+      ),
+    );
+    this.setResultAndCarries(r, vector);
+  }
+  /** All six flags of a - b (- borrow) = r. */
+  flagsSub(a: Local, b: Local, r: Local): void {
+    const not = this.let(this.xor(this.get(a), this.const(-1)));
+    const vector = this.let(
+      this.or(this.and(this.get(not), this.get(b)), this.and(this.or(this.get(not), this.get(b)), this.get(r))),
+    );
+    this.setResultAndCarries(r, vector);
+  }
+  /** CF = OF = AF = 0, the rest from r. */
+  flagsLogic(r: Local): void {
+    const value = this.let(this.signed(this.get(r), this.size));
+    this.setLazy(this.get(value), this.const(0));
+  }
+  /** SF ZF PF from r, CF and OF (0/1 locals), AF cleared. */
+  flagsResultCarryOverflow(r: Local, cf: Local, of: Local): void {
+    const aux = this.let(
+      this.or(this.shl(this.get(cf), this.const(31)), this.shl(this.xor(this.get(cf), this.get(of)), this.const(30))),
+    );
+    const value = this.let(this.signed(this.get(r), this.size));
+    this.setLazy(this.get(value), this.get(aux));
+  }
+  /** All but CF (INC, DEC): `of` 0/1, AF from a ^ r. */
+  flagsKeepCarry(a: Local, r: Local, of: Local): void {
+    const old = this.let(this.lazyAux());
+    const aux = this.let(
+      this.or(
+        this.or(
+          this.and(this.get(old), this.const(0x80000000 | 0)),
+          this.shl(this.xor(this.shrU(this.get(old), this.const(31)), this.get(of)), this.const(30)),
+        ),
+        this.shrU(this.and(this.xor(this.get(a), this.get(r)), this.const(0x10)), this.const(1)),
+      ),
+    );
+    const value = this.let(this.signed(this.get(r), this.size));
+    this.setLazy(this.get(value), this.get(aux));
+  }
+  /** CF only; OF keeps its value. */
+  flagsCarry(cf: Local): void {
+    const old = this.let(this.lazyAux());
+    // OF = bit 31 ^ bit 30: flipping both when CF changes keeps it.
+    const change = this.let(this.xor(this.shrU(this.get(old), this.const(31)), this.get(cf)));
+    this.setLazy(undefined, this.xor(this.get(old), this.mul(this.get(change), this.const(0xc0000000 | 0))));
+  }
+  /** CF and OF (0/1), the others unchanged (rotates). */
+  flagsCarryOverflow(cf: Local, of: Local): void {
+    this.setLazy(
+      undefined,
+      this.or(
+        this.and(this.lazyAux(), this.const(0x3fffffff)),
+        this.or(this.shl(this.get(cf), this.const(31)), this.shl(this.xor(this.get(cf), this.get(of)), this.const(30))),
+      ),
+    );
+  }
+  /** ZF only (CMPXCHG8B, VERR...): the other five are kept. */
+  flagsZero(zf: Local): void {
+    // Rebuild the lazy pair from the present SF and PF, then choose the result by ZF.
+    const sf = this.let(this.condition(Condition.S));
+    const pf = this.let(this.condition(Condition.P));
+    const kept = this.let(this.and(this.lazyAux(), this.const(0xc0000008 | 0)));
+    const aux = this.let(
+      this.or(
+        this.or(this.get(kept), this.shl(this.eqz(this.get(pf)), this.const(8))),
+        this.shl(this.and(this.get(sf), this.get(zf)), this.const(16)),
+      ),
+    );
+    const result = this.let(
+      this.select(this.const(0), this.or(this.shl(this.get(sf), this.const(31)), this.const(0x100)), this.get(zf)),
+    );
+    this.setLazy(this.get(result), this.get(aux));
+  }
+  /** SF ZF AF PF CF from the low byte of a local laid out as AH (SAHF), or all six with `withOverflow` (bit 11). */
+  flagsFromImage(image: Local): void {
+    const bit = (n: number): Val => this.and(this.shrU(this.get(image), this.const(n)), this.const(1));
+    const of = this.let(this.condition(Condition.O));
+    const cf = this.let(bit(0));
+    const zf = this.let(bit(6));
+    const aux = this.let(
+      this.or(
+        this.or(
+          this.or(
+            this.shl(this.get(cf), this.const(31)),
+            this.shl(this.xor(this.get(cf), this.get(of)), this.const(30)),
+          ),
+          this.shl(bit(4), this.const(3)),
+        ),
+        this.or(this.shl(this.eqz(bit(2)), this.const(8)), this.shl(this.and(bit(7), this.get(zf)), this.const(16))),
+      ),
+    );
+    const result = this.let(
+      this.select(this.const(0), this.or(this.shl(bit(7), this.const(31)), this.const(0x100)), this.get(zf)),
+    );
+    this.setLazy(this.get(result), this.get(aux));
+  }
+  /** CF as 0 or 1. */
+  carry(): Val {
+    return this.shrU(this.lazyAux(), this.const(31));
+  }
+  /** AF as 0 or 1. */
+  adjust(): Val {
+    return this.and(this.shrU(this.lazyAux(), this.const(3)), this.const(1));
+  }
+
+  /** A condition code as 0 or 1. */
+  condition(cc: number): Val {
+    switch (cc & ~1) {
+      case Condition.O:
+        this.overflow();
+        break;
+      case Condition.B:
+        this.carry();
+        break;
+      case Condition.Z:
+        this.eqz(this.lazyResult());
+        break;
+      case Condition.BE:
+        this.or(this.carry(), this.eqz(this.lazyResult()));
+        break;
+      case Condition.S:
+        this.sign();
+        break;
+      case Condition.P:
+        this.eqz(
+          this.and(
+            this.popcnt(
+              this.and(this.xor(this.lazyResult(), this.shrU(this.lazyAux(), this.const(8))), this.const(0xff)),
+            ),
+            this.const(1),
+          ),
+        );
+        break;
+      case Condition.L:
+        this.less();
+        break;
+      case Condition.LE:
+        this.or(this.less(), this.eqz(this.lazyResult()));
+        break;
+    }
+    if (cc & 1) this.eqz(VAL);
+    return VAL;
+  }
+  private overflow(): Val {
+    const aux = this.let(this.lazyAux());
+    return this.shrU(this.xor(this.get(aux), this.shl(this.get(aux), this.const(1))), this.const(31));
+  }
+  private sign(): Val {
+    return this.shrU(this.xor(this.lazyResult(), this.shl(this.lazyAux(), this.const(15))), this.const(31));
+  }
+  private less(): Val {
+    const aux = this.let(this.lazyAux());
+    return this.shrU(
+      this.xor(
+        this.xor(this.lazyResult(), this.shl(this.get(aux), this.const(15))),
+        this.xor(this.get(aux), this.shl(this.get(aux), this.const(1))),
+      ),
+      this.const(31),
+    );
+  }
+  /** EFLAGS.DF as +step or -step bytes. */
+  direction(step: number): Val {
+    return this.select(
+      this.const(-step),
+      this.const(step),
+      this.and(this.state(StateLayout.eflagsRest), this.const(0x400)),
+    );
+  }
+}

@@ -1,0 +1,40 @@
+// What the vector instructions share: the units, the MMX state around each MMX instruction, alignment. Not instructions themselves
+// (simd-lanes.ts, simd-moves.ts). SDM vol. 1 ch. 9 to 11; vol. 3, 12.2.
+
+import { StateLayout } from '../cpu/state.ts';
+import type { Emitter, Val } from './emitter.ts';
+import type { RowOptions, Semantics } from './row.ts';
+
+export const SSE: RowOptions = { unit: 'sse' };
+export const MMX: RowOptions = { unit: 'mmx' };
+
+/** Every MMX instruction: a pending x87 exception comes first; then TOP = 0 and all tags valid (SDM vol. 3, 12.2). */
+export const mmxPrologue = (e: Emitter): void => {
+  e.faultIf(e.and(e.state(StateLayout.fpuStatus), e.const(0x80)), 16);
+};
+const mmxEpilogue = (e: Emitter): void => {
+  e.setState(StateLayout.fpuTop, e.let(e.const(0)));
+  e.setState(StateLayout.fpuTags, e.let(e.const(0xff)));
+};
+/** The epilogue comes after the reads: a fault must leave the x87 state alone. */
+export const mmx =
+  (body: (e: Emitter) => () => void): Semantics =>
+  (e) => {
+    mmxPrologue(e);
+    const store = body(e);
+    mmxEpilogue(e);
+    store();
+  };
+/** 16-byte memory operands of SSE must be aligned. */
+export const aligned = (e: Emitter, k: number): void => {
+  if (e.isMemory(k)) e.requireAligned(16);
+};
+
+/** Byte numbers of a shuffle. */
+export const range = (n: number, f: (i: number) => number): number[] => Array.from({ length: n }, (_, i) => f(i));
+/** The shuffle that changes nothing, as a vector constant. */
+export const identityBytes = (e: Emitter): Val => {
+  e.code.prefixed(0xfd, 0x0c);
+  for (let i = 0; i < 16; i++) e.code.byte(i);
+  return e.simdDone();
+};

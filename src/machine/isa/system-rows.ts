@@ -1,0 +1,143 @@
+// Rows of the instructions that TypeScript helpers execute: segments, system registers, far transfers, interrupts, I/O, VMX.
+// Their semantics are in cpu/ and vmx/. SDM vol. 2, appendix A.
+
+import {
+  clts,
+  lgdt,
+  lidt,
+  lmsw,
+  movFromCr,
+  movFromDr,
+  movToCr,
+  movToDr,
+  sgdt,
+  sidt,
+  smsw,
+} from '../cpu/control-registers.ts';
+import { cpuid } from '../cpu/cpuid.ts';
+import { arpl, lar, lldt, lsl, ltr, sldt, str, verr, verw } from '../cpu/descriptor-instructions.ts';
+import { callFar, jmpFar, retFar } from '../cpu/far-transfer.ts';
+import { cli, popf, pushf, sti } from '../cpu/flag-instructions.ts';
+import { bound, int1, int3, intN, into, iret } from '../cpu/interrupt-instructions.ts';
+import { inDx, inImm, ins, outDx, outImm, outs } from '../cpu/io.ts';
+import { rdmsr, rdpmc, rdtsc, wrmsr } from '../cpu/msr.ts';
+import { lds, les, lfs, lgs, lss, movToSreg, popSreg } from '../cpu/segmentation.ts';
+import { clflush, hlt, invd, invlpg, monitor, mwait, pause, sysenter, sysexit, ud2, wbinvd } from '../cpu/system.ts';
+import { enter } from '../cpu/enter.ts';
+import type { Helper } from '../cpu/cpu.ts';
+import { Vector } from '../cpu/cpu.ts';
+import type { Emitter } from './emitter.ts';
+import { hard, row, type Row, type Semantics } from './row.ts';
+
+const byte = { bits: 8 } as const;
+/** A VMX instruction by its basic exit reason (SDM vol. 3, appendix C). */
+const vmx =
+  (reason: number): Helper =>
+  (cpu, op) =>
+    cpu.vmx.instruction(cpu, reason, op);
+const undefinedOpcode: Helper = (cpu) => cpu.raise(Vector.UD);
+
+/** A register destination is zero-extended to the operand size; memory gets 16 bits (SDM MOV). */
+const moveFromSegment: Semantics = (e: Emitter) => {
+  const selector = e.let(e.read(1));
+  if (e.isMemory(0)) e.store(2, selector);
+  else e.write(0, selector);
+};
+const fence: Semantics = () => undefined;
+const storeNonTemporal: Semantics = (e) => e.write(0, e.let(e.read(1)));
+
+export const systemRows: readonly Row[] = [
+  ...hard('sldt', '0f 00 /0', 'Ev', sldt),
+  ...hard('str', '0f 00 /1', 'Ev', str),
+  ...hard('lldt', '0f 00 /2', 'Ew', lldt),
+  ...hard('ltr', '0f 00 /3', 'Ew', ltr),
+  ...hard('verr', '0f 00 /4', 'Ew', verr),
+  ...hard('verw', '0f 00 /5', 'Ew', verw),
+  ...hard('vmcall', '0f 01 =c1', '', vmx(18)),
+  ...hard('vmlaunch', '0f 01 =c2', '', vmx(20)),
+  ...hard('vmresume', '0f 01 =c3', '', vmx(24)),
+  ...hard('vmxoff', '0f 01 =c4', '', vmx(26)),
+  ...hard('monitor', '0f 01 =c8', '', monitor),
+  ...hard('mwait', '0f 01 =c9', '', mwait),
+  ...hard('sgdt', '0f 01 /0', 'Ms', sgdt),
+  ...hard('sidt', '0f 01 /1', 'Ms', sidt),
+  ...hard('lgdt', '0f 01 /2', 'Ms', lgdt),
+  ...hard('lidt', '0f 01 /3', 'Ms', lidt),
+  ...hard('smsw', '0f 01 /4', 'Ev', smsw),
+  ...hard('lmsw', '0f 01 /6', 'Ew', lmsw),
+  ...hard('invlpg', '0f 01 /7', 'M', invlpg),
+  ...hard('lar', '0f 02 /r', 'Gv Ew', lar),
+  ...hard('lsl', '0f 03 /r', 'Gv Ew', lsl),
+  ...hard('clts', '0f 06', '', clts),
+  ...hard('invd', '0f 08', '', invd),
+  ...hard('wbinvd', '0f 09', '', wbinvd),
+  ...hard('ud2', '0f 0b', '', ud2),
+  ...hard('ud1', '0f b9 /r', 'Gv Ev', undefinedOpcode),
+  ...hard('mov', '0f 20 /r', 'Rd Cd', movFromCr),
+  ...hard('mov', '0f 21 /r', 'Rd Dd', movFromDr),
+  ...hard('mov', '0f 22 /r', 'Cd Rd', movToCr),
+  ...hard('mov', '0f 23 /r', 'Dd Rd', movToDr),
+  ...hard('wrmsr', '0f 30', '', wrmsr),
+  ...hard('rdtsc', '0f 31', '', rdtsc),
+  ...hard('rdmsr', '0f 32', '', rdmsr),
+  ...hard('rdpmc', '0f 33', '', rdpmc),
+  ...hard('sysenter', '0f 34', '', sysenter),
+  ...hard('sysexit', '0f 35', '', sysexit),
+  ...hard('cpuid', '0f a2', '', cpuid),
+  ...hard('rsm', '0f aa', '', undefinedOpcode),
+  ...hard('vmread', 'NP 0f 78 /r', 'Ed Gd', vmx(23)),
+  ...hard('vmwrite', 'NP 0f 79 /r', 'Gd Ed', vmx(25)),
+  ...hard('vmptrld', 'NP 0f c7 /6', 'Mq', vmx(21)),
+  ...hard('vmclear', 'P66 0f c7 /6', 'Mq', vmx(19)),
+  ...hard('vmxon', 'PF3 0f c7 /6', 'Mq', vmx(27)),
+  ...hard('vmptrst', 'NP 0f c7 /7', 'Mq', vmx(22)),
+  ...row('lfence', '0f ae =e8', '', fence),
+  ...row('mfence', '0f ae =f0', '', fence),
+  ...row('sfence', '0f ae =f8', '', fence),
+  ...hard('clflush', '0f ae /7', 'Mb', clflush, byte),
+  ...row('movnti', 'NP 0f c3 /r', 'Md Gd', storeNonTemporal),
+  ...row('mov', '8c /r', 'Ev Sw', moveFromSegment),
+  ...hard('mov', '8e /r', 'Sw Ew', movToSreg),
+  ...hard('pop', '07', 'ES', popSreg),
+  ...hard('pop', '17', 'SS', popSreg),
+  ...hard('pop', '1f', 'DS', popSreg),
+  ...hard('pop', '0f a1', 'FS', popSreg),
+  ...hard('pop', '0f a9', 'GS', popSreg),
+  ...hard('les', 'c4 /r', 'Gv Mp', les),
+  ...hard('lds', 'c5 /r', 'Gv Mp', lds),
+  ...hard('lss', '0f b2 /r', 'Gv Mp', lss),
+  ...hard('lfs', '0f b4 /r', 'Gv Mp', lfs),
+  ...hard('lgs', '0f b5 /r', 'Gv Mp', lgs),
+  ...hard('arpl', '63 /r', 'Ew Gw', arpl),
+  ...hard('bound', '62 /r', 'Gv M', bound),
+  ...hard('call', '9a', 'Ap', callFar),
+  ...hard('jmp', 'ea', 'Ap', jmpFar),
+  ...hard('call', 'ff /3', 'Mp', callFar),
+  ...hard('jmp', 'ff /5', 'Mp', jmpFar),
+  ...hard('retf', 'ca', 'Iw', retFar),
+  ...hard('retf', 'cb', '', retFar),
+  ...hard('int3', 'cc', '', int3),
+  ...hard('int', 'cd', 'Ib', intN),
+  ...hard('into', 'ce', '', into),
+  ...hard('int1', 'f1', '', int1),
+  ...hard('iret', 'cf', '', iret),
+  ...hard('pushf', '9c', '', pushf),
+  ...hard('popf', '9d', '', popf),
+  ...hard('cli', 'fa', '', cli),
+  ...hard('sti', 'fb', '', sti),
+  ...hard('hlt', 'f4', '', hlt),
+  ...hard('in', 'e4', 'AL Ib', inImm, byte),
+  ...hard('in', 'e5', 'rAX Ib', inImm),
+  ...hard('out', 'e6', 'Ib AL', outImm, byte),
+  ...hard('out', 'e7', 'Ib rAX', outImm),
+  ...hard('in', 'ec', 'AL DX', inDx, byte),
+  ...hard('in', 'ed', 'rAX DX', inDx),
+  ...hard('out', 'ee', 'DX AL', outDx, byte),
+  ...hard('out', 'ef', 'DX rAX', outDx),
+  ...hard('ins', '6c', '', ins, byte),
+  ...hard('ins', '6d', '', ins),
+  ...hard('outs', '6e', '', outs, byte),
+  ...hard('outs', '6f', '', outs),
+  ...hard('enter', 'c8', 'Iw Ib', enter),
+  ...hard('pause', 'PF3 90', '', pause),
+];

@@ -1,0 +1,205 @@
+// Rows of the x87 instructions, opcodes D8 to DF and 9B, and of FXSAVE and FXRSTOR. Semantics: cpu/x87/.
+// A register operand `R` of these rows is ST(i), `i` by ModRM.rm. The aliases that the 8087 left (DC D0, DD C8, DE D0, DF C8...) are
+// the instructions they act as. SDM vol. 2, appendix A, tables A-7 to A-22.
+
+import {
+  compareMemory,
+  compareRegister,
+  compareToFlags,
+  fprem,
+  fprem1,
+  frndint,
+  fscale,
+  fsqrt,
+  ftst,
+  fxtract,
+  memoryForm,
+  type MemoryFormat,
+  registerForm,
+} from '../cpu/x87/arithmetic.ts';
+import {
+  fldcw,
+  fldenv,
+  fnclex,
+  fninit,
+  fnop,
+  fnsave,
+  fnstcw,
+  fnstenv,
+  fnstsw,
+  fnstswAx,
+  frstor,
+  fwait,
+  ignored,
+} from '../cpu/x87/control.ts';
+import { fxrstor, fxsave } from '../cpu/x87/fxsave.ts';
+import { f2xm1, fcos, fpatan, fptan, fsin, fsincos, fyl2x, fyl2xp1 } from '../cpu/x87/transcendental.ts';
+import {
+  CmovFlags,
+  fabs,
+  fbld,
+  fbstp,
+  fchs,
+  fcmov,
+  ffree,
+  fildInteger,
+  fld1,
+  fldDouble,
+  fldExtended,
+  fldl2e,
+  fldl2t,
+  fldlg2,
+  fldln2,
+  fldpi,
+  fldRegister,
+  fldSingle,
+  fldz,
+  fstDouble,
+  fstpDouble,
+  fstpExtended,
+  fstpSingle,
+  fstRegister,
+  fstSingle,
+  fxam,
+  fxch,
+  rotateStack,
+  storeInteger,
+} from '../cpu/x87/transfer.ts';
+import type { Helper } from '../cpu/cpu.ts';
+import { hard, type Row } from './row.ts';
+
+const x87 = (mnemonic: string, encoding: string, operands: string, helper: Helper): Row[] =>
+  hard(mnemonic, encoding, operands, helper, { unit: 'fpu' });
+
+/** FADD, FMUL, FCOM, FCOMP, FSUB, FSUBR, FDIV, FDIVR from memory: the digit chooses. */
+const memoryArithmetic = (prefix: string, opcode: string, operand: string, format: MemoryFormat): Row[] =>
+  ['add', 'mul', 'com', 'comp', 'sub', 'subr', 'div', 'divr'].flatMap((name, digit) =>
+    x87(
+      prefix + name,
+      `${opcode} /${digit}`,
+      operand,
+      digit === 2 || digit === 3 ? compareMemory(format, digit === 3) : memoryForm(digit, format),
+    ),
+  );
+/** The register forms. DC and DE exchange FSUB with FSUBR and FDIV with FDIVR: their destination is ST(i). */
+const REGISTER_DIGITS = [0, 1, 4, 5, 6, 7] as const;
+const NAMES = ['add', 'mul', '', '', 'sub', 'subr', 'div', 'divr'] as const;
+const registerArithmetic = (opcode: string, toSource: boolean, pops: boolean): Row[] =>
+  REGISTER_DIGITS.flatMap((digit) => {
+    const operation = toSource && digit >= 4 ? digit ^ 1 : digit;
+    return x87(
+      `f${NAMES[operation]!}${pops ? 'p' : ''}`,
+      `${opcode} /${digit}`,
+      'R',
+      registerForm(operation, toSource, pops),
+    );
+  });
+const conditionalMoves = (opcode: string, negated: boolean): Row[] =>
+  (['b', 'e', 'be', 'u'] as const).flatMap((name, digit) =>
+    x87(`fcmov${negated ? 'n' : ''}${name}`, `${opcode} /${digit}`, 'R', fcmov(CmovFlags[name], negated)),
+  );
+
+export const x87Rows: readonly Row[] = [
+  ...hard('fwait', '9b', '', fwait),
+  ...memoryArithmetic('f', 'd8', 'Md', 'single'),
+  ...memoryArithmetic('f', 'dc', 'Mq', 'double'),
+  ...memoryArithmetic('fi', 'da', 'Md', 'dword'),
+  ...memoryArithmetic('fi', 'de', 'Mw', 'word'),
+  ...registerArithmetic('d8', false, false),
+  ...registerArithmetic('dc', true, false),
+  ...registerArithmetic('de', true, true),
+  ...x87('fcom', 'd8 /2', 'R', compareRegister(false, 0)),
+  ...x87('fcomp', 'd8 /3', 'R', compareRegister(false, 1)),
+  ...x87('fcom', 'dc /2', 'R', compareRegister(false, 0)),
+  ...x87('fcomp', 'dc /3', 'R', compareRegister(false, 1)),
+  ...x87('fcomp', 'de /2', 'R', compareRegister(false, 1)),
+  ...x87('fcompp', 'de =d9', '', compareRegister(false, 2)),
+  ...x87('fucom', 'dd /4', 'R', compareRegister(true, 0)),
+  ...x87('fucomp', 'dd /5', 'R', compareRegister(true, 1)),
+  ...x87('fucompp', 'da =e9', '', compareRegister(true, 2)),
+  ...x87('fucomi', 'db /5', 'R', compareToFlags(true, false)),
+  ...x87('fcomi', 'db /6', 'R', compareToFlags(false, false)),
+  ...x87('fucomip', 'df /5', 'R', compareToFlags(true, true)),
+  ...x87('fcomip', 'df /6', 'R', compareToFlags(false, true)),
+  ...conditionalMoves('da', false),
+  ...conditionalMoves('db', true),
+
+  ...x87('fld', 'd9 /0', 'Md', fldSingle),
+  ...x87('fst', 'd9 /2', 'Md', fstSingle),
+  ...x87('fstp', 'd9 /3', 'Md', fstpSingle),
+  ...x87('fld', 'dd /0', 'Mq', fldDouble),
+  ...x87('fisttp', 'dd /1', 'Mq', storeInteger(8, true, true)),
+  ...x87('fst', 'dd /2', 'Mq', fstDouble),
+  ...x87('fstp', 'dd /3', 'Mq', fstpDouble),
+  ...x87('fild', 'db /0', 'Md', fildInteger(4)),
+  ...x87('fisttp', 'db /1', 'Md', storeInteger(4, true, true)),
+  ...x87('fist', 'db /2', 'Md', storeInteger(4, false)),
+  ...x87('fistp', 'db /3', 'Md', storeInteger(4, true)),
+  ...x87('fld', 'db /5', 'Mt', fldExtended),
+  ...x87('fstp', 'db /7', 'Mt', fstpExtended),
+  ...x87('fild', 'df /0', 'Mw', fildInteger(2)),
+  ...x87('fisttp', 'df /1', 'Mw', storeInteger(2, true, true)),
+  ...x87('fist', 'df /2', 'Mw', storeInteger(2, false)),
+  ...x87('fistp', 'df /3', 'Mw', storeInteger(2, true)),
+  ...x87('fbld', 'df /4', 'Mt', fbld),
+  ...x87('fild', 'df /5', 'Mq', fildInteger(8)),
+  ...x87('fbstp', 'df /6', 'Mt', fbstp),
+  ...x87('fistp', 'df /7', 'Mq', storeInteger(8, true)),
+
+  ...x87('fld', 'd9 /0', 'R', fldRegister),
+  ...x87('fxch', 'd9 /1', 'R', fxch),
+  ...x87('fxch', 'dd /1', 'R', fxch),
+  ...x87('fxch', 'df /1', 'R', fxch),
+  ...x87('fst', 'dd /2', 'R', fstRegister(false)),
+  ...x87('fstp', 'dd /3', 'R', fstRegister(true)),
+  ...x87('fstp', 'd9 /3', 'R', fstRegister(true)),
+  ...x87('fstp', 'df /2', 'R', fstRegister(true)),
+  ...x87('fstp', 'df /3', 'R', fstRegister(true)),
+  ...x87('ffree', 'dd /0', 'R', ffree(false)),
+  ...x87('ffreep', 'df /0', 'R', ffree(true)),
+
+  ...x87('fldcw', 'd9 /5', 'Mw', fldcw),
+  ...x87('fnstcw', 'd9 /7', 'Mw', fnstcw),
+  ...x87('fldenv', 'd9 /4', 'M', fldenv),
+  ...x87('fnstenv', 'd9 /6', 'M', fnstenv),
+  ...x87('frstor', 'dd /4', 'M', frstor),
+  ...x87('fnsave', 'dd /6', 'M', fnsave),
+  ...x87('fnstsw', 'dd /7', 'Mw', fnstsw),
+  ...x87('fnstsw', 'df =e0', '', fnstswAx),
+  ...x87('feni', 'db =e0', '', ignored),
+  ...x87('fdisi', 'db =e1', '', ignored),
+  ...x87('fnclex', 'db =e2', '', fnclex),
+  ...x87('fninit', 'db =e3', '', fninit),
+  ...x87('fsetpm', 'db =e4', '', ignored),
+  ...x87('fxsave', 'NP 0f ae /0', 'M', fxsave),
+  ...x87('fxrstor', 'NP 0f ae /1', 'M', fxrstor),
+
+  ...x87('fnop', 'd9 =d0', '', fnop),
+  ...x87('fchs', 'd9 =e0', '', fchs),
+  ...x87('fabs', 'd9 =e1', '', fabs),
+  ...x87('ftst', 'd9 =e4', '', ftst),
+  ...x87('fxam', 'd9 =e5', '', fxam),
+  ...x87('fld1', 'd9 =e8', '', fld1),
+  ...x87('fldl2t', 'd9 =e9', '', fldl2t),
+  ...x87('fldl2e', 'd9 =ea', '', fldl2e),
+  ...x87('fldpi', 'd9 =eb', '', fldpi),
+  ...x87('fldlg2', 'd9 =ec', '', fldlg2),
+  ...x87('fldln2', 'd9 =ed', '', fldln2),
+  ...x87('fldz', 'd9 =ee', '', fldz),
+  ...x87('f2xm1', 'd9 =f0', '', f2xm1),
+  ...x87('fyl2x', 'd9 =f1', '', fyl2x),
+  ...x87('fptan', 'd9 =f2', '', fptan),
+  ...x87('fpatan', 'd9 =f3', '', fpatan),
+  ...x87('fxtract', 'd9 =f4', '', fxtract),
+  ...x87('fprem1', 'd9 =f5', '', fprem1),
+  ...x87('fdecstp', 'd9 =f6', '', rotateStack(-1)),
+  ...x87('fincstp', 'd9 =f7', '', rotateStack(1)),
+  ...x87('fprem', 'd9 =f8', '', fprem),
+  ...x87('fyl2xp1', 'd9 =f9', '', fyl2xp1),
+  ...x87('fsqrt', 'd9 =fa', '', fsqrt),
+  ...x87('fsincos', 'd9 =fb', '', fsincos),
+  ...x87('frndint', 'd9 =fc', '', frndint),
+  ...x87('fscale', 'd9 =fd', '', fscale),
+  ...x87('fsin', 'd9 =fe', '', fsin),
+  ...x87('fcos', 'd9 =ff', '', fcos),
+];

@@ -1,0 +1,324 @@
+// The decoded-code cache: blocks of entries by physical page, linking of jumps, invalidation when code is overwritten.
+// Not the decoder (isa/decode.ts) and not execution (forms.ts). Keyed by physical page, so that address-space switches keep all code.
+
+import { type Cpu, Vector } from '../cpu/cpu.ts';
+import { CS, StateLayout } from '../cpu/state.ts';
+import { DecodeResult, Decoder, type OpcodeTable } from '../isa/decode.ts';
+import { LinearLayout } from '../memory.ts';
+import { PageFlag } from '../cpu/mmu.ts';
+import { Entry, ENTRY_SIZE, JUMP_LINES, MAX_BLOCK } from './entry.ts';
+import { EntryWriter, type HelperOperands, type UnavailableRows } from './entry-writer.ts';
+import type { ThreadedModule } from './forms.ts';
+import { Mode } from './mode.ts';
+
+/** Decoded code of one physical page, for one mode and one EIP of its first byte. */
+interface CodePage {
+  readonly page: number;
+  readonly mode: number;
+  /** EIP of the page's first byte (linear address minus CS base). */
+  readonly eip: number;
+  /** Entry address by page offset; 0: none. */
+  readonly entries: Int32Array;
+  /** Instructions that cross into the next page, by offset: valid while that page is where it was. */
+  readonly crossing: Map<number, { readonly entry: number; readonly second: number }>;
+  /** Address ranges [first, end) of its blocks' entries. */
+  readonly ranges: number[];
+}
+
+/** Granules of 64 bytes: a store beside code does not throw the code away. */
+const GRANULE_SHIFT = 6;
+/** Room of a block in bytes: two entries an instruction, and the end. */
+const LONGEST_BLOCK = (MAX_BLOCK * 2 + 2) * ENTRY_SIZE;
+
+export class CodeCache {
+  private readonly pages = new Map<number, CodePage[]>();
+  /** Two words per code page: which of its 64-byte granules hold decoded code. */
+  private readonly granules = new Map<number, Uint32Array>();
+  private next: number = LinearLayout.entries;
+  private readonly end: number = LinearLayout.entries + LinearLayout.entriesBytes;
+  private readonly decoder: Decoder;
+  private readonly writer: EntryWriter;
+  readonly operands: HelperOperands[];
+  private generation = 1;
+  /** Length of `operands` before the last unkept block. */
+  private keptOperands = 0;
+  /** Entries of the last unkept block, [unkept, unkeptEnd). */
+  private unkept = 0;
+  private unkeptEnd = 0;
+  private readonly i32: Int32Array;
+  private readonly u8: Uint8Array;
+  /** Blocks decoded, code pages invalidated, whole-cache flushes: for the report and the panels. */
+  readonly counters = { blocks: 0, instructions: 0, invalidations: 0, flushes: 0 };
+  private fetchPage = 0;
+  private fetchLinear = 0;
+  private fetchSecond = -1;
+  private fetchOffset = 0;
+  private readonly fetchByte: (i: number) => number;
+
+  constructor(
+    private readonly cpu: Cpu,
+    private readonly module: ThreadedModule,
+    table: OpcodeTable,
+    unavailable: UnavailableRows,
+  ) {
+    this.decoder = new Decoder(table);
+    this.writer = new EntryWriter(cpu, module, this.decoder, unavailable);
+    this.operands = this.writer.operands;
+    this.i32 = cpu.memory.i32;
+    this.u8 = cpu.memory.u8;
+    this.i32.fill(0, LinearLayout.jumpCache >> 2, (LinearLayout.jumpCache + JUMP_LINES * 16) >> 2);
+    this.fetchByte = (i) => this.fetch(i);
+    cpu.mmu.onCodeWrite = (pa, bytes) => this.codeWritten(pa, bytes);
+    cpu.mmu.onFlush = () => this.newGeneration();
+    this.newGeneration();
+  }
+
+  /** Jump-cache lines of earlier generations no longer match. */
+  newGeneration(): void {
+    this.generation = (this.generation + 1) & 0x3fffff;
+    if (this.generation === 0) {
+      this.i32.fill(0, LinearLayout.jumpCache >> 2, (LinearLayout.jumpCache + JUMP_LINES * 16) >> 2);
+      this.generation = 1;
+    }
+    this.setTag();
+  }
+  setTag(): void {
+    this.i32[StateLayout.jumpTag >> 2] = (this.generation << 10) | (this.cpu.s.get(StateLayout.mode) & 0x3ff);
+  }
+
+  /**
+   * The entry to run at the present CS:EIP; 0 with a fault in the mailbox. `limit`: longest block in instructions; a block
+   * shorter than MAX_BLOCK for the sake of a deadline is decoded anew and not kept.
+   */
+  entryAt(eip: number, limit: number): number {
+    const cpu = this.cpu;
+    const s = cpu.s;
+    const linear = (s.base(CS) + eip) >>> 0;
+    const mode = s.get(StateLayout.mode);
+    if (!(mode & Mode.codeFlat) && eip > s.limit(CS)) {
+      cpu.raise(Vector.GP, 0);
+      return 0;
+    }
+    const pa = cpu.mmu.fetchAddress(linear);
+    if (pa < 0) return 0;
+    const page = pa >>> 12;
+    if ((page + 1) * 4096 > cpu.memory.bytes) {
+      // Nothing answers there: all ones, FF FF, is no instruction.
+      cpu.raise(Vector.UD);
+      return 0;
+    }
+    if (limit < MAX_BLOCK) return this.decodeBlock(undefined, pa, linear, eip, limit);
+    // A flush must come before the page is looked up: a block of a page that the cache no longer knows would never be invalidated.
+    if (this.next + LONGEST_BLOCK > this.end) this.flush();
+    const codePage = this.codePage(page, mode & Mode.decode, (eip - (pa & 0xfff)) | 0);
+    const offset = pa & 0xfff;
+    let entry = codePage.entries[offset]! || this.crossingEntry(codePage, offset, linear);
+    if (entry === 0 && cpu.faulted) return 0;
+    if (entry === 0) {
+      entry = this.decodeBlock(codePage, pa, linear, eip, MAX_BLOCK);
+      if (entry === 0) return 0;
+      if (this.fetchSecond < 0) codePage.entries[offset] = entry;
+      else codePage.crossing.set(offset, { entry, second: this.fetchSecond });
+    }
+    const line = (LinearLayout.jumpCache + (((eip ^ (eip >>> 12)) & (JUMP_LINES - 1)) << 4)) >> 2;
+    this.i32[line] = eip;
+    this.i32[line + 1] = this.i32[StateLayout.jumpTag >> 2]!;
+    this.i32[line + 2] = entry;
+    return entry;
+  }
+
+  /** A block of one instruction whose bytes come from `fetch` (by linear address; negative: refused). Not kept. 0: not decodable by it. */
+  entryFromBytes(eip: number, fetch: (linear: number) => number): number {
+    const base = this.cpu.s.base(CS);
+    return this.decodeBlock(undefined, 0, (base + eip) >>> 0, eip, 1, (i) => fetch((base + eip + i) >>> 0), false);
+  }
+
+  private crossingEntry(codePage: CodePage, offset: number, linear: number): number {
+    const known = codePage.crossing.get(offset);
+    if (known === undefined) return 0;
+    const second = this.cpu.mmu.fetchAddress(((linear & 0xfffff000) + 4096) >>> 0);
+    return second === known.second && this.i32[known.entry >> 2] !== this.module.micro.stale ? known.entry : 0;
+  }
+
+  /** Links a jump entry to its target's entry if both lie in one code page. */
+  link(jump: number, target: number, targetEip: number): void {
+    const from = this.i32[(jump + Entry.eip) >> 2]!;
+    const linked =
+      (from & 0xfffff000) === (targetEip & 0xfffff000) &&
+      this.cpu.s.base(CS) % 4096 === 0 &&
+      this.isKept(target, targetEip);
+    this.i32[(jump + Entry.target) >> 2] = linked ? target : -1;
+  }
+  private isKept(entry: number, eip: number): boolean {
+    const pa = this.cpu.mmu.fetchAddress((this.cpu.s.base(CS) + eip) >>> 0);
+    const list = this.pages.get(pa >>> 12);
+    return list !== undefined && list.some((p) => p.entries[pa & 0xfff] === entry);
+  }
+
+  private codePage(page: number, mode: number, eip: number): CodePage {
+    let list = this.pages.get(page);
+    if (list === undefined) {
+      list = [];
+      this.pages.set(page, list);
+    }
+    for (const p of list) if (p.mode === mode && p.eip === eip) return p;
+    const fresh: CodePage = { page, mode, eip, entries: new Int32Array(4096), crossing: new Map(), ranges: [] };
+    list.push(fresh);
+    return fresh;
+  }
+
+  // ---- decoding -----------------------------------------------------------------------------------------------------
+
+  private fetch(i: number): number {
+    const at = this.fetchOffset + i;
+    if (at < 4096) return this.u8[this.fetchPage + at]!;
+    if (this.fetchSecond < 0) {
+      const pa = this.cpu.mmu.fetchAddress(((this.fetchLinear & 0xfffff000) + 4096) >>> 0);
+      if (pa < 0) return -1;
+      this.fetchSecond = pa;
+    }
+    return this.fetchSecond + at - 4096 < this.cpu.memory.bytes
+      ? this.u8[this.cpu.memory.ramBase + this.fetchSecond + at - 4096]!
+      : 0xff;
+  }
+
+  private allocate(bytes: number): number {
+    if (this.next + bytes > this.end) this.flush();
+    const at = this.next;
+    this.next += bytes;
+    return at;
+  }
+
+  private decodeBlock(
+    codePage: CodePage | undefined,
+    pa: number,
+    linear: number,
+    eip: number,
+    limit: number,
+    fetchByte = this.fetchByte,
+    watch = true,
+  ): number {
+    const s = this.cpu.s;
+    const ramBase = this.cpu.memory.ramBase;
+    this.operands.length = this.keptOperands;
+    this.unkeptEnd = this.unkept;
+    const start = this.allocate((Math.min(limit, MAX_BLOCK) * 2 + 2) * ENTRY_SIZE);
+    const code32 = (s.get(StateLayout.mode) & Mode.code32) !== 0;
+    const d = this.decoder;
+    let at = start;
+    let count = 0;
+    let offset = pa & 0xfff;
+    let ended = false;
+    this.fetchPage = ramBase + (pa & 0xfffff000);
+    this.fetchLinear = linear;
+    this.counters.blocks++;
+    while (count < limit && offset < 4096) {
+      this.fetchOffset = offset;
+      this.fetchSecond = -1;
+      const result = d.decode(fetchByte, code32);
+      const crosses = offset + d.length > 4096;
+      if (crosses && count > 0) {
+        // It begins a block of its own.
+        if (result === DecodeResult.fetchFault) this.cpu.clearFault();
+        this.fetchSecond = -1;
+        break;
+      }
+      if (result === DecodeResult.fetchFault) {
+        this.next = start;
+        return 0;
+      }
+      const here = (eip + (offset - (pa & 0xfff))) >>> 0;
+      at = this.writer.emit(at, result, here, count);
+      count++;
+      offset += d.length;
+      ended = result !== DecodeResult.ok || this.writer.ends;
+      if (ended) break;
+      if (crosses) break;
+    }
+    const crossed = this.fetchSecond >= 0;
+    if (!ended) {
+      const stop = codePage === undefined;
+      this.writer.header(
+        at,
+        stop ? this.module.micro.stop : this.module.micro.goto,
+        (eip + (offset - (pa & 0xfff))) >>> 0,
+        0,
+        stop ? count : count - 1,
+      );
+      this.i32[(at + Entry.imm) >> 2] = (eip + (offset - (pa & 0xfff))) | 0;
+      this.i32[(at + Entry.target) >> 2] = offset >= 4096 || crossed ? -1 : 0;
+      at += ENTRY_SIZE;
+    }
+    this.next = at;
+    this.counters.instructions += count;
+    // Without a code page the block lives only until it has run: the room is used again. A store into it must still be noticed.
+    if (codePage === undefined) {
+      this.unkept = start;
+      this.unkeptEnd = at;
+      this.next = start;
+      if (watch) this.markCode(pa >>> 12, pa & 0xfff, Math.min(offset, 4096));
+      if (watch && crossed) this.markCode(this.fetchSecond >>> 12, 0, offset - 4096);
+      return start;
+    }
+    this.keptOperands = this.operands.length;
+    codePage.ranges.push(start, at);
+    this.markCode(codePage.page, pa & 0xfff, Math.min(offset, 4096));
+    if (crossed) {
+      const second = this.fetchSecond >>> 12;
+      this.codePage(second, codePage.mode, (codePage.eip + 4096) | 0).ranges.push(start, at);
+      this.markCode(second, 0, offset - 4096);
+    }
+    return start;
+  }
+
+  private markCode(page: number, first: number, end: number): void {
+    let mask = this.granules.get(page);
+    if (mask === undefined) {
+      mask = new Uint32Array(2);
+      this.granules.set(page, mask);
+    }
+    for (let g = first >> GRANULE_SHIFT; g <= (end - 1) >> GRANULE_SHIFT; g++)
+      mask[g >> 5] = mask[g >> 5]! | (1 << (g & 31));
+    this.cpu.mmu.protectPage(page, PageFlag.code);
+  }
+
+  // ---- invalidation -------------------------------------------------------------------------------------------------
+
+  /** A store is about to hit a page that holds code: what was decoded from those granules' page goes. */
+  private codeWritten(pa: number, bytes: number): void {
+    const page = pa >>> 12;
+    const mask = this.granules.get(page);
+    if (mask === undefined) return;
+    const first = (pa & 0xfff) >> GRANULE_SHIFT;
+    const last = ((pa & 0xfff) + bytes - 1) >> GRANULE_SHIFT;
+    let hit = false;
+    for (let g = first; g <= last && g < 64; g++) if (mask[g >> 5]! & (1 << (g & 31))) hit = true;
+    if (hit) this.invalidatePage(page);
+  }
+  invalidatePage(page: number): void {
+    const list = this.pages.get(page);
+    if (list !== undefined)
+      for (const p of list) for (let i = 0; i < p.ranges.length; i += 2) this.makeStale(p.ranges[i]!, p.ranges[i + 1]!);
+    // It may be running, and it is in no page's list.
+    this.makeStale(this.unkept, this.unkeptEnd);
+    this.pages.delete(page);
+    this.granules.delete(page);
+    this.cpu.mmu.unprotectPage(page, PageFlag.code);
+    this.counters.invalidations++;
+    this.newGeneration();
+  }
+  private makeStale(first: number, end: number): void {
+    for (let at = first; at < end; at += ENTRY_SIZE) this.i32[at >> 2] = this.module.micro.stale;
+  }
+  /** Everything goes: the entry area is full, or memory was replaced. */
+  flush(): void {
+    for (const page of this.granules.keys()) this.cpu.mmu.unprotectPage(page, PageFlag.code);
+    this.pages.clear();
+    this.granules.clear();
+    this.operands.length = 0;
+    this.keptOperands = 0;
+    this.next = LinearLayout.entries;
+    this.counters.flushes++;
+    this.newGeneration();
+  }
+}

@@ -1,0 +1,250 @@
+// Writes a decoded instruction as entries: chooses the form, fills in registers, immediates and targets. Not which instructions make a
+// block, nor where blocks are kept (code-cache.ts), nor the decoder (isa/decode.ts).
+
+import type { Cpu, Operands } from '../cpu/cpu.ts';
+import { DS, ES, SEGMENT_STRIDE, SS, StateLayout } from '../cpu/state.ts';
+import { DecodeResult, type Decoder, NONE } from '../isa/decode.ts';
+import type { Row } from '../isa/row.ts';
+import { Entry, ENTRY_SIZE } from './entry.ts';
+import { MemoryKind } from './form.ts';
+import { formSize, type ThreadedModule } from './forms.ts';
+import { Mode } from './mode.ts';
+
+/** The Operands of one decoded helper instruction; `offset` is filled in at each call. */
+export class HelperOperands implements Operands {
+  eip = 0;
+  length = 0;
+  size = 32;
+  addressSize = 32;
+  reg = 0;
+  rm = 0;
+  memory = false;
+  segment = DS;
+  offset = 0;
+  imm = 0;
+  imm2 = 0;
+  rep = 0;
+  opcode = 0;
+  modrm = 0;
+  constructor(readonly row: Row) {}
+}
+
+/** Stand-ins for what cannot be decoded or may not run now (isa/table.ts). */
+export interface UnavailableRows {
+  readonly fpu: Row;
+  readonly mmx: Row;
+  readonly sse: Row;
+  readonly invalid: Row;
+  readonly tooLong: Row;
+}
+
+export class EntryWriter {
+  /** Operands of helper instructions, by the index in their entries' `target`. */
+  readonly operands: HelperOperands[] = [];
+  /** The instruction last written ends its block. */
+  ends = false;
+  private readonly i32: Int32Array;
+  private readonly u16: Uint16Array;
+  private readonly u8: Uint8Array;
+
+  constructor(
+    private readonly cpu: Cpu,
+    private readonly module: ThreadedModule,
+    private readonly decoder: Decoder,
+    private readonly unavailable: UnavailableRows,
+  ) {
+    this.i32 = cpu.memory.i32;
+    this.u16 = cpu.memory.u16;
+    this.u8 = cpu.memory.u8;
+  }
+
+  header(at: number, fn: number, eip: number, length: number, done: number): void {
+    this.i32[at >> 2] = fn;
+    this.u8[at + Entry.length] = length;
+    this.u16[(at + Entry.done) >> 1] = done;
+    this.i32[(at + Entry.eip) >> 2] = eip;
+  }
+  private registers(at: number): void {
+    const d = this.decoder;
+    this.u16[(at + Entry.base) >> 1] = d.base === NONE ? StateLayout.zero : StateLayout.gpr + d.base * 8;
+    this.u16[(at + Entry.index) >> 1] = d.index === NONE ? StateLayout.zero : StateLayout.gpr + d.index * 8;
+    this.u8[at + Entry.scale] = d.scale;
+    this.i32[(at + Entry.disp) >> 2] = d.displacement;
+  }
+
+  /** Writes the entry or entries of the decoded instruction; returns the address behind them. */
+  emit(at: number, result: number, eip: number, done: number): number {
+    const d = this.decoder;
+    const mode = this.cpu.s.get(StateLayout.mode);
+    const micro = this.module.micro;
+    let row =
+      result === DecodeResult.ok
+        ? d.row
+        : result === DecodeResult.tooLong
+          ? this.unavailable.tooLong
+          : this.unavailable.invalid;
+    if (result === DecodeResult.ok) {
+      if (row.unit === 'fpu' && !(mode & Mode.fpu)) row = this.unavailable.fpu;
+      if (row.unit === 'mmx' && !(mode & Mode.fpu)) row = this.unavailable.mmx;
+      if (row.unit === 'sse' && !(mode & Mode.sse)) row = this.unavailable.sse;
+    }
+    this.ends = row.ends;
+    if (row.helper !== undefined) return this.emitHelper(at, row, eip, done);
+
+    let kind: number = MemoryKind.none;
+    const memory =
+      d.memory &&
+      row.operands.some(
+        (o) => o.kind === 'E' || o.kind === 'M' || o.kind === 'O' || o.kind === 'X' || o.kind === 'W' || o.kind === 'Q',
+      );
+    if (memory) {
+      const lea = row.operands[1]?.kind === 'M' && row.operands[1].bits === -2;
+      const flat =
+        lea ||
+        (d.segment === SS
+          ? mode & Mode.stackFlat
+          : d.segment === DS
+            ? mode & Mode.dataFlat
+            : d.segment === ES
+              ? mode & Mode.extraFlat
+              : 0);
+      const xlat = row.operands.some((o) => o.kind === 'X');
+      if (flat && d.addressSize === 32 && !xlat)
+        kind =
+          d.index === NONE
+            ? MemoryKind.base
+            : row.operands.some((o) => o.kind === 'O')
+              ? MemoryKind.base
+              : MemoryKind.indexed;
+      else {
+        kind = MemoryKind.ea;
+        const wide = d.addressSize === 32;
+        const fn = xlat
+          ? wide
+            ? micro.xlat32
+            : micro.xlat16
+          : lea
+            ? wide
+              ? micro.offset32
+              : micro.offset16
+            : wide
+              ? micro.segment32
+              : micro.segment16;
+        this.header(at, fn, eip, d.length, done);
+        this.registers(at);
+        this.u16[(at + Entry.r0) >> 1] = StateLayout.segments + d.segment * SEGMENT_STRIDE;
+        this.i32[(at + Entry.imm) >> 2] = this.accessOf(row);
+        at += ENTRY_SIZE;
+      }
+    }
+    const slot = this.module.slot(
+      row,
+      formSize(row, d.operandSize),
+      kind,
+      (mode & Mode.stackFlat) === 0,
+      d.addressSize,
+    );
+    this.header(at, slot, eip, d.length, done);
+    this.registers(at);
+    // POP m: the address is formed with ESP already incremented (SDM vol. 2, POP).
+    if (row.stack && row.mnemonic === 'pop' && memory && d.base === 4)
+      this.i32[(at + Entry.disp) >> 2] = d.displacement + d.operandSize / 8;
+    for (const operand of row.operands) {
+      const bits = operand.bits > 0 ? operand.bits : d.operandSize;
+      switch (operand.kind) {
+        case 'E':
+        case 'R':
+          this.u16[(at + Entry.r0) >> 1] = gprAddress(d.rm, bits);
+          break;
+        case 'Z':
+          this.u16[(at + Entry.r0) >> 1] = gprAddress(this.opcodeRegister(), bits);
+          break;
+        case 'G':
+          this.u16[(at + Entry.r1) >> 1] = gprAddress(d.reg, bits);
+          break;
+        case 'S':
+          this.u16[(at + Entry.r1) >> 1] = StateLayout.segments + d.reg * SEGMENT_STRIDE;
+          break;
+        case 'V':
+          this.u16[(at + Entry.r1) >> 1] = StateLayout.xmm + d.reg * 16;
+          break;
+        case 'W':
+        case 'U':
+          this.u16[(at + Entry.r0) >> 1] = StateLayout.xmm + d.rm * 16;
+          break;
+        case 'P':
+          this.u16[(at + Entry.r1) >> 1] = StateLayout.fpuRegisters + d.reg * 16;
+          break;
+        case 'Q':
+        case 'N':
+          this.u16[(at + Entry.r0) >> 1] = StateLayout.fpuRegisters + d.rm * 16;
+          break;
+        default:
+          break;
+      }
+    }
+    this.i32[(at + Entry.imm) >> 2] = d.immediate;
+    this.i32[(at + Entry.target) >> 2] = 0;
+    if (row.operands[0]?.kind === 'J') {
+      const target = (eip + d.length + d.immediate) & (d.operandSize === 16 ? 0xffff : -1);
+      this.i32[(at + Entry.imm) >> 2] = target;
+      const samePage = (eip & 0xfffff000) === (target & 0xfffff000) && (eip & 0xfff) + d.length <= 4096;
+      this.i32[(at + Entry.target) >> 2] = samePage ? 0 : -1;
+    }
+    return at + ENTRY_SIZE;
+  }
+
+  /** The register in the opcode's low bits ("+r" rows). */
+  private opcodeRegister(): number {
+    return this.decoder.row.opcode & 7;
+  }
+  /** Bytes of the memory access (for limits), with 256 added if it is written. */
+  private accessOf(row: Row): number {
+    for (const [k, { kind, bits }] of row.operands.entries())
+      if (kind === 'E' || kind === 'M' || kind === 'O' || kind === 'X' || kind === 'W' || kind === 'Q') {
+        const bytes = (bits > 0 ? bits : this.decoder.operandSize) / 8;
+        const compares =
+          row.mnemonic === 'cmp' ||
+          row.mnemonic === 'test' ||
+          row.mnemonic === 'bt' ||
+          row.mnemonic === 'push' ||
+          row.mnemonic === 'jmp' ||
+          row.mnemonic === 'call';
+        const reads = row.operands.length === 1 && /^(i?mul|i?div)$/.test(row.mnemonic);
+        return bytes | (k === 0 && !compares && !reads ? 256 : 0);
+      }
+    return 1;
+  }
+
+  private emitHelper(at: number, row: Row, eip: number, done: number): number {
+    const d = this.decoder;
+    const micro = this.module.micro;
+    if (d.memory) {
+      this.header(at, d.addressSize === 32 ? micro.offset32 : micro.offset16, eip, d.length, done);
+      this.registers(at);
+      at += ENTRY_SIZE;
+    }
+    const o = new HelperOperands(row);
+    o.eip = eip;
+    o.length = d.length;
+    o.size = row.bits !== 0 ? row.bits : d.operandSize;
+    o.addressSize = d.addressSize;
+    const fixed = row.operands[0]?.kind === 'fixed' ? row.operands[0].register : undefined;
+    o.reg = fixed ?? d.reg;
+    o.rm = d.rm;
+    o.memory = d.memory;
+    o.segment = d.segment;
+    o.imm = d.immediate;
+    o.imm2 = d.immediate2;
+    o.rep = d.rep;
+    o.opcode = row.opcode;
+    o.modrm = d.modrm;
+    this.operands.push(o);
+    this.header(at, micro.helper, eip, d.length, done);
+    this.i32[(at + Entry.target) >> 2] = this.operands.length - 1;
+    return at + ENTRY_SIZE;
+  }
+}
+
+const gprAddress = (index: number, bits: number): number =>
+  bits === 8 ? StateLayout.gpr + (index & 3) * 8 + (index >> 2) : StateLayout.gpr + index * 8;

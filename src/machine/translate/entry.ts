@@ -1,0 +1,48 @@
+// A decoded instruction as the threaded tier executes it: 32 bytes in linear memory. Not the decoder. One instruction is one entry,
+// or two where its address needs segment checks (an address entry, then the operation).
+
+export const ENTRY_SIZE = 32;
+
+/** Byte offsets inside an entry. */
+export const Entry = {
+  /** Table slot of the function that executes it. */
+  fn: 0,
+  /** Linear-memory addresses (u16) of operand registers: ModRM.rm or opcode register; ModRM.reg. */
+  r0: 4,
+  r1: 6,
+  /** Addresses (u16) of base and index register; `StateLayout.zero` if there is none. */
+  base: 8,
+  index: 10,
+  /** Shift count of the index (u8), instruction length (u8). */
+  scale: 12,
+  length: 13,
+  /** Instructions of the block before this one (u16): what retires when it faults. */
+  done: 14,
+  imm: 16,
+  disp: 20,
+  /** Jump entries: the decoded target, 0 not yet linked, -1 looked up each time. Helpers: index of their Operands. Others: second immediate. */
+  target: 24,
+  eip: 28,
+} as const;
+
+/** Why translated code returned to the run loop (StateLayout.exitKind). */
+export const ExitKind = {
+  /** EIP has no known entry in the jump cache. */
+  lookup: 0,
+  /** A jump inside the page is not linked yet: `exitEntry` is the jump. */
+  link: 1,
+  /** The budget is used up at a block boundary. */
+  budget: 2,
+  /** A helper must execute `exitEntry`. */
+  helper: 3,
+  /** A fault is in the mailbox; EIP is the faulting instruction. */
+  fault: 4,
+  /** A block of limited length ended. */
+  stop: 5,
+} as const;
+
+/** Longest block, in instructions. A run needs at least this much budget to enter a block, so that none is overrun. */
+export const MAX_BLOCK = 64;
+
+/** Jump cache: 16-byte lines { eip, tag, entry, 0 }. */
+export const JUMP_LINES = 16384;

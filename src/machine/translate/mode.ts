@@ -1,0 +1,57 @@
+// The mode word: what decides how bytes decode and which translations may run. Recomputed when `cpu.modeDirty`. Not state of its own.
+
+import { Access, Cr0, Cr4, CS, DS, ES, SS, StateLayout } from '../cpu/state.ts';
+import type { Cpu } from '../cpu/cpu.ts';
+
+export const Mode = {
+  code32: 1,
+  /** Base 0, limit 4 GiB; SS also 32-bit. */
+  stackFlat: 2,
+  dataFlat: 4,
+  extraFlat: 8,
+  codeFlat: 16,
+  /** CR0.EM and CR0.TS clear: x87 (and MMX) instructions run. */
+  fpu: 32,
+  /** The same and CR4.OSFXSR. */
+  sse: 64,
+  user: 128,
+  nonRoot: 256,
+  /** Bits that change how code decodes. */
+  decode: 127,
+} as const;
+
+const flat = (cpu: Cpu, segment: number, need: number): boolean => {
+  const s = cpu.s;
+  const access = s.access(segment);
+  return (
+    s.base(segment) === 0 &&
+    s.limit(segment) === 0xffffffff &&
+    (access & (Access.UNUSABLE | Access.P | 8 | 4 | 2)) === (Access.P | 2) &&
+    (access & need) === need
+  );
+};
+
+export const computeMode = (cpu: Cpu): number => {
+  const s = cpu.s;
+  const code = s.access(CS);
+  let mode = 0;
+  if (code & Access.DB) mode |= Mode.code32;
+  if (flat(cpu, SS, Access.DB)) mode |= Mode.stackFlat;
+  if (flat(cpu, DS, 0)) mode |= Mode.dataFlat;
+  if (flat(cpu, ES, 0)) mode |= Mode.extraFlat;
+  if (s.base(CS) === 0 && s.limit(CS) === 0xffffffff) mode |= Mode.codeFlat;
+  if ((s.cr0 & (Cr0.EM | Cr0.TS)) === 0) {
+    mode |= Mode.fpu;
+    if (s.cr4 & Cr4.OSFXSR) mode |= Mode.sse;
+  }
+  if (s.cpl === 3) mode |= Mode.user;
+  if (cpu.vmx.nonRoot) mode |= Mode.nonRoot;
+  return mode;
+};
+
+/** Writes the mode word and the TLB context for the present state. */
+export const refreshMode = (cpu: Cpu): void => {
+  cpu.s.set(StateLayout.mode, computeMode(cpu));
+  cpu.s.set(StateLayout.tlb, cpu.mmu.contextAddress(cpu.mmu.context));
+  cpu.modeDirty = false;
+};

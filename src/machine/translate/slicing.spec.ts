@@ -1,0 +1,126 @@
+// Exact instruction counts: however a run is cut into slices, one instruction at a time included, state, retired count, faults and timers
+// are the same. Random programs that store into themselves, fault, loop, repeat and single-step.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { BareProcessor } from '../../../test/support/bare-processor.ts';
+import type { Timer } from '../clock.ts';
+import { ECX, EDI, ESI, ESP, StateLayout } from '../cpu/state.ts';
+
+const START = 0x3f80;
+const DATA = 0x8000;
+const STACK = 0xc000;
+
+const byte = fc.nat(255);
+const low = fc.nat(7);
+const modrm = fc.tuple(low, low).map(([reg, rm]) => 0xc0 | (reg << 3) | rm);
+/** ModRM and displacement of [esi+d] or [edi+d]: ESI points into the code, EDI at data. */
+const memory = fc
+  .tuple(low, fc.constantFrom(6, 7, 7, 7), fc.nat(0x7f))
+  .map(([reg, rm, d]) => [0x40 | (reg << 3) | rm, d]);
+const instruction = fc.oneof(
+  { weight: 6, arbitrary: fc.tuple(fc.constantFrom(0x01, 0x03, 0x11, 0x19, 0x29, 0x31, 0x39, 0x89, 0x85, 0x8b), modrm).map((b) => [...b]) },
+  { weight: 6, arbitrary: fc.tuple(fc.constantFrom(0x00, 0x01, 0x03, 0x11, 0x29, 0x31, 0x87, 0x88, 0x89, 0x8b), memory).map(([op, m]) => [op, ...m]) },
+  { weight: 2, arbitrary: fc.tuple(fc.constantFrom(0x40, 0x48), fc.constantFrom(0, 1, 2, 3, 5)).map(([op, r]) => [op | r]) },
+  { weight: 2, arbitrary: fc.tuple(fc.constantFrom(0, 1, 2, 3, 5), byte, byte).map(([r, a, b]) => [0xb8 | r, a, b, 0, 0]) },
+  { weight: 2, arbitrary: fc.tuple(fc.constantFrom(0xc1, 0xd1, 0xd3), modrm, byte).map(([op, m, n]) => (op === 0xc1 ? [op, m, n] : [op, m])) },
+  { weight: 4, arbitrary: fc.tuple(fc.constantFrom(0xeb, 0x72, 0x74, 0x75, 0x79, 0xe2, 0xe1), fc.integer({ min: -24, max: 24 })).map(([op, d]) => [op, d & 0xff]) },
+  { weight: 2, arbitrary: fc.constantFrom([0x50], [0x53], [0x5b], [0x58], [0x9c], [0x68, 1, 2, 0, 0]) },
+  { weight: 1, arbitrary: fc.tuple(fc.nat(0xfff), fc.constantFrom(0, 0, 1)).map(([f, tf]) => [0x68, f & 0xd5, (tf ? 1 : 0) | ((f >> 8) & 0xc), 0, 0, 0x9d]) },
+  { weight: 2, arbitrary: fc.tuple(fc.integer({ min: 0, max: 90 }), fc.constantFrom([0xf3, 0xa4], [0xf3, 0xab], [0xf3, 0xa5], [0xf3, 0xac], [0xf2, 0xae], [0xf3, 0xa7])).map(([n, op]) => [0xb9, n, 0, 0, 0, ...op]) },
+  { weight: 1, arbitrary: fc.constantFrom([0xf7, 0xf0], [0xf7, 0xf1], [0x0f, 0x0b], [0x0f, 0xa2], [0xfa], [0xfb], [0xfc], [0xfd], [0x90], [0xcc + 0x24], [0x8e, 0xd0]) },
+  { weight: 1, arbitrary: fc.tuple(fc.constantFrom(0x6f, 0xfe, 0x7f), memory).map(([op, m]) => [0x66, 0x0f, op, ...m]) },
+); // prettier-ignore
+/** Ends in a jump to its start. */
+const program = fc.array(instruction, { minLength: 1, maxLength: 60, size: 'max' }).map((list) => {
+  const bytes = list.flat();
+  const back = -(bytes.length + 5);
+  return [...bytes, 0xe9, back & 0xff, (back >> 8) & 0xff, 0xff, 0xff];
+});
+
+class Machine extends BareProcessor {
+  readonly fired: unknown[] = [];
+  private readonly timer: Timer;
+  private deadlines: readonly number[] = [];
+  constructor() {
+    super(1 << 16);
+    this.timer = this.clock.timer(() => {
+      this.fired.push(this.state());
+      this.arm();
+    });
+    // A fault takes a cycle, or a program that faults at once would stand still in time. A trap comes after an instruction.
+    this.onFault = ({ vector }) => {
+      if (vector !== 1) this.clock.set(this.clock.now + 1);
+      this.begin();
+    };
+  }
+  private begin(): void {
+    const s = this.cpu.s;
+    s.eip = START;
+    s.eflags = 2;
+    s.setGpr(ESP, STACK);
+    s.setGpr(ESI, START);
+    s.setGpr(EDI, DATA);
+    s.setGpr(ECX, 5);
+  }
+  private arm(): void {
+    this.clock.arm(this.timer, this.deadlines.find((d) => d > this.clock.now) ?? Infinity);
+  }
+  start(code: readonly number[], deadlines: readonly number[]): void {
+    this.reset();
+    this.fired.length = 0;
+    this.load(START, code);
+    this.begin();
+    this.deadlines = [...deadlines].sort((a, b) => a - b);
+    this.arm();
+  }
+}
+
+describe('a run cut into slices', () => {
+  const whole = new Machine();
+  const cut = new Machine();
+  const compare = (code: readonly number[], deadlines: readonly number[], slices: readonly number[]): void => {
+    const total = slices.reduce((a, b) => a + b, 0);
+    whole.start(code, deadlines);
+    whole.run(total);
+    cut.start(code, deadlines);
+    for (const slice of slices) cut.run(slice);
+    assert.deepEqual(cut.state(), whole.state());
+    assert.deepEqual(cut.faults, whole.faults);
+    assert.deepEqual(cut.fired, whole.fired);
+    // A jump into the middle of an instruction can find HLT or INT3: with no interrupt and no IDT that is the end.
+    if (whole.cpu.s.get(StateLayout.activity) !== 0) return;
+    assert.equal(whole.clock.now, total, 'the run ends where it was told');
+    assert.equal(
+      whole.processor.retired + whole.faults.filter((f) => f.vector !== 1).length,
+      total,
+      'one instruction, one cycle',
+    );
+    assert.ok(whole.fired.every((state, i) => (state as { now: number }).now === deadlinesUpTo(deadlines, total)[i]));
+  };
+  const deadlinesUpTo = (deadlines: readonly number[], total: number): number[] =>
+    [...new Set(deadlines)].filter((d) => d > 0 && d <= total).sort((a, b) => a - b);
+
+  it('into random pieces, with timers in between', () => {
+    fc.assert(
+      fc.property(
+        program,
+        fc.array(fc.integer({ min: 1, max: 2000 }), { maxLength: 12 }),
+        fc.array(fc.oneof(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 300 })), {
+          minLength: 2,
+          maxLength: 20,
+          size: 'max',
+        }),
+        compare,
+      ),
+      { numRuns: 300, seed: 11 },
+    );
+  });
+  it('into single instructions', () => {
+    fc.assert(
+      fc.property(program, (code) => compare(code, [], Array<number>(700).fill(1))),
+      { numRuns: 100, seed: 12 },
+    );
+  });
+});

@@ -1,0 +1,256 @@
+// A VM exit: recording why, saving guest state, loading host state. Not the decision that there is one (intercepts.ts, vmx.ts).
+// SDM vol. 3, ch. 27.
+
+import { MsrSlot, readMsr, writeMsr, type MsrValue } from '../cpu/msr.ts';
+import { Access, CS, DS, ES, FS, Flag, GS, LDTR, SS, StateLayout, TR } from '../cpu/state.ts';
+import { ExitControl, PinControl } from './controls.ts';
+import { pdptesValid } from './entry-checks.ts';
+import { ENTRY_FAILURE, ExitReason } from './exit-reasons.ts';
+import { Field } from './fields.ts';
+import { EventType, IntrInfo } from './qualification.ts';
+import type { NonRootOperation } from './non-root.ts';
+
+/** Bits of CR0 that VM entries and VM exits never change: ET, 15:6, 17, 28:19, NW, CD (26.3.2.1, 27.5.1). */
+export const CR0_KEPT = 0x7ffa_ffd0;
+
+/** VMX-abort indicators (27.7). */
+export const VmxAbort = { SAVING_GUEST_MSRS: 1, HOST_PDPTES: 2, LOADING_HOST_MSRS: 4 } as const;
+
+const ESP = 4;
+const msr: MsrValue = { low: 0, high: 0 };
+
+/** Everything an exit can tell besides reason and qualification; one object, reused. */
+export interface ExitInformation {
+  instructionLength: number;
+  instructionInfo: number;
+  intrInfo: number;
+  intrErrorCode: number;
+  linearAddress: number;
+}
+
+const saveSegments = (vmx: NonRootOperation): void => {
+  const s = vmx.cpu.s;
+  const v = vmx.vmcs;
+  let changed = (v.read(Field.GUEST_RFLAGS) ^ s.eflagsRest) & Flag.VM;
+  for (let n = ES; n <= TR; n++) {
+    changed |= v.exchange(Field.GUEST_ES_SELECTOR + 2 * n, s.selector(n));
+    changed |= v.exchange(Field.GUEST_ES_BASE + 2 * n, s.base(n));
+    changed |= v.exchange(Field.GUEST_ES_LIMIT + 2 * n, s.limit(n));
+    changed |= v.exchange(Field.GUEST_ES_AR_BYTES + 2 * n, s.access(n));
+  }
+  if (changed !== 0) vmx.segmentsHold = false;
+  v.write(Field.GUEST_GDTR_BASE, s.get(StateLayout.gdtrBase));
+  v.write(Field.GUEST_GDTR_LIMIT, s.get(StateLayout.gdtrLimit));
+  v.write(Field.GUEST_IDTR_BASE, s.get(StateLayout.idtrBase));
+  v.write(Field.GUEST_IDTR_LIMIT, s.get(StateLayout.idtrLimit));
+};
+
+/** RF as the saved image would have it (27.3.3): set by faults other than #DB, clear for intercepted instructions, else as it is. */
+const savedFlags = (flags: number, reason: number, info: ExitInformation, instruction: boolean): number => {
+  if (instruction) return flags & ~Flag.RF;
+  if (reason !== ExitReason.EXCEPTION_OR_NMI) return flags;
+  const fault = IntrInfo.type(info.intrInfo) === EventType.HARDWARE_EXCEPTION && IntrInfo.vector(info.intrInfo) !== 1;
+  return fault ? flags | Flag.RF : flags;
+};
+
+const saveGuestState = (vmx: NonRootOperation, reason: number, info: ExitInformation, instruction: boolean): void => {
+  const s = vmx.cpu.s;
+  const v = vmx.vmcs;
+  const controls = vmx.controls;
+  v.write(Field.GUEST_CR0, s.cr0);
+  v.write(Field.GUEST_CR3, s.cr3);
+  v.write(Field.GUEST_CR4, s.cr4);
+  v.write(Field.GUEST_SYSENTER_CS, s.msrLow(MsrSlot.SYSENTER_CS));
+  v.write(Field.GUEST_SYSENTER_ESP, s.msrLow(MsrSlot.SYSENTER_ESP));
+  v.write(Field.GUEST_SYSENTER_EIP, s.msrLow(MsrSlot.SYSENTER_EIP));
+  if (controls.exit & ExitControl.SAVE_DEBUG_CONTROLS) {
+    v.write(Field.GUEST_DR7, s.dr(7));
+    v.write(Field.GUEST_IA32_DEBUGCTL, s.msrLow(MsrSlot.DEBUGCTL));
+    v.write(Field.GUEST_IA32_DEBUGCTL + 1, s.msrHigh(MsrSlot.DEBUGCTL));
+  }
+  if (controls.exit & ExitControl.SAVE_IA32_PAT) {
+    v.write(Field.GUEST_IA32_PAT, s.msrLow(MsrSlot.PAT));
+    v.write(Field.GUEST_IA32_PAT + 1, s.msrHigh(MsrSlot.PAT));
+  }
+  if (controls.exit & ExitControl.SAVE_PREEMPTION_TIMER) v.write(Field.GUEST_PREEMPTION_TIMER, vmx.preemptionTimer);
+  saveSegments(vmx);
+  v.write(Field.GUEST_RIP, s.eip);
+  v.write(Field.GUEST_RSP, s.gpr(ESP));
+  v.write(Field.GUEST_RFLAGS, savedFlags(s.eflags, reason, info, instruction));
+  v.write(Field.GUEST_ACTIVITY_STATE, vmx.delivering ? 0 : s.get(StateLayout.activity));
+  v.write(Field.GUEST_INTERRUPTIBILITY_INFO, s.get(StateLayout.interruptibility));
+  // 27.3.4: kept for trap-like exits and while MOV SS holds debug exceptions back; a delivered #DB has taken them.
+  const trapLike = reason === ExitReason.MONITOR_TRAP_FLAG || (s.get(StateLayout.interruptibility) & 2) !== 0;
+  v.write(Field.GUEST_PENDING_DBG_EXCEPTIONS, trapLike ? vmx.pendingDebug : 0);
+};
+
+const recordInformation = (
+  vmx: NonRootOperation,
+  reason: number,
+  qualification: number,
+  info: ExitInformation,
+): void => {
+  const v = vmx.vmcs;
+  v.write(Field.VM_EXIT_REASON, reason);
+  v.write(Field.EXIT_QUALIFICATION, qualification);
+  v.write(Field.VM_EXIT_INTR_INFO, info.intrInfo);
+  v.write(Field.VM_EXIT_INTR_ERROR_CODE, info.intrErrorCode);
+  v.write(Field.GUEST_LINEAR_ADDRESS, info.linearAddress);
+  v.write(Field.VM_EXIT_INSTRUCTION_INFO, info.instructionInfo);
+  // 27.2.4: a triple fault, and a double fault that exits by itself, are not exits "during" the delivery they came from.
+  const doubleFault =
+    IntrInfo.valid(info.intrInfo) && IntrInfo.vector(info.intrInfo) === 8 && IntrInfo.hasErrorCode(info.intrInfo);
+  const during = vmx.delivering && reason !== ExitReason.TRIPLE_FAULT && !doubleFault;
+  v.write(Field.IDT_VECTORING_INFO, during ? vmx.deliveryInfo : 0);
+  v.write(Field.IDT_VECTORING_ERROR_CODE, during ? vmx.deliveryErrorCode : 0);
+  const software = during && IntrInfo.type(vmx.deliveryInfo) >= EventType.SOFTWARE_INTERRUPT;
+  v.write(Field.VM_EXIT_INSTRUCTION_LEN, software ? vmx.deliveryInstructionLength : info.instructionLength);
+};
+
+/** The MSR areas are arrays of 16 bytes: index, reserved, value. True, or false at an entry that cannot be read. */
+const storeMsrs = (vmx: NonRootOperation): boolean => {
+  const memory = vmx.cpu.memory;
+  const count = vmx.vmcs.read(Field.VM_EXIT_MSR_STORE_COUNT);
+  let at = vmx.vmcs.read(Field.VM_EXIT_MSR_STORE_ADDR);
+  for (let i = 0; i < count; i++, at += 16) {
+    if (at + 16 > memory.bytes || memory.read32(at + 4) !== 0 || !readMsr(vmx.cpu, memory.read32(at), msr))
+      return false;
+    vmx.cpu.mmu.writePhysical(at + 8, 4, msr.low);
+    vmx.cpu.mmu.writePhysical(at + 12, 4, msr.high);
+  }
+  return true;
+};
+
+const FS_BASE = 0xc000_0100;
+const GS_BASE = 0xc000_0101;
+
+/** 0, or the number (from 1) of the entry of an MSR-load area that failed (26.4, 27.6). */
+export const loadMsrs = (vmx: NonRootOperation, countField: number, addressField: number): number => {
+  const memory = vmx.cpu.memory;
+  const count = vmx.vmcs.read(countField);
+  let at = vmx.vmcs.read(addressField);
+  for (let i = 1; i <= count; i++, at += 16) {
+    if (at + 16 > memory.bytes || memory.read32(at + 4) !== 0) return i;
+    const index = memory.read32(at);
+    if (index === FS_BASE || index === GS_BASE) return i;
+    if (!writeMsr(vmx.cpu, index, memory.read32(at + 8), memory.read32(at + 12))) return i;
+  }
+  return 0;
+};
+
+/** 27.7: the processor goes into the shutdown state, and the indicator says why. */
+const abort = (vmx: NonRootOperation, indicator: number): void => {
+  vmx.vmcs.abortIndicator = indicator;
+  vmx.aborted = indicator;
+  vmx.cpu.s.set(StateLayout.activity, 2);
+};
+
+const DATA_RIGHTS = 0x3 | Access.S | Access.P | Access.DB | Access.G;
+const CODE_RIGHTS = 0xb | Access.S | Access.P | Access.DB | Access.G;
+
+const loadHostSegments = (vmx: NonRootOperation): void => {
+  const s = vmx.cpu.s;
+  const v = vmx.vmcs;
+  for (const n of [ES, CS, SS, DS, FS, GS]) {
+    const selector = v.read(Field.HOST_ES_SELECTOR + 2 * n);
+    const base = n === FS ? v.read(Field.HOST_FS_BASE) : n === GS ? v.read(Field.HOST_GS_BASE) : 0;
+    const rights = n === CS ? CODE_RIGHTS : DATA_RIGHTS | (selector === 0 ? Access.UNUSABLE : 0);
+    s.setSegment(n, selector, base, 0xffff_ffff, rights);
+  }
+  s.setSegment(TR, v.read(Field.HOST_TR_SELECTOR), v.read(Field.HOST_TR_BASE), 0x67, 0xb | Access.P);
+  s.setSegment(LDTR, 0, 0, 0, Access.UNUSABLE);
+  s.set(StateLayout.gdtrBase, v.read(Field.HOST_GDTR_BASE));
+  s.set(StateLayout.gdtrLimit, 0xffff);
+  s.set(StateLayout.idtrBase, v.read(Field.HOST_IDTR_BASE));
+  s.set(StateLayout.idtrLimit, 0xffff);
+};
+
+/** 27.5, for a host on this machine. */
+const loadHostState = (vmx: NonRootOperation): void => {
+  const cpu = vmx.cpu;
+  const s = cpu.s;
+  const v = vmx.vmcs;
+  s.cr0 = (s.cr0 & CR0_KEPT) | (v.read(Field.HOST_CR0) & ~CR0_KEPT);
+  s.cr3 = v.read(Field.HOST_CR3);
+  s.cr4 = v.read(Field.HOST_CR4);
+  s.setDr(7, 0x400);
+  s.setMsr(MsrSlot.DEBUGCTL, 0, 0);
+  s.setMsr(MsrSlot.SYSENTER_CS, v.read(Field.HOST_SYSENTER_CS), 0);
+  s.setMsr(MsrSlot.SYSENTER_ESP, v.read(Field.HOST_SYSENTER_ESP), 0);
+  s.setMsr(MsrSlot.SYSENTER_EIP, v.read(Field.HOST_SYSENTER_EIP), 0);
+  if (vmx.controls.exit & ExitControl.LOAD_IA32_PAT) {
+    s.setMsr(MsrSlot.PAT, v.read(Field.HOST_IA32_PAT), v.read(Field.HOST_IA32_PAT + 1));
+  }
+  loadHostSegments(vmx);
+  s.cpl = 0;
+  s.eip = v.read(Field.HOST_RIP);
+  s.setGpr(ESP, v.read(Field.HOST_RSP));
+  s.eflags = 2;
+  s.set(StateLayout.activity, 0);
+  cpu.nextEip = s.eip;
+  cpu.mmu.controlsChanged();
+  cpu.mmu.flushAll();
+  if ((s.cr4 & 0x20) !== 0) {
+    if (!pdptesValid(cpu.memory, s.cr3)) return abort(vmx, VmxAbort.HOST_PDPTES);
+    cpu.mmu.loadPdptes(s.cr3);
+  }
+  if (loadMsrs(vmx, Field.VM_EXIT_MSR_LOAD_COUNT, Field.VM_EXIT_MSR_LOAD_ADDR) !== 0)
+    abort(vmx, VmxAbort.LOADING_HOST_MSRS);
+};
+
+/** The end of every exit: out of non-root operation, to the host's RIP or to the TypeScript root. */
+const toHost = (vmx: NonRootOperation, reason: number): void => {
+  const cpu = vmx.cpu;
+  const s = cpu.s;
+  const nmi =
+    (reason & 0xffff) === ExitReason.EXCEPTION_OR_NMI &&
+    IntrInfo.type(vmx.vmcs.read(Field.VM_EXIT_INTR_INFO)) === EventType.NMI;
+  // With virtual NMIs bit 3 was the guest's own blocking; without, the processor's stays as it is (27.5.5).
+  const virtual = (vmx.controls.pin & PinControl.VIRTUAL_NMIS) !== 0 && vmx.nonRoot;
+  const blocked = nmi || (virtual ? vmx.nmiBlocked : (s.get(StateLayout.interruptibility) & 8) !== 0);
+  vmx.leaveNonRoot();
+  s.set(StateLayout.interruptibility, blocked ? 8 : 0);
+  cpu.modeDirty = true;
+  if (vmx.root !== undefined) {
+    vmx.exitPending = true;
+    vmx.root.onVmExit(reason);
+    return;
+  }
+  loadHostState(vmx);
+};
+
+/**
+ * Takes a VM exit. `instruction`: it is an intercepted instruction (RF is saved as 0). Always true, so that hooks can return it.
+ * The guest's RIP is `cpu.s.eip`.
+ */
+export const vmExit = (
+  vmx: NonRootOperation,
+  reason: number,
+  qualification: number,
+  info: ExitInformation,
+  instruction: boolean,
+): true => {
+  if (vmx.cpu.mmu.access !== undefined) {
+    // The instruction is being emulated for the hypervisor: that it would leave the guest is all there is to say.
+    vmx.exitPending = true;
+    return true;
+  }
+  recordInformation(vmx, reason, qualification, info);
+  const injected = vmx.vmcs.read(Field.VM_ENTRY_INTR_INFO);
+  vmx.vmcs.write(Field.VM_ENTRY_INTR_INFO, injected & ~IntrInfo.VALID);
+  saveGuestState(vmx, reason, info, instruction);
+  const stored = storeMsrs(vmx);
+  toHost(vmx, reason);
+  if (!stored) abort(vmx, VmxAbort.SAVING_GUEST_MSRS);
+  return true;
+};
+
+/** A VM entry that failed after the host-state checks (26.7): nothing of the guest is saved, the interruption information stays. */
+export const entryFailureExit = (vmx: NonRootOperation, basicReason: number, qualification: number): void => {
+  const reason = (basicReason | ENTRY_FAILURE) >>> 0;
+  vmx.vmcs.write(Field.VM_EXIT_REASON, reason);
+  vmx.vmcs.write(Field.EXIT_QUALIFICATION, qualification);
+  vmx.vmcs.write(Field.VM_EXIT_INTR_INFO, 0);
+  vmx.vmcs.write(Field.IDT_VECTORING_INFO, 0);
+  toHost(vmx, reason);
+};

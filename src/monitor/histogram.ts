@@ -1,0 +1,52 @@
+// A histogram of whole numbers with logarithmic buckets: 32 parts to each power of two, so that a percentile is right to 1/32
+// and adding a value costs no allocation. Not a list of samples: order and exact values are gone.
+
+const PART_BITS = 5;
+const PARTS = 1 << PART_BITS;
+const BUCKETS = (32 - PART_BITS + 1) * PARTS;
+const LARGEST = 0xffff_ffff;
+
+export class Histogram {
+  private readonly buckets = new Uint32Array(BUCKETS);
+  count = 0;
+  sum = 0;
+  min = 0;
+  max = 0;
+
+  /** @param value not negative; above 2^32 - 1 it is counted in the last bucket (sum and max stay exact). */
+  add(value: number): void {
+    this.buckets[bucketOf(value < LARGEST ? value : LARGEST)]!++;
+    if (this.count === 0 || value < this.min) this.min = value;
+    if (value > this.max) this.max = value;
+    this.count++;
+    this.sum += value;
+  }
+
+  get mean(): number {
+    return this.count === 0 ? 0 : this.sum / this.count;
+  }
+
+  /** Nearest rank: the smallest value that at least `share` (0-1) of all values do not exceed, as its bucket's lower end. 0 if empty. */
+  percentile(share: number): number {
+    const rank = Math.max(1, Math.ceil(share * this.count));
+    let seen = 0;
+    for (let bucket = 0; bucket < BUCKETS; bucket++) {
+      seen += this.buckets[bucket]!;
+      if (seen >= rank) return Math.min(this.max, Math.max(this.min, lowerEnd(bucket)));
+    }
+    return this.max;
+  }
+}
+
+const bucketOf = (value: number): number => {
+  const v = value >>> 0;
+  if (v < PARTS) return v;
+  const shift = 31 - Math.clz32(v) - PART_BITS;
+  return (shift + 1) * PARTS + ((v >>> shift) - PARTS);
+};
+
+const lowerEnd = (bucket: number): number => {
+  if (bucket < PARTS) return bucket;
+  const shift = (bucket >> PART_BITS) - 1;
+  return (PARTS + (bucket & (PARTS - 1))) * 2 ** shift;
+};

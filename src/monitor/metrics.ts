@@ -1,0 +1,227 @@
+// Running totals: exits and their cost by reason, shadow faults by outcome, interrupts by vector and line, counters by domain.
+// They count whatever the mask says, cost an addition each and never look at a record twice. Not the trace (store.ts).
+
+import { ShadowOutcome } from '../hypervisor/observer.ts';
+import { exitReasonName } from '../machine/vmx/exit-reasons.ts';
+import { CODE_SETS } from './codes.ts';
+import { Kind } from './events.ts';
+import { Histogram } from './histogram.ts';
+import { domainAt, kindAt, operandAt, RECORD_WORDS, vcpuAt } from './record.ts';
+
+/** Basic exit reasons go up to 75 today. */
+const REASONS = 128;
+const VCPUS = 0x1_0000;
+
+/** Counters of one domain. `shadowFaults`: those that were the shadow tables' own, not the guest's. `interrupts`: external ones injected. */
+export const DOMAIN_COUNTERS = [
+  'exits',
+  'entries',
+  'hypervisorCycles',
+  'recorded',
+  'guestPageFaults',
+  'shadowFaults',
+  'tableWrites',
+  'interrupts',
+  'ioAccesses',
+  'hypercalls',
+] as const;
+export type DomainCounter = (typeof DOMAIN_COUNTERS)[number];
+const COUNTER = Object.fromEntries(DOMAIN_COUNTERS.map((name, i) => [name, i])) as Record<DomainCounter, number>;
+const DOMAINS = 256;
+/** Exits by reason are kept by domain as well, up to this many reasons; the last stands for all above. */
+export const DOMAIN_REASONS = 64;
+
+export interface ExitMetric {
+  readonly reason: number;
+  readonly name: string;
+  readonly count: number;
+  /** Hypervisor cycles until the next VM entry, in all. */
+  readonly cycles: number;
+  /** Cost of one exit in cycles; percentiles are right to 1/32. Undefined while no exit of this reason was followed by an entry. */
+  readonly cost:
+    | { readonly mean: number; readonly p5: number; readonly p50: number; readonly p95: number; readonly max: number }
+    | undefined;
+}
+
+export interface CodeCount {
+  readonly code: number;
+  readonly name: string;
+  readonly count: number;
+}
+
+export class Metrics {
+  private readonly exitCount = new Float64Array(REASONS);
+  private readonly exitCycles = new Float64Array(REASONS);
+  private readonly exitCost: (Histogram | undefined)[] = new Array<Histogram | undefined>(REASONS).fill(undefined);
+  /** Reason of the exit that each vCPU has not come back from, plus 1; 0: none. */
+  private readonly open = new Uint8Array(VCPUS);
+  private readonly shadow = new Float64Array(16);
+  private readonly vectors = new Float64Array(256);
+  private readonly traps = new Float64Array(32);
+  private readonly lines = new Float64Array(16);
+  private readonly domains = new Float64Array(DOMAINS * DOMAIN_COUNTERS.length);
+  private readonly domainExits = new Float64Array(DOMAINS * DOMAIN_REASONS);
+  /** From an interrupt's edge to its injection, and from a window request to its exit; in cycles. */
+  readonly queued = new Histogram();
+  readonly windowWait = new Histogram();
+  coalesced = 0;
+  merged = 0;
+  spurious = 0;
+  windows = 0;
+
+  exit(domain: number, vcpu: number, reason: number): void {
+    const basic = reason & (REASONS - 1);
+    this.exitCount[basic]!++;
+    this.open[(domain << 8) | vcpu] = basic + 1;
+    this.domainExits[domain * DOMAIN_REASONS + Math.min(basic, DOMAIN_REASONS - 1)]!++;
+    this.bump(domain, COUNTER.exits);
+  }
+  entry(domain: number, vcpu: number, cycles: number): void {
+    this.bump(domain, COUNTER.entries);
+    this.domains[domain * DOMAIN_COUNTERS.length + COUNTER.hypervisorCycles]! += cycles;
+    const open = this.open[(domain << 8) | vcpu]!;
+    if (open === 0) return;
+    this.open[(domain << 8) | vcpu] = 0;
+    this.exitCycles[open - 1]! += cycles;
+    (this.exitCost[open - 1] ??= new Histogram()).add(cycles);
+  }
+  shadowFault(domain: number, outcome: number): void {
+    this.shadow[outcome & 15]!++;
+    if (outcome !== ShadowOutcome.PROPAGATE && outcome !== ShadowOutcome.FAST_PROPAGATE) {
+      this.bump(domain, COUNTER.shadowFaults);
+    }
+  }
+  guestPageFault(domain: number): void {
+    this.bump(domain, COUNTER.guestPageFaults);
+  }
+  tableWrite(domain: number): void {
+    this.bump(domain, COUNTER.tableWrites);
+  }
+  line(line: number, level: number, coalesced: number): void {
+    if (level === 0) return;
+    this.lines[line & 15]!++;
+    this.coalesced += coalesced;
+  }
+  intack(spurious: number): void {
+    this.spurious += spurious;
+  }
+  window(waited: number): void {
+    this.windows++;
+    this.windowWait.add(waited);
+  }
+  inject(domain: number, info: number, queued: number, merged: number): void {
+    const vector = info & 0xff;
+    if (((info >>> 8) & 7) === 0) {
+      this.vectors[vector]!++;
+      this.queued.add(queued);
+      this.merged += merged;
+      this.bump(domain, COUNTER.interrupts);
+    } else this.traps[vector & 31]!++;
+  }
+  /** A port or MMIO access to a virtual device. */
+  io(domain: number): void {
+    this.bump(domain, COUNTER.ioAccesses);
+  }
+  hypercall(domain: number): void {
+    this.bump(domain, COUNTER.hypercalls);
+  }
+  /** A record was written for a domain. */
+  recorded(domain: number): void {
+    this.bump(domain, COUNTER.recorded);
+  }
+
+  /** Counts records of a trace, as if each had just happened. */
+  addRecords(words: Uint32Array, at: number, count: number): void {
+    for (let i = 0; i < count; i++) this.addRecord(words, at + i * RECORD_WORDS);
+  }
+
+  /** Exits by reason, the most cycles first, then the most exits. */
+  exits(): ExitMetric[] {
+    const list: ExitMetric[] = [];
+    for (let reason = 0; reason < REASONS; reason++) {
+      const count = this.exitCount[reason]!;
+      if (count === 0) continue;
+      const cost = this.exitCost[reason];
+      list.push({
+        reason,
+        name: exitReasonName(reason),
+        count,
+        cycles: this.exitCycles[reason]!,
+        cost: cost && {
+          mean: cost.mean,
+          p5: cost.percentile(0.05),
+          p50: cost.percentile(0.5),
+          p95: cost.percentile(0.95),
+          max: cost.max,
+        },
+      });
+    }
+    return list.sort((a, b) => b.cycles - a.cycles || b.count - a.count || a.reason - b.reason);
+  }
+  shadowFaults(): CodeCount[] {
+    return counted(this.shadow, (code) => (CODE_SETS.shadow as Record<number, string>)[code] ?? `outcome ${code}`);
+  }
+  /** External interrupts injected, by vector. */
+  interruptsByVector(): CodeCount[] {
+    return counted(this.vectors, (vector) => `vector 0x${vector.toString(16).padStart(2, '0')}`);
+  }
+  /** Rising edges by interrupt line. */
+  interruptsByLine(): CodeCount[] {
+    return counted(this.lines, (line) => `IRQ${line}`);
+  }
+  /** Exceptions and NMIs injected by the hypervisor, by vector. */
+  exceptionsInjected(): CodeCount[] {
+    return counted(this.traps, (vector) => (CODE_SETS.trap as Record<number, string>)[vector] ?? `vector ${vector}`);
+  }
+  domainCounter(domain: number, counter: DomainCounter): number {
+    return this.domains[(domain & 0xff) * DOMAIN_COUNTERS.length + COUNTER[counter]]!;
+  }
+
+  /** Exits of a domain by basic reason; the last reason stands for all above. */
+  domainExitCount(domain: number, reason: number): number {
+    return this.domainExits[(domain & 0xff) * DOMAIN_REASONS + reason]!;
+  }
+
+  private bump(domain: number, counter: number): void {
+    this.domains[domain * DOMAIN_COUNTERS.length + counter]!++;
+  }
+
+  private addRecord(words: Uint32Array, at: number): void {
+    const domain = domainAt(words, at);
+    this.recorded(domain);
+    const operand = (index: number): number => operandAt(words, at, index);
+    switch (kindAt(words, at)) {
+      case Kind['vmx.exit']:
+        return this.exit(domain, vcpuAt(words, at), operand(0));
+      case Kind['vmx.entry']:
+        return this.entry(domain, vcpuAt(words, at), operand(4));
+      case Kind['mem.guest_pf']:
+        return this.guestPageFault(domain);
+      case Kind['shadow.fault']:
+        return this.shadowFault(domain, operand(2));
+      case Kind['shadow.pt_write']:
+        return this.tableWrite(domain);
+      case Kind['mem.mmio']:
+      case Kind['io.pio']:
+        return this.io(domain);
+      case Kind['irq.line']:
+        return this.line(operand(0), operand(1), operand(2));
+      case Kind['pic.intack']:
+        return this.intack(operand(2));
+      case Kind['irq.window_exit']:
+        return this.window(operand(1));
+      case Kind['irq.inject']:
+        return this.inject(domain, operand(0), operand(3), operand(4));
+      case Kind.hcall:
+        return this.hypercall(domain);
+    }
+  }
+}
+
+const counted = (counts: Float64Array, name: (code: number) => string): CodeCount[] => {
+  const list: CodeCount[] = [];
+  counts.forEach((count, code) => {
+    if (count > 0) list.push({ code, name: name(code), count });
+  });
+  return list.sort((a, b) => b.count - a.count || a.code - b.code);
+};

@@ -1,0 +1,375 @@
+// The observer that records: tests the mask, writes one record of twelve words into the ring, drains a full ring into the store.
+// It allocates nothing per event, charges nothing to the guest and changes nothing that the guest or the hypervisor can see.
+// Not the table of kinds (events.ts). One method an instrumentation point, in the order of hypervisor/observer.ts.
+
+import type { HypervisorObserver } from '../hypervisor/observer.ts';
+import { packAccess, packLead, packSlot } from './codes.ts';
+import { type EventMask, Kind, MASK_NONE } from './events.ts';
+import { Metrics } from './metrics.ts';
+import { CONTEXT_CONTINUED, highContextOf, highWordOf, RECORD_BYTES } from './record.ts';
+import { RecordRing } from './ring.ts';
+import { EventStore, type RecordSlice } from './store.ts';
+
+/**
+ * Where the engine is, read when a record is written. The engine keeps ONE object of this shape and answers for the moment of the
+ * call: while a guest runs from the processor, in the hypervisor from the VMCS's guest state.
+ */
+export interface ObservationPoint {
+  /** Guest instructions retired since the machine started; below 2^48. */
+  readonly icount: number;
+  /** Emulated host cycles: the guest's clock plus the modelled cost of the hypervisor so far; below 2^53, never going back. */
+  readonly cycles: number;
+  /** 0-255. */
+  readonly domain: number;
+  readonly vcpu: number;
+  readonly eip: number;
+  readonly cr3: number;
+  /** 0-3. */
+  readonly cpl: number;
+}
+
+export interface RecorderOptions {
+  readonly store?: EventStore;
+  readonly metrics?: Metrics;
+  /** Records in the ring. Default 4096. */
+  readonly ringRecords?: number;
+  /** Kinds recorded. Default: none. */
+  readonly mask?: EventMask;
+}
+
+const TWO_32 = 0x1_0000_0000;
+const bit = (kind: number): number => 1 << (kind & 31);
+
+export class Recorder implements HypervisorObserver {
+  readonly store: EventStore;
+  readonly metrics: Metrics;
+  private readonly ring: RecordRing;
+  /** The mask in force: all zero while disabled. */
+  private low = 0;
+  private high = 0;
+  private wanted: EventMask = MASK_NONE;
+  private running = true;
+  private halfFull = false;
+  private readonly words: Uint32Array<ArrayBuffer>;
+  /** Time split at 2^32: what `put` subtracts, and the words that hold the upper halves. */
+  private icountBase = 0;
+  private cyclesBase = 0;
+  private highWord = 0;
+  private highContext = 0;
+  private readonly take = (words: Uint32Array, at: number, count: number): void => this.store.append(words, at, count);
+
+  constructor(
+    private readonly point: ObservationPoint,
+    options: RecorderOptions = {},
+  ) {
+    this.store = options.store ?? new EventStore();
+    this.metrics = options.metrics ?? new Metrics();
+    this.ring = new RecordRing(options.ringRecords ?? 4096);
+    this.words = this.ring.words;
+    this.wanted = options.mask ?? MASK_NONE;
+    this.apply();
+  }
+
+  /** Kinds that are recorded while enabled. A change is itself an event if the old or the new mask has mon.config. */
+  get mask(): EventMask {
+    return this.wanted;
+  }
+  set mask(mask: EventMask) {
+    const old = this.wanted;
+    this.wanted = { low: mask.low >>> 0, high: mask.high >>> 0 };
+    const config = bit(Kind['mon.config']);
+    if (this.running && ((old.high | this.wanted.high) & config) !== 0) {
+      this.put(Kind['mon.config'], 0, old.low, old.high, this.wanted.low, this.wanted.high, 0);
+    }
+    this.apply();
+  }
+  get enabled(): boolean {
+    return this.running;
+  }
+  set enabled(enabled: boolean) {
+    this.running = enabled;
+    this.apply();
+  }
+
+  /** Records made and kept, records lost, bytes of those kept. */
+  counts(): { readonly recorded: number; readonly lost: number; readonly bytes: number } {
+    this.flush();
+    return { recorded: this.store.next, lost: this.store.lost, bytes: this.store.next * RECORD_BYTES };
+  }
+  /** Up to `limit` records from sequence number `from` on, a copy. */
+  records(from: number, limit: number): RecordSlice {
+    this.flush();
+    return this.store.slice(from, limit);
+  }
+  /** Moves what the ring holds into the store. */
+  flush(): void {
+    this.ring.drain(this.take);
+    if (!this.halfFull && this.store.held * 2 >= this.store.capacity) {
+      this.halfFull = true;
+      if ((this.high & bit(Kind['mon.highwater'])) !== 0) {
+        this.put(Kind['mon.highwater'], 0, this.store.held, this.store.capacity, 0, 0, 0);
+      }
+    }
+  }
+
+  vmExit(
+    reason: number,
+    qualification: number,
+    guestLinear: number,
+    guestPhysical: number,
+    intrInfo: number,
+    intrError: number,
+    idtVectoringInfo: number,
+    idtVectoringError: number,
+    instructionLength: number,
+    instructionInfo: number,
+  ): void {
+    this.metrics.exit(this.point.domain, this.point.vcpu, reason);
+    if ((this.low & bit(Kind['vmx.exit'])) === 0) return;
+    const more =
+      (guestLinear | guestPhysical | instructionInfo) !== 0 || (idtVectoringInfo & 0x8000_0000) !== 0
+        ? this.low & bit(Kind['vmx.exit.info'])
+        : 0;
+    const context = more === 0 ? 0 : CONTEXT_CONTINUED;
+    this.put(Kind['vmx.exit'], context, reason, qualification, intrInfo, intrError, instructionLength);
+    if (more === 0) return;
+    this.put(
+      Kind['vmx.exit.info'],
+      0,
+      guestLinear,
+      guestPhysical,
+      idtVectoringInfo,
+      idtVectoringError,
+      instructionInfo,
+    );
+  }
+  vmEntry(launch: number, intrInfo: number, intrError: number, length: number, hypervisorCycles: number): void {
+    this.metrics.entry(this.point.domain, this.point.vcpu, hypervisorCycles);
+    if ((this.low & bit(Kind['vmx.entry'])) === 0) return;
+    this.put(Kind['vmx.entry'], 0, launch, intrInfo, intrError, length, hypervisorCycles);
+  }
+  vmEntryFailure(reason: number, qualification: number, error: number, field: number): void {
+    if ((this.low & bit(Kind['vmx.entry_fail'])) === 0) return;
+    this.put(Kind['vmx.entry_fail'], 0, reason, qualification, error, field, 0);
+  }
+  vmxInstruction(reason: number, result: number, field: number, oldValue: number, newValue: number): void {
+    if ((this.low & bit(Kind['vmx.insn'])) === 0) return;
+    this.put(Kind['vmx.insn'], 0, reason, result, field, oldValue, newValue);
+  }
+  controlChange(field: number, oldValue: number, newValue: number, cause: number): void {
+    if ((this.low & bit(Kind['vmx.ctl_change'])) === 0) return;
+    this.put(Kind['vmx.ctl_change'], 0, field, oldValue, newValue, cause, 0);
+  }
+  handler(reason: number, outcome: number, cycles: number, detail0: number, detail1: number, detail2: number): void {
+    if ((this.low & bit(Kind['vmx.handler'])) === 0) return;
+    this.put(Kind['vmx.handler'], 0, packLead(reason, outcome), cycles, detail0, detail1, detail2);
+  }
+
+  guestPageFault(linear: number, error: number, how: number): void {
+    this.metrics.guestPageFault(this.point.domain);
+    if ((this.low & bit(Kind['mem.guest_pf'])) === 0) return;
+    this.put(Kind['mem.guest_pf'], 0, linear, error, how, 0, 0);
+  }
+  shadowFault(linear: number, error: number, outcome: number, guestEntry: number, flags: number): void {
+    this.metrics.shadowFault(this.point.domain, outcome);
+    if ((this.low & bit(Kind['shadow.fault'])) === 0) return;
+    this.put(Kind['shadow.fault'], 0, linear, error, outcome, guestEntry, flags);
+  }
+  shadowEntrySet(frame: number, level: number, index: number, oldEntry: number, newEntry: number, cause: number): void {
+    if ((this.low & bit(Kind['shadow.entry_set'])) === 0) return;
+    this.put(Kind['shadow.entry_set'], 0, frame, packSlot(level, index, cause), oldEntry, newEntry, 0);
+  }
+  guestTableWrite(gfn: number, offset: number, oldEntry: number, newEntry: number, bytes: number): void {
+    this.metrics.tableWrite(this.point.domain);
+    if ((this.low & bit(Kind['shadow.pt_write'])) === 0) return;
+    this.put(Kind['shadow.pt_write'], 0, gfn, offset, oldEntry, newEntry, bytes);
+  }
+  shadowPage(action: number, type: number, gfn: number, frame: number): void {
+    if ((this.low & bit(Kind['shadow.page'])) === 0) return;
+    this.put(Kind['shadow.page'], 0, action, type, gfn, frame, 0);
+  }
+  shadowPromote(gfn: number, type: number, removed: number): void {
+    if ((this.low & bit(Kind['shadow.promote'])) === 0) return;
+    this.put(Kind['shadow.promote'], 0, gfn, type, removed, 0, 0);
+  }
+  shadowDemote(gfn: number, type: number, trigger: number): void {
+    if ((this.low & bit(Kind['shadow.demote'])) === 0) return;
+    this.put(Kind['shadow.demote'], 0, gfn, type, trigger, 0, 0);
+  }
+  shadowWrmap(gfn: number, how: number, removed: number, flushed: number): void {
+    if ((this.low & bit(Kind['shadow.wrmap'])) === 0) return;
+    this.put(Kind['shadow.wrmap'], 0, gfn, how, removed, flushed, 0);
+  }
+  shadowResync(gfn: number, full: number, changed: number): void {
+    if ((this.low & bit(Kind['shadow.resync'])) === 0) return;
+    this.put(Kind['shadow.resync'], 0, gfn, full, changed, 0, 0);
+  }
+  cr3Load(oldValue: number, newValue: number, flags: number): void {
+    if ((this.low & bit(Kind['mem.cr3'])) === 0) return;
+    this.put(Kind['mem.cr3'], 0, oldValue, newValue, flags, 0, 0);
+  }
+  crLoad(cr: number, oldValue: number, newValue: number, how: number): void {
+    if ((this.low & bit(Kind['mem.cr'])) === 0) return;
+    this.put(Kind['mem.cr'], 0, cr, oldValue, newValue, how, 0);
+  }
+  tlbFlush(scope: number, linear: number, dropped: number): void {
+    if ((this.low & bit(Kind['mem.tlb'])) === 0) return;
+    this.put(Kind['mem.tlb'], 0, scope, linear, dropped, 0, 0);
+  }
+  mmio(physical: number, linear: number, size: number, write: number, value: number): void {
+    this.metrics.io(this.point.domain);
+    if ((this.low & bit(Kind['mem.mmio'])) === 0) return;
+    this.put(Kind['mem.mmio'], 0, physical, linear, packAccess(size, write, 0), value, 0);
+  }
+
+  irqLine(line: number, level: number, coalesced: number, masked: number): void {
+    this.metrics.line(line, level, coalesced);
+    if ((this.low & bit(Kind['irq.line'])) === 0) return;
+    this.put(Kind['irq.line'], 0, line, level, coalesced, masked, 0);
+  }
+  picCommand(chip: number, command: number, value: number): void {
+    if ((this.low & bit(Kind['pic.cmd'])) === 0) return;
+    this.put(Kind['pic.cmd'], 0, chip, command, value, 0, 0);
+  }
+  picIntack(irq: number, vector: number, spurious: number): void {
+    this.metrics.intack(spurious);
+    if ((this.low & bit(Kind['pic.intack'])) === 0) return;
+    this.put(Kind['pic.intack'], 0, irq, vector, spurious, 0, 0);
+  }
+  picEoi(chip: number, irq: number, how: number): void {
+    if ((this.low & bit(Kind['pic.eoi'])) === 0) return;
+    this.put(Kind['pic.eoi'], 0, chip, irq, how, 0, 0);
+  }
+  pitProgram(channel: number, mode: number, reload: number, periodCycles: number): void {
+    if ((this.low & bit(Kind['pit.program'])) === 0) return;
+    this.put(Kind['pit.program'], 0, channel, mode, reload, periodCycles, 0);
+  }
+  pitTick(channel: number, missed: number): void {
+    if ((this.low & bit(Kind['pit.tick'])) === 0) return;
+    this.put(Kind['pit.tick'], 0, channel, missed, 0, 0, 0);
+  }
+  assist(source: number, vector: number, decision: number, blocker: number): void {
+    if ((this.low & bit(Kind['irq.assist'])) === 0) return;
+    this.put(Kind['irq.assist'], 0, source, vector, decision, blocker, 0);
+  }
+  windowRequest(source: number, blocker: number): void {
+    if ((this.low & bit(Kind['irq.window_req'])) === 0) return;
+    this.put(Kind['irq.window_req'], 0, source, blocker, 0, 0, 0);
+  }
+  windowExit(source: number, waitedCycles: number): void {
+    this.metrics.window(waitedCycles);
+    if ((this.high & bit(Kind['irq.window_exit'])) === 0) return;
+    this.put(Kind['irq.window_exit'], 0, source, waitedCycles, 0, 0, 0);
+  }
+  inject(info: number, error: number, line: number, queuedCycles: number, merged: number): void {
+    this.metrics.inject(this.point.domain, info, queuedCycles, merged);
+    if ((this.high & bit(Kind['irq.inject'])) === 0) return;
+    this.put(Kind['irq.inject'], 0, info, error, line, queuedCycles, merged);
+  }
+  reinject(idtVectoringInfo: number, idtVectoringError: number, reason: number): void {
+    if ((this.high & bit(Kind['irq.reinject'])) === 0) return;
+    this.put(Kind['irq.reinject'], 0, idtVectoringInfo, idtVectoringError, reason, 0, 0);
+  }
+  guestException(vector: number, error: number, address: number, how: number): void {
+    if ((this.high & bit(Kind['exc.guest'])) === 0) return;
+    this.put(Kind['exc.guest'], 0, vector, error, address, how, 0);
+  }
+
+  portIo(port: number, size: number, write: number, value: number, string: number, count: number): void {
+    this.metrics.io(this.point.domain);
+    if ((this.high & bit(Kind['io.pio'])) === 0) return;
+    this.put(Kind['io.pio'], 0, port, packAccess(size, write, string), value, count, 0);
+  }
+  hypercall(number: number, argument0: number, argument1: number, result: number, cycles: number): void {
+    this.metrics.hypercall(this.point.domain);
+    if ((this.high & bit(Kind.hcall)) === 0) return;
+    this.put(Kind.hcall, 0, number, argument0, argument1, result, cycles);
+  }
+  runState(oldState: number, newState: number): void {
+    if ((this.high & bit(Kind['sched.runstate'])) === 0) return;
+    this.put(Kind['sched.runstate'], 0, oldState, newState, 0, 0, 0);
+  }
+  domainCreate(domain: number, memoryKib: number): void {
+    if ((this.high & bit(Kind['dom.create'])) === 0) return;
+    this.put(Kind['dom.create'], 0, domain, memoryKib, 0, 0, 0);
+  }
+  domainDestroy(domain: number): void {
+    if ((this.high & bit(Kind['dom.destroy'])) === 0) return;
+    this.put(Kind['dom.destroy'], 0, domain, 0, 0, 0, 0);
+  }
+  domainShutdown(domain: number, reason: number): void {
+    if ((this.high & bit(Kind['dom.shutdown'])) === 0) return;
+    this.put(Kind['dom.shutdown'], 0, domain, reason, 0, 0, 0);
+  }
+  marker(id: number, word0: number, word1: number, word2: number, word3: number): void {
+    if ((this.high & bit(Kind['guest.marker'])) === 0) return;
+    this.put(Kind['guest.marker'], 0, id, word0, word1, word2, word3);
+  }
+  runStart(): void {
+    if ((this.high & bit(Kind['run.start'])) === 0) return;
+    this.put(Kind['run.start'], 0, 0, 0, 0, 0, 0);
+  }
+  runStop(reason: number): void {
+    if ((this.high & bit(Kind['run.stop'])) === 0) return;
+    this.put(Kind['run.stop'], 0, reason, 0, 0, 0, 0);
+  }
+  runInput(kind: number, bytes: number, first: number): void {
+    if ((this.high & bit(Kind['run.input'])) === 0) return;
+    this.put(Kind['run.input'], 0, kind, bytes, first, 0, 0);
+  }
+  runHash(word0: number, word1: number, word2: number, word3: number): void {
+    if ((this.high & bit(Kind['run.hash'])) === 0) return;
+    this.put(Kind['run.hash'], 0, word0, word1, word2, word3, 0);
+  }
+
+  /** observe_op was called (observe-op.ts tells). */
+  monitorCall(subop: number, result: number, address: number): void {
+    if ((this.high & bit(Kind['mon.hypercall'])) === 0) return;
+    this.put(Kind['mon.hypercall'], 0, subop, result, address, 0, 0);
+  }
+
+  private apply(): void {
+    this.low = this.running ? this.wanted.low | 0 : 0;
+    this.high = this.running ? this.wanted.high | 0 : 0;
+  }
+
+  private put(kind: number, context: number, a: number, b: number, c: number, d: number, e: number): void {
+    let at = this.ring.claim();
+    if (at < 0) {
+      this.flush();
+      at = this.ring.claim();
+    }
+    const words = this.words;
+    const { domain, vcpu, icount, cycles, eip, cr3, cpl } = this.point;
+    // Halves without a division per event: the upper ones change every four thousand million instructions.
+    let icountLow = icount - this.icountBase;
+    let cyclesLow = cycles - this.cyclesBase;
+    if (!(icountLow >= 0 && icountLow < TWO_32 && cyclesLow >= 0 && cyclesLow < TWO_32)) {
+      this.rebase(icount, cycles);
+      icountLow = icount - this.icountBase;
+      cyclesLow = cycles - this.cyclesBase;
+    }
+    words[at] = kind | (domain << 16) | (vcpu << 24);
+    words[at + 1] = cyclesLow;
+    words[at + 2] = icountLow;
+    words[at + 3] = this.highWord;
+    words[at + 4] = eip;
+    words[at + 5] = cr3;
+    words[at + 6] = context | cpl | this.highContext;
+    words[at + 7] = a;
+    words[at + 8] = b;
+    words[at + 9] = c;
+    words[at + 10] = d;
+    words[at + 11] = e;
+    this.metrics.recorded(domain);
+  }
+
+  private rebase(icount: number, cycles: number): void {
+    const icountHigh = Math.floor(icount / TWO_32);
+    const cyclesHigh = Math.floor(cycles / TWO_32);
+    this.icountBase = icountHigh * TWO_32;
+    this.cyclesBase = cyclesHigh * TWO_32;
+    this.highWord = highWordOf(icountHigh, cyclesHigh);
+    this.highContext = highContextOf(cyclesHigh);
+  }
+}

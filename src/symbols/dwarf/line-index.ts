@@ -1,0 +1,209 @@
+// All line tables of one file: which unit holds an address, which units name a file. Indexed from the units' first entries;
+// a unit's own table is decoded at the first question about it, so that a kernel of hundreds of megabytes opens at once.
+import { joinPath, normalizePath } from '../paths.ts';
+import { lastAtOrBelow } from '../search.ts';
+import { readLineHeader, RowFlag, runLineProgram, type LineHeader, type LineTable, type Sequence } from './line.ts';
+import type { Range } from './ranges.ts';
+import { Reader } from './reader.ts';
+import type { DebugSections } from './sections.ts';
+import { readCompileUnits, type CompileUnit } from './units.ts';
+
+/** A row as found. `line` is 0 where the compiler says that no line is responsible; `file` is undefined for a damaged number. */
+export interface LineHit {
+  readonly file: string | undefined;
+  readonly line: number;
+  readonly column: number;
+}
+
+const EMPTY: LineTable = {
+  rows: {
+    count: 0,
+    address: new Uint32Array(0),
+    file: new Uint32Array(0),
+    line: new Uint32Array(0),
+    column: new Uint16Array(0),
+    flags: new Uint8Array(0),
+  },
+  sequences: [],
+};
+
+/** One unit of .debug_line. */
+export class LineUnit {
+  readonly ranges: Range[] = [];
+  /** Whether `ranges` hold all its code. */
+  complete = false;
+  #header: LineHeader | undefined | 'unread' = 'unread';
+  #table: LineTable | undefined;
+  #starts = new Uint32Array(0);
+  #sequences: Sequence[] = [];
+  readonly #paths: (string | undefined)[] = [];
+  #directories: string[] | undefined;
+
+  constructor(
+    private readonly sections: DebugSections,
+    /** Where the file's code lies: what the linker threw away has rows at 0 or -1, which are nobody's. */
+    private readonly code: readonly Range[],
+    readonly offset: number,
+    private readonly compileUnit: CompileUnit | undefined,
+  ) {}
+
+  get header(): LineHeader | undefined {
+    if (this.#header === 'unread') this.#header = readLineHeader(this.sections, this.offset);
+    return this.#header;
+  }
+
+  /** Every row of the program, discarded code included. */
+  get table(): LineTable {
+    if (this.#table === undefined) {
+      const header = this.header;
+      this.#table = header === undefined ? EMPTY : runLineProgram(header, this.sections.get('line'));
+      this.#sequences = this.#table.sequences.filter((sequence) => holds(this.code, sequence.start));
+      this.#sequences.sort((a, b) => a.start - b.start || a.end - b.end);
+      this.#starts = Uint32Array.from(this.#sequences, (sequence) => sequence.start);
+    }
+    return this.#table;
+  }
+
+  /** Sequences in code that is there, by start. */
+  get sequences(): readonly Sequence[] {
+    void this.table;
+    return this.#sequences;
+  }
+
+  /** Row that covers the address: the last one at or below it in its sequence. -1: none. */
+  rowAt(address: number): number {
+    const { rows } = this.table;
+    for (let i = lastAtOrBelow(this.#starts, address); i >= 0; i--) {
+      const { first, last, end } = this.#sequences[i]!;
+      if (address < end) return lastAtOrBelow(rows.address, address, first, last);
+    }
+    return -1;
+  }
+
+  hit(row: number): LineHit {
+    const { rows } = this.table;
+    return { file: this.path(rows.file[row]!), line: rows.line[row]!, column: rows.column[row]! };
+  }
+
+  /** Full path of a file number as rows use it. */
+  path(file: number): string | undefined {
+    const entry = this.header?.files[file];
+    if (entry === undefined) return undefined;
+    return (this.#paths[file] ??= joinPath(this.#directory(entry.directory), entry.name));
+  }
+
+  #directory(index: number): string {
+    if (this.#directories === undefined) {
+      const known = this.compileUnit?.compilationDirectory ?? '';
+      const [first, ...rest] = this.header?.directories ?? [];
+      // Version 5 repeats the compilation directory as entry 0: joined once, even if it is a relative one.
+      const root = first === known ? normalizePath(known) : joinPath(known, first ?? '');
+      this.#directories = [root, ...rest.map((directory) => joinPath(root, directory))];
+    }
+    return this.#directories[index] ?? '';
+  }
+
+  /** Addresses where an instruction of the line begins, once for each run of its rows. */
+  addressesOf(isFile: (file: number) => boolean, line: number): number[] {
+    const { rows } = this.table;
+    const found: number[] = [];
+    const begins = (row: number) =>
+      rows.line[row] === line && (rows.flags[row]! & RowFlag.isStatement) !== 0 && isFile(rows.file[row]!);
+    for (const { first, last } of this.#sequences) {
+      for (let row = first; row < last; row++) {
+        if (begins(row) && (row === first || !begins(row - 1))) found.push(rows.address[row]!);
+      }
+    }
+    return found;
+  }
+}
+
+export class LineIndex {
+  /** By offset in .debug_line, those of .debug_info first. */
+  readonly units: readonly LineUnit[];
+  /** What is damaged, a sentence each. */
+  readonly problems: string[] = [];
+  /** Ranges of the units by start; #reach[i] is the highest end up to i. */
+  readonly #starts: Uint32Array;
+  readonly #ranges: readonly { readonly range: Range; readonly unit: LineUnit }[];
+  readonly #reach: number[];
+  /** Units that do not say where all of their code lies: they are decoded when nobody else knows an address. */
+  readonly #incomplete: readonly LineUnit[];
+  #byFile: Map<string, LineUnit[]> | undefined;
+
+  constructor(sections: DebugSections, code: readonly Range[]) {
+    const units = new Map<number, LineUnit>();
+    const open = (offset: number, compileUnit?: CompileUnit): LineUnit => {
+      let unit = units.get(offset);
+      if (unit === undefined) units.set(offset, (unit = new LineUnit(sections, code, offset, compileUnit)));
+      return unit;
+    };
+    const size = sections.get('line').length;
+    for (const compileUnit of readCompileUnits(sections, this.problems)) {
+      if (compileUnit.lineTable >= size) continue;
+      const unit = open(compileUnit.lineTable, compileUnit);
+      for (const range of compileUnit.ranges) unit.ranges.push(range);
+      unit.complete ||= compileUnit.complete;
+    }
+    const walk = new Reader(sections.get('line'));
+    while (walk.more) {
+      const start = walk.position;
+      const { end, damaged } = walk.unitLength();
+      // An empty unit is padding.
+      if (end > walk.position) open(start);
+      if (damaged) {
+        this.problems.push(`the unit at 0x${start.toString(16)} of .debug_line is damaged`);
+        break;
+      }
+      walk.position = end;
+    }
+    this.units = [...units.values()];
+    this.#incomplete = this.units.filter((unit) => !unit.complete);
+    const ranges = this.units.flatMap((unit) => unit.ranges.map((range) => ({ range, unit })));
+    this.#ranges = ranges.filter(({ range }) => holds(code, range.start)).sort((a, b) => a.range.start - b.range.start);
+    this.#starts = Uint32Array.from(this.#ranges, ({ range }) => range.start);
+    let reach = 0;
+    this.#reach = this.#ranges.map(({ range }) => (reach = Math.max(reach, range.end)));
+  }
+
+  locate(address: number): LineHit | undefined {
+    for (let i = lastAtOrBelow(this.#starts, address); i >= 0 && this.#reach[i]! > address; i--) {
+      const { range, unit } = this.#ranges[i]!;
+      const row = address < range.end ? unit.rowAt(address) : -1;
+      if (row >= 0) return unit.hit(row);
+    }
+    for (const unit of this.#incomplete) {
+      const row = unit.rowAt(address);
+      if (row >= 0) return unit.hit(row);
+    }
+    return undefined;
+  }
+
+  /** Every file the tables name, with the units that name it. */
+  get byFile(): ReadonlyMap<string, readonly LineUnit[]> {
+    if (this.#byFile !== undefined) return this.#byFile;
+    const byFile = (this.#byFile = new Map<string, LineUnit[]>());
+    for (const unit of this.units) {
+      const count = unit.header?.files.length ?? 0;
+      for (let file = 0; file < count; file++) {
+        const path = unit.path(file);
+        if (path === undefined) continue;
+        const known = byFile.get(path);
+        if (known === undefined) byFile.set(path, [unit]);
+        else if (known.at(-1) !== unit) known.push(unit);
+      }
+    }
+    return byFile;
+  }
+
+  /** Addresses where the line of that file (a path of `byFile`) begins; ascending, each once. */
+  addressesOf(path: string, line: number): number[] {
+    const found = (this.byFile.get(path) ?? []).flatMap((unit) =>
+      unit.addressesOf((file) => unit.path(file) === path, line),
+    );
+    return [...new Set(found)].sort((a, b) => a - b);
+  }
+}
+
+const holds = (ranges: readonly Range[], address: number): boolean =>
+  ranges.some((range) => address >= range.start && address < range.end);

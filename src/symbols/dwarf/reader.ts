@@ -1,0 +1,120 @@
+// A cursor over the bytes of one debug section: fixed-size integers, LEB128, addresses, offsets, strings (DWARF 5, 7.6).
+// It never throws: a read beyond the end gives 0, moves to the end and sets `overrun`, so that every loop over it ends.
+import { cString } from '../../machine/elf.ts';
+
+export class Reader {
+  position: number;
+  readonly end: number;
+  /** Set once something was read that is not there. */
+  overrun = false;
+  readonly #view: DataView;
+
+  constructor(
+    readonly bytes: Uint8Array,
+    start = 0,
+    end = bytes.length,
+  ) {
+    this.end = Math.max(0, Math.min(end, bytes.length));
+    this.position = start;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (!(start >= 0 && start <= this.end)) this.#fail();
+  }
+
+  get more(): boolean {
+    return this.position < this.end;
+  }
+
+  u8(): number {
+    return this.#take(1) ? this.bytes[this.position - 1]! : 0;
+  }
+  i8(): number {
+    return (this.u8() << 24) >> 24;
+  }
+  u16(): number {
+    return this.#take(2) ? this.#view.getUint16(this.position - 2, true) : 0;
+  }
+  u32(): number {
+    return this.#take(4) ? this.#view.getUint32(this.position - 4, true) : 0;
+  }
+  /** Exact below 2^53. */
+  u64(): number {
+    const low = this.u32();
+    return low + this.u32() * 0x1_0000_0000;
+  }
+
+  /** Unsigned LEB128, exact below 2^53. */
+  uleb(): number {
+    let value = 0;
+    for (let scale = 1; ; scale *= 128) {
+      const byte = this.u8();
+      // Beyond the 64 bits a producer can mean, padding and damage alike add nothing.
+      if (scale < 2 ** 64) value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return value;
+    }
+  }
+
+  /** Signed LEB128, exact within 2^53. */
+  sleb(): number {
+    let value = 0;
+    for (let scale = 1; ; scale *= 128) {
+      const byte = this.u8();
+      if (scale < 2 ** 64) value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return (byte & 0x40) !== 0 && scale < 2 ** 64 ? value - scale * 128 : value;
+    }
+  }
+
+  /** An unsigned integer of 1 to 8 bytes; any other size fails. */
+  unsigned(size: number): number {
+    if (size === 4) return this.u32();
+    if (size === 8) return this.u64();
+    if (size === 1) return this.u8();
+    if (size === 2) return this.u16();
+    if (size === 3) return this.u16() + this.u8() * 0x10000;
+    this.#fail();
+    return 0;
+  }
+
+  /** A zero-terminated string in place. */
+  string(): string {
+    const start = this.position;
+    this.skipString();
+    return cString(this.bytes, start, this.position);
+  }
+  skipString(): void {
+    const zero = this.bytes.indexOf(0, this.position);
+    if (zero < 0 || zero >= this.end) this.#fail();
+    else this.position = zero + 1;
+  }
+
+  skip(count: number): void {
+    this.#take(count);
+  }
+
+  /** The initial length of a unit: its end (clamped to the section) and its offset size, 4 or 8 bytes. */
+  unitLength(): { end: number; offsetSize: 4 | 8; damaged: boolean } {
+    let length = this.u32();
+    let offsetSize: 4 | 8 = 4;
+    if (length === 0xffff_ffff) {
+      offsetSize = 8;
+      length = this.u64();
+    }
+    const end = this.position + length;
+    // Values from fffffff0h are reserved: no such unit exists.
+    const damaged = this.overrun || end > this.end || (offsetSize === 4 && length >= 0xffff_fff0);
+    return { end: Math.min(end, this.end), offsetSize, damaged };
+  }
+
+  #take(count: number): boolean {
+    if (!(count >= 0) || this.position + count > this.end) {
+      this.#fail();
+      return false;
+    }
+    this.position += count;
+    return true;
+  }
+
+  #fail(): void {
+    this.overrun = true;
+    this.position = this.end;
+  }
+}

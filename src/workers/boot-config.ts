@@ -1,0 +1,64 @@
+// From what the user asked for to what the engine needs: memory checked, event mask, symbols, the image laid out by its boot protocol.
+// Mistakes of the user's become UserError here. Not the machine (engine-session.ts).
+
+import { bootImage } from '../hypervisor/boot/detect.ts';
+import type { BootImage } from '../hypervisor/boot/image.ts';
+import { type EventMask, idsOf, MASK_ALL, MASK_NONE, maskOf } from '../monitor/events.ts';
+import { AddressMap } from '../symbols/address-map.ts';
+import { type BootConfig, type NamedBytes, UserError } from './session.ts';
+import { unpack } from './unpack.ts';
+
+/** Guest memory that can be asked for, in bytes. The upper end leaves room for the engine's tables in a 4 GiB address space. */
+const MIN_MEMORY = 4 << 20;
+const MAX_MEMORY = 3 * 1024 * (1 << 20);
+
+export const checkMemory = (bytes: number): void => {
+  if (!Number.isInteger(bytes) || bytes < MIN_MEMORY || bytes > MAX_MEMORY || bytes % 4096 !== 0)
+    throw new UserError(
+      `memory of ${bytes} bytes: give between ${MIN_MEMORY >> 20} MiB and ${MAX_MEMORY / (1 << 20)} MiB, in whole pages of 4 KiB`,
+    );
+};
+
+export const observeMask = (observe: BootConfig['observe']): EventMask => {
+  if (observe === 'all') return MASK_ALL;
+  if (observe === 'none') return MASK_NONE;
+  const { mask, unknown } = maskOf(observe);
+  if (unknown.length > 0)
+    throw new UserError(`there is no event kind "${unknown[0]}"; kinds: ${idsOf(MASK_ALL).join(', ')}`);
+  return mask;
+};
+
+export const loadSymbols = (config: BootConfig, image: Uint8Array): AddressMap => {
+  if (config.symbols !== undefined) {
+    const result = AddressMap.load(config.symbols.name, unpack(config.symbols.name, config.symbols.bytes));
+    if (!result.ok) throw new UserError(result.reason);
+    return result.map;
+  }
+  // An image without symbols (a bzImage) still runs: addresses stay numbers.
+  const result = AddressMap.load(config.image.name, image);
+  return result.ok ? result.map : AddressMap.EMPTY;
+};
+
+export const baseName = (path: string): string =>
+  path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1);
+
+export const layOut = (config: BootConfig, image: Uint8Array): BootImage => {
+  const named = (file: NamedBytes): Uint8Array => unpack(file.name, file.bytes);
+  const result = bootImage({
+    image,
+    imageName: baseName(config.image.name),
+    cmdline: config.cmdline,
+    // An initrd is the kernel's to unpack.
+    ...(config.initrd === undefined ? {} : { initrd: config.initrd.bytes }),
+    modules: config.modules.map((m) => ({ bytes: named(m), cmdline: `${baseName(m.name)} ${m.cmdline}`.trimEnd() })),
+    memoryBytes: config.memoryBytes,
+  });
+  if (result.ok) return result;
+  const file = {
+    image: config.image.name,
+    initrd: config.initrd?.name,
+    module: config.modules[result.module ?? 0]?.name,
+    options: config.image.name,
+  }[result.file];
+  throw new UserError(`${file}: ${result.reason}`);
+};

@@ -1,0 +1,406 @@
+// A running machine: joins memory, processor, hypervisor, monitor and symbols and keeps the Session contract (session.ts). The one
+// place where the layers meet. Not a thread (machine-worker.ts) and not a terminal (cli/).
+
+import type { BootImage } from '../hypervisor/boot/image.ts';
+import type { Domain } from '../hypervisor/domain.ts';
+import { Hypervisor, machineBytesFor } from '../hypervisor/hypervisor.ts';
+import { Bus } from '../machine/bus.ts';
+import { Clock, CYCLES_PER_SECOND } from '../machine/clock.ts';
+import { CPU_MODELS } from '../machine/cpu/model.ts';
+import { Flag, StateLayout } from '../machine/cpu/state.ts';
+import { PcPlatform } from '../machine/devices/platform.ts';
+import { VIDEO_BASE, VIDEO_BYTES, VideoMemory } from '../machine/devices/video-memory.ts';
+import { StateHash } from '../machine/state-hash.ts';
+import { exitReasonName } from '../machine/vmx/exit-reasons.ts';
+import { Field } from '../machine/vmx/fields.ts';
+import { EXCEPTION_NAMES } from '../machine/vmx/qualification.ts';
+import type { EventMask } from '../monitor/events.ts';
+import { observeOp, OBSERVE_OP_HYPERCALL } from '../monitor/observe-op.ts';
+import { type ObservationPoint, Recorder, type RecorderOptions } from '../monitor/recorder.ts';
+import { encodeTrace } from '../monitor/trace-file.ts';
+import type { AddressMap } from '../symbols/address-map.ts';
+import { formatLocation, type SourceLocation } from '../symbols/location.ts';
+import { loadBareMachine } from './bare-machine.ts';
+import { baseName, checkMemory, layOut, loadSymbols, observeMask } from './boot-config.ts';
+import { hashGuest } from './guest-hash.ts';
+import { describeMode, guestControls, processorRegisters, vmcsRegisters, vmcsView } from './guest-view.ts';
+import { PhysicalMachine } from './physical-machine.ts';
+import { watchPlatform } from './platform-observer.ts';
+import type {
+  BootConfig,
+  Counters,
+  DomainView,
+  EventBatch,
+  RegistersView,
+  Session,
+  Stop,
+  VmcsFieldView,
+} from './session.ts';
+import { UserError } from './session.ts';
+import { unpack } from './unpack.ts';
+import { VmcsHistory } from './vmcs-history.ts';
+
+/** How the recorder is made: tests put in one that disturbs the guest's clock, to see that the state hashes find it. */
+export type MakeRecorder = (point: ObservationPoint, options: RecorderOptions, guestClock: Clock) => Recorder;
+const DEFAULT_RECORDER: MakeRecorder = (point, options) => new Recorder(point, options);
+
+/** Builds the machine and loads the guest; nothing has run yet. Throws UserError for the user's mistakes. */
+export const createSession = (config: BootConfig, makeRecorder: MakeRecorder = DEFAULT_RECORDER): Session => {
+  checkMemory(config.memoryBytes);
+  const mask = observeMask(config.observe);
+  const image = unpack(config.image.name, config.image.bytes);
+  const boot = layOut(config, image);
+  const symbols = loadSymbols(config, image);
+  try {
+    return new EngineSession(config, boot, symbols, mask, makeRecorder);
+  } catch (error) {
+    if (error instanceof RangeError)
+      throw new UserError(`no memory on this host for a guest of ${config.memoryBytes >> 20} MiB: ask for less`);
+    throw error;
+  }
+};
+
+class EngineSession implements Session {
+  stop: Stop | undefined;
+  waiting = false;
+  readonly stateHashes: string[] = [];
+  private readonly machine: PhysicalMachine;
+  private readonly platform: PcPlatform;
+  private readonly hypervisor: Hypervisor | undefined;
+  private readonly domain: Domain | undefined;
+  private readonly recorder: Recorder;
+  private readonly hash: StateHash;
+  private readonly video = new VideoMemory();
+  private serial: number[] = [];
+  private readonly vmcsHistory: VmcsHistory;
+
+  constructor(
+    readonly config: BootConfig,
+    boot: BootImage,
+    private readonly symbols: AddressMap,
+    mask: EventMask,
+    makeRecorder: MakeRecorder,
+  ) {
+    const model = CPU_MODELS[config.cpu];
+    this.machine = new PhysicalMachine(config.bare ? config.memoryBytes : machineBytesFor(config.memoryBytes), model);
+    this.hash = new StateHash(this.machine.memory.memory);
+    const bus = config.bare ? this.machine.bus : new Bus();
+    const clock = config.bare ? this.machine.clock : new Clock();
+    bus.claimMemory(VIDEO_BASE, VIDEO_BYTES, this.video);
+    this.platform = new PcPlatform({
+      bus,
+      clock,
+      memoryBytes: config.memoryBytes,
+      read8: (physical) => this.video.read(physical - VIDEO_BASE, 1),
+      onSerialByte: (byte) => void this.serial.push(byte),
+      onReset: () => this.finish({ kind: 'reset', message: `the guest reset the machine ${this.here()}`, details: [] }),
+      onDebugExit: (value) =>
+        this.finish({
+          kind: 'debug-exit',
+          exitStatus: ((value << 1) | 1) & 0xff,
+          message: `the guest wrote 0x${value.toString(16)} to port 0xf4`,
+          details: [],
+        }),
+    });
+    this.vmcsHistory = new VmcsHistory(this.machine.vmxUnit);
+    this.recorder = makeRecorder(this.observationPoint(), { mask }, this.machine.clock);
+    if (config.bare) {
+      loadBareMachine(this.machine, boot);
+      this.machine.cpu.interrupts = this.platform.interrupts;
+      return;
+    }
+    this.machine.enterVmxOperation();
+    const hypervisor = new Hypervisor(this.machine, model, this.recorder);
+    this.hypervisor = hypervisor;
+    this.machine.vmxUnit.root = { onVmExit: () => this.vmcsHistory.exit() };
+    hypervisor.registerHypercall(OBSERVE_OP_HYPERCALL, 'observe_op', (caller) =>
+      observeOp(
+        { recorder: this.recorder, domain: (id) => this.domainFacts(id) },
+        {
+          domain: caller.domain.id,
+          cpl: caller.cpl,
+          readGuest: (linear, bytes) => {
+            const into = new Uint8Array(bytes);
+            return caller.readGuest(linear, into) ? into : undefined;
+          },
+          writeGuest: (linear, bytes) => caller.writeGuest(linear, bytes),
+        },
+        caller.args[0]!,
+        caller.args[1]!,
+      ),
+    );
+    watchPlatform(this.platform, this.recorder);
+    const result = hypervisor.createDomain({
+      name: baseName(config.image.name),
+      memoryBytes: config.memoryBytes,
+      boot,
+      platform: this.platform,
+    });
+    if (!result.ok) throw new UserError(`${config.image.name}: ${result.reason}`);
+    this.domain = result.domain;
+    this.recorder.runStart();
+  }
+
+  // ---- running ------------------------------------------------------------------------------------------------------
+
+  private get instructions(): number {
+    return this.hypervisor === undefined
+      ? this.machine.processor.retired
+      : this.machine.clock.now - this.hypervisor.idleCycles;
+  }
+
+  run(instructions: number, cycles?: number): void {
+    const end = this.instructions + instructions;
+    const endOfTime = this.machine.clock.now + (cycles ?? instructions + IDLE_LIMIT);
+    const every = this.config.stateHashEvery;
+    while (this.stop === undefined && this.instructions < end && this.machine.clock.now < endOfTime) {
+      const nextHash = every > 0 ? (this.stateHashes.length + 1) * every : Infinity;
+      const before = this.machine.clock.now;
+      this.runSome(Math.min(end, nextHash) - this.instructions, endOfTime - this.machine.clock.now);
+      if (this.instructions >= nextHash) this.stateHashes.push(this.stateHash());
+      if (this.stop === undefined && this.machine.clock.now === before) {
+        this.waiting = true;
+        return;
+      }
+    }
+  }
+
+  private runSome(instructions: number, cycles: number): void {
+    if (this.hypervisor === undefined) {
+      this.runBare(instructions, cycles);
+      return;
+    }
+    this.hypervisor.run(instructions, cycles);
+    this.vmcsHistory.slice();
+    const stopped = this.domain!.stopped;
+    if (stopped === undefined || this.stop !== undefined) return;
+    const kind = {
+      shutdown: 'power-off',
+      reboot: 'reset',
+      'triple-fault': 'triple-fault',
+      'vm-entry-failure': 'vm-entry-failure',
+      unsupported: 'unsupported',
+      external: 'power-off',
+    } as const;
+    const at =
+      // Without symbols an address that the message has already says no more.
+      stopped.rip === undefined || (!this.symbols.hasSymbols && stopped.message.includes(' at 0x'))
+        ? ''
+        : `, in ${this.symbols.describe(stopped.rip)}`;
+    // The processor knows the exceptions that led to a shutdown; the hypervisor only those that came to it.
+    const chain = stopped.kind === 'triple-fault' ? this.exceptionChain() : [];
+    const details = chain.length === 0 ? stopped.details : [...chain, ...stopped.details.slice(-1)];
+    this.finish({
+      kind: kind[stopped.kind],
+      message: stopped.message + at,
+      details: details.map((line) => this.symbolise(line)),
+    });
+  }
+
+  private finish(stop: Stop): void {
+    if (this.stop !== undefined) return;
+    this.stop = stop;
+    this.machine.processor.stopRequested = true;
+    this.domain?.stop({ kind: 'external', message: stop.message, details: [] });
+  }
+  private here(): string {
+    return `at ${this.symbols.describe(this.registers().eip)}`;
+  }
+  /** Puts the source line behind each "at 0x..." of a detail line. */
+  private symbolise(line: string): string {
+    return line.replace(/\bat (0x[0-9a-f]+)/, (text, address: string) => {
+      const location = this.symbols.locate(Number(address));
+      return location.function === undefined ? text : `at ${formatLocation(location)} ${address}`;
+    });
+  }
+
+  /** The events of the processor's last shutdown, in order, one a line. */
+  private exceptionChain(): string[] {
+    return (this.machine.cpu.tripleFault?.chain ?? []).map((event) => {
+      const error = event.errorCode === undefined ? '' : ` (error code 0x${event.errorCode.toString(16)})`;
+      return `${EXCEPTION_NAMES[event.vector] ?? `vector ${event.vector}`}${error} at 0x${event.eip.toString(16)}`;
+    });
+  }
+
+  typeSerial(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.waiting = false;
+    this.recorder.runInput(0, bytes.length, bytes[0]!);
+    this.platform.typeSerial(bytes);
+  }
+  takeSerial(): Uint8Array {
+    const bytes = Uint8Array.from(this.serial);
+    this.serial = [];
+    return bytes;
+  }
+
+  // ---- the bare machine ---------------------------------------------------------------------------------------------
+
+  private runBare(instructions: number, cycles: number): void {
+    const { processor, clock, state, cpu } = this.machine;
+    processor.run(clock.now + Math.min(instructions, cycles));
+    if (this.stop !== undefined) return;
+    const activity = state.get(StateLayout.activity);
+    if (activity === 2) {
+      const first = cpu.tripleFault?.chain[0]?.eip ?? state.eip;
+      this.finish({
+        kind: 'triple-fault',
+        message: `triple fault at ${this.symbols.describe(first)}`,
+        details: this.exceptionChain().map((line) => this.symbolise(line)),
+      });
+    } else if (activity === 1 && (state.eflagsRest & Flag.IF) === 0) {
+      this.finish({
+        kind: 'power-off',
+        message: `the guest halted with interrupts disabled ${this.here()}`,
+        details: [],
+      });
+    }
+  }
+
+  // ---- views --------------------------------------------------------------------------------------------------------
+
+  private registers(): RegistersView {
+    const { machine, domain } = this;
+    const s = machine.state;
+    if (domain === undefined) return processorRegisters(s, { cr0: s.cr0, cr3: s.cr3, cr4: s.cr4 });
+    const cr = guestControls(domain.vcpu);
+    return machine.vmxUnit.nonRoot ? processorRegisters(s, cr) : vmcsRegisters(s, machine.vmxUnit, cr);
+  }
+
+  domains(): readonly DomainView[] {
+    const registers = this.registers();
+    const blocked =
+      this.domain === undefined ? this.machine.state.get(StateLayout.activity) === 1 : this.domain.vcpu.blocked;
+    return [
+      {
+        id: this.domain?.id ?? 0,
+        name: this.domain?.name ?? baseName(this.config.image.name),
+        memoryBytes: this.config.memoryBytes,
+        vcpus: [
+          {
+            id: 0,
+            mode: describeMode(registers),
+            runState: this.stop !== undefined ? 'shutdown' : blocked ? 'blocked' : 'running',
+            registers,
+          },
+        ],
+      },
+    ];
+  }
+
+  vmcs(): readonly VmcsFieldView[] {
+    const { vmxUnit } = this.machine;
+    if (vmxUnit.currentPointer < 0) return [];
+    this.vmcsHistory.look();
+    return vmcsView(vmxUnit, (encoding, wide) => this.vmcsHistory.changed(encoding, wide));
+  }
+
+  counters(): Counters {
+    const account = this.hypervisor?.account;
+    const metrics = this.recorder.metrics;
+    const counts = this.recorder.counts();
+    const exits =
+      account === undefined
+        ? []
+        : Array.from(account.count, (count, reason) => ({
+            reason,
+            name: exitReasonName(reason),
+            count,
+            cycles: account.cycles[reason]!,
+          })).filter((e) => e.count > 0);
+    return {
+      instructions: this.instructions,
+      virtualSeconds: this.machine.clock.now / CYCLES_PER_SECOND,
+      exits,
+      events: { recorded: counts.recorded, lost: counts.lost, bytes: counts.bytes },
+      shadow:
+        this.domain === undefined ? {} : { ...(this.domain.vcpu.shadow.counters as unknown as Record<string, number>) },
+      interrupts: Object.fromEntries(
+        metrics.interruptsByVector().map((v) => [`0x${v.code.toString(16).padStart(2, '0')}`, v.count]),
+      ),
+    };
+  }
+
+  vgaText(): string {
+    return this.platform.vgaText();
+  }
+  locate(address: number): SourceLocation {
+    return this.symbols.locate(address);
+  }
+  lookup(symbol: string): number | undefined {
+    return this.symbols.lookup(symbol);
+  }
+
+  // ---- observations -------------------------------------------------------------------------------------------------
+
+  private observationPoint(): ObservationPoint {
+    const session = this;
+    const { machine } = this;
+    const s = machine.state;
+    const vmx = machine.vmxUnit;
+    return {
+      get icount() {
+        return session.instructions;
+      },
+      get cycles() {
+        return machine.clock.now + (session.hypervisor?.account.total ?? 0);
+      },
+      domain: 0,
+      vcpu: 0,
+      get eip() {
+        return vmx.nonRoot || vmx.currentPointer < 0 ? s.eip : vmx.vmread(Field.GUEST_RIP);
+      },
+      get cr3() {
+        return session.domain === undefined ? s.cr3 : session.domain.vcpu.shadow.mode.cr3;
+      },
+      get cpl() {
+        return vmx.nonRoot || vmx.currentPointer < 0 ? s.cpl : (vmx.vmread(Field.GUEST_SS_AR_BYTES) >>> 5) & 3;
+      },
+    };
+  }
+  private domainFacts(id: number): { instructions: number; guestCycles: number; weight: number } | undefined {
+    return id === 0
+      ? { instructions: this.instructions, guestCycles: this.machine.clock.now, weight: DEFAULT_WEIGHT }
+      : undefined;
+  }
+
+  events(from: number, limit: number): EventBatch {
+    const { records, first, next } = this.recorder.records(from, limit);
+    return { records, first, next };
+  }
+  trace(): Uint8Array {
+    this.recorder.flush();
+    const { config } = this;
+    return encodeTrace(
+      {
+        cyclesPerSecond: CYCLES_PER_SECOND,
+        mask: this.recorder.mask,
+        image: { name: config.image.name },
+        ...(config.symbols === undefined ? {} : { symbols: { name: config.symbols.name } }),
+        cpu: config.cpu,
+        paging: config.bare ? 'bare' : 'shadow',
+        memoryBytes: config.memoryBytes,
+        cmdline: config.cmdline,
+        domains: this.domains().map(({ id, name }) => ({ id, name })),
+      },
+      this.recorder.store,
+    );
+  }
+
+  stateHash(): string {
+    const { machine, domain } = this;
+    return hashGuest(this.hash, {
+      machine,
+      mfnOf: domain?.p2m.mfnOf,
+      registers: this.registers(),
+      pdptes: domain?.vcpu.shadow.mode.pdptes ?? machine.cpu.mmu.saveState(),
+      devices: [this.platform.saveState(), this.video.saveState()],
+      time: [this.instructions, machine.clock.now],
+    });
+  }
+}
+
+/** Cycles an idle guest may skip in one call of `run`. */
+const IDLE_LIMIT = 10 * CYCLES_PER_SECOND;
+/** Xen's credit scheduler starts every domain with it; one domain has nobody to compete with. */
+const DEFAULT_WEIGHT = 256;

@@ -1,0 +1,319 @@
+// The machine's thread: takes commands, runs the session in slices, reports what happened. One machine a thread; a reset is a new thread.
+// Not the engine (session.ts) and not the thread itself (machine-worker.ts): everything from outside comes in as arguments, so tests
+// run it without a thread.
+
+import { CYCLES_PER_SECOND } from '../machine/clock.ts';
+import type {
+  FromMachine,
+  LiveView,
+  MachineStatus,
+  Question,
+  Questions,
+  RunState,
+  ToMachine,
+  VmcsView,
+} from '../protocol/machine.ts';
+import { rowsOf } from './event-text.ts';
+import { LANES } from './lanes.ts';
+import { LineActivityCounter } from './line-activity.ts';
+import { Pacer } from './pacer.ts';
+import type { Port } from './port.ts';
+import { type BootConfig, type DomainView, type Session, type SourceLocation, UserError } from './session.ts';
+import { TimelineIndex } from './timeline-index.ts';
+
+export interface Surroundings {
+  readonly createSession: (config: BootConfig) => Session;
+  /** Wall clock in milliseconds. It paces the run and never reaches the guest. */
+  readonly now: () => number;
+  /** Calls `task` after `ms` milliseconds; 0: as soon as waiting messages were handled. Returns how to cancel. */
+  readonly later: (task: () => void, ms: number) => () => void;
+}
+
+const STATUS_MS = 250;
+const LIVE_MS = 150;
+const ACTIVITY_MS = 1000;
+/** Records taken from the session at once. */
+const BATCH = 0x1_0000;
+const MAX_ROWS = 5000;
+/** VMCS fields that hold guest addresses worth a link. */
+const ADDRESS_FIELD = /\b(RIP|RSP|linear address)\b/i;
+
+const stackOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error));
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+export class MachineServer {
+  private session: Session | undefined;
+  private state: RunState = 'paused';
+  private cancel: () => void = () => {};
+  private readonly pacer = new Pacer();
+  private index = new TimelineIndex();
+  private activity: LineActivityCounter | undefined;
+  private views: readonly LiveView[] = [];
+  private statusDue = 0;
+  private liveDue = 0;
+  private activityDue = 0;
+  private idle = false;
+  private vmcs: { readonly instructions: number; readonly view: VmcsView } | undefined;
+  private instructions = 0;
+  private virtualSeconds = 0;
+  private speedMarks: { readonly at: number; readonly instructions: number }[] = [];
+
+  constructor(
+    private readonly port: Port<ToMachine, FromMachine>,
+    private readonly around: Surroundings,
+  ) {
+    port.listen((message) => this.handle(message));
+  }
+
+  private handle(message: ToMachine): void {
+    switch (message.type) {
+      case 'boot':
+        return this.boot(message.config, message.paused);
+      case 'run':
+        return this.run();
+      case 'pause':
+        return this.pause();
+      case 'serial':
+        this.session?.typeSerial(message.bytes);
+        // An idle guest rests; a keystroke ends the rest.
+        if (this.state === 'running') this.schedule(0);
+        return;
+      case 'watch':
+        this.views = message.views;
+        this.liveDue = 0;
+        if (this.session !== undefined && this.state !== 'running') this.postLive();
+        return;
+      case 'ask':
+        return this.answer(message.id, message.question);
+    }
+  }
+
+  private boot(config: BootConfig, paused: boolean): void {
+    try {
+      this.session = this.around.createSession(config);
+    } catch (error) {
+      const user = error instanceof UserError;
+      this.port.post({ type: 'refused', user, message: messageOf(error), detail: user ? '' : stackOf(error) });
+      return;
+    }
+    this.index = new TimelineIndex();
+    this.activity = new LineActivityCounter(this.session);
+    this.port.post({ type: 'booted', lanes: LANES, cyclesPerSecond: CYCLES_PER_SECOND });
+    if (paused) this.report();
+    else this.run();
+  }
+
+  private run(): void {
+    if (this.session === undefined || this.state !== 'paused') return;
+    this.state = 'running';
+    this.pacer.restart();
+    this.speedMarks = [];
+    this.postStatus();
+    this.schedule(0);
+  }
+
+  private pause(): void {
+    if (this.state !== 'running') return;
+    this.cancel();
+    this.state = 'paused';
+    this.idle = false;
+    this.report();
+  }
+
+  private schedule(ms: number): void {
+    this.cancel();
+    this.cancel = this.around.later(() => this.slice(), ms);
+  }
+
+  private slice(): void {
+    const session = this.session;
+    if (session === undefined || this.state !== 'running') return;
+    const before = this.around.now();
+    const virtualBefore = this.virtualSeconds;
+    const instructionsBefore = this.instructions;
+    try {
+      session.run(this.pacer.slice, (this.pacer.virtualMs * CYCLES_PER_SECOND) / 1000);
+      this.takeCounters(session);
+    } catch (error) {
+      this.state = 'stopped';
+      this.drain(session);
+      this.port.post({ type: 'broken', message: messageOf(error), detail: stackOf(error) });
+      this.postStatus();
+      return;
+    }
+    const after = this.around.now();
+    this.drain(session);
+    if (session.stop !== undefined) {
+      this.state = 'stopped';
+      this.idle = false;
+      this.report();
+      this.port.post({ type: 'stopped', stop: session.stop, location: stopLocation(session) });
+      return;
+    }
+    if (session.waiting) {
+      // Only input can go on; until then there is nothing to run and nothing that changes.
+      this.idle = true;
+      this.report();
+      return;
+    }
+    const used = this.instructions - instructionsBefore;
+    const rest = this.pacer.ran(used, before, after, virtualBefore * 1000, this.virtualSeconds * 1000);
+    this.idle = rest.idle;
+    this.postDue(after);
+    this.schedule(rest.ms);
+  }
+
+  /** Serial output and new events. */
+  private drain(session: Session): void {
+    const serial = session.takeSerial();
+    if (serial.length > 0) {
+      const bytes = serial.slice();
+      this.port.post({ type: 'serial', bytes }, [bytes.buffer]);
+    }
+    for (;;) {
+      const batch = session.events(this.index.next, BATCH);
+      if (batch.records.length === 0) break;
+      this.index.append(batch.records, batch.first);
+      this.activity?.append(batch.records);
+    }
+  }
+
+  private takeCounters(session: Session): void {
+    const counters = session.counters();
+    this.instructions = counters.instructions;
+    this.virtualSeconds = counters.virtualSeconds;
+    this.index.lost = counters.events.lost;
+  }
+
+  private postDue(now: number): void {
+    if (now >= this.statusDue) this.postStatus();
+    if (now >= this.liveDue) this.postLive();
+    if (now >= this.activityDue) this.postActivity();
+  }
+
+  /** Everything at once: at a stop of any kind. */
+  private report(): void {
+    if (this.session !== undefined) {
+      this.takeCounters(this.session);
+      this.drain(this.session);
+    }
+    this.postStatus();
+    this.postLive();
+    this.postActivity();
+  }
+
+  private postStatus(): void {
+    const session = this.session;
+    if (session === undefined) return;
+    const now = this.around.now();
+    this.statusDue = now + STATUS_MS;
+    const exits = session.counters().exits.reduce((sum, exit) => sum + exit.count, 0);
+    const status: MachineStatus = {
+      state: this.state,
+      instructions: this.instructions,
+      virtualSeconds: this.virtualSeconds,
+      speed: this.state === 'running' ? this.speed(now) : 0,
+      idle: this.idle,
+      exits,
+      extent: this.index.extent,
+    };
+    this.port.post({ type: 'status', status });
+  }
+
+  private speed(now: number): number {
+    this.speedMarks.push({ at: now, instructions: this.instructions });
+    while (this.speedMarks.length > 2 && now - this.speedMarks[0]!.at > 1000) this.speedMarks.shift();
+    const oldest = this.speedMarks[0]!;
+    return now > oldest.at ? ((this.instructions - oldest.instructions) * 1000) / (now - oldest.at) : 0;
+  }
+
+  private postLive(): void {
+    this.liveDue = this.around.now() + LIVE_MS;
+    const session = this.session;
+    if (session === undefined) return;
+    if (this.views.includes('vmState')) {
+      const domains = session.domains();
+      this.port.post({
+        type: 'vmState',
+        view: { domains, counters: session.counters(), locations: known(session, registerValues(domains)) },
+      });
+    }
+    if (this.views.includes('vmcs')) {
+      // What changed is told once an exit: the same exit is shown again as it was.
+      if (this.vmcs?.instructions !== this.instructions) {
+        const fields = session.vmcs();
+        const addresses = fields.filter((field) => ADDRESS_FIELD.test(field.name)).map((field) => field.low);
+        this.vmcs = { instructions: this.instructions, view: { fields, locations: known(session, addresses) } };
+      }
+      this.port.post({ type: 'vmcs', view: this.vmcs.view });
+    }
+  }
+
+  private postActivity(): void {
+    this.activityDue = this.around.now() + ACTIVITY_MS;
+    const lines = this.activity?.take();
+    if (lines !== undefined) this.port.post({ type: 'activity', lines });
+  }
+
+  private answer(id: number, question: Question): void {
+    try {
+      const session = this.session;
+      if (session === undefined) throw new Error('no guest');
+      this.port.post({ type: 'answer', id, answer: this.find(session, question) });
+    } catch (error) {
+      this.port.post({ type: 'failure', id, message: messageOf(error) });
+    }
+  }
+
+  private find(session: Session, question: Question): Questions[Question['name']]['answer'] {
+    switch (question.name) {
+      case 'locate':
+        return session.locate(question.address);
+      case 'lookup':
+        return session.lookup(question.symbol);
+      case 'window':
+        return this.index.window(question.t0, question.t1, Math.min(8192, Math.max(1, Math.floor(question.pixels))));
+      case 'rows':
+        return this.rows(session, question.from, Math.min(MAX_ROWS, question.count));
+      case 'find': {
+        const sequence = this.index.find(question.lane, question.from, question.direction);
+        return sequence === undefined ? undefined : this.rows(session, sequence, 1)[0];
+      }
+      case 'trace': {
+        const trace = session.trace();
+        return trace.slice();
+      }
+    }
+  }
+
+  private rows(session: Session, from: number, count: number): ReturnType<typeof rowsOf> {
+    const batch = session.events(from, count);
+    return rowsOf(batch.records, batch.first, (address) => session.locate(address));
+  }
+}
+
+const stopLocation = (session: Session): SourceLocation | undefined => {
+  const eip = session.domains()[0]?.vcpus[0]?.registers.eip;
+  return eip === undefined ? undefined : session.locate(eip);
+};
+
+const registerValues = (domains: readonly DomainView[]): number[] =>
+  domains.flatMap((domain) =>
+    domain.vcpus.flatMap(({ registers }) => [
+      registers.eip,
+      ...Object.values(registers.general),
+      registers.cr2,
+      registers.gdtr.base,
+      registers.idtr.base,
+    ]),
+  );
+
+/** Those addresses that lie in a symbol. */
+const known = (session: Session, addresses: readonly number[]): Record<number, SourceLocation> => {
+  const found: Record<number, SourceLocation> = {};
+  for (const address of addresses) {
+    const place = session.locate(address);
+    if (place.function !== undefined) found[address] = place;
+  }
+  return found;
+};

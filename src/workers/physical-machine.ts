@@ -1,0 +1,147 @@
+// The emulated PC as one object: memory, buses, processor with VMX, and the view of it that the hypervisor drives. Not the
+// hypervisor, not the domain's virtual devices. Joins machine/ to hypervisor/machine.ts.
+
+import { Bus } from '../machine/bus.ts';
+import { Clock } from '../machine/clock.ts';
+import { buildProcessor } from '../machine/cpu/build.ts';
+import { deliverEvent, deliverPendingFault } from '../machine/cpu/exceptions.ts';
+import type { Cpu } from '../machine/cpu/cpu.ts';
+import type { CpuModel } from '../machine/cpu/model.ts';
+import { type LinearAccess, PageFlag } from '../machine/cpu/mmu.ts';
+import type { Processor } from '../machine/cpu/run.ts';
+import { type CpuState, ESP, StateLayout } from '../machine/cpu/state.ts';
+import { PhysicalMemory } from '../machine/memory.ts';
+import { Field } from '../machine/vmx/fields.ts';
+import { Vmx } from '../machine/vmx/vmx.ts';
+import type { EmulationResult, EmulatorOps, Machine, VmxPort } from '../hypervisor/machine.ts';
+import { LOCAL_TIMER_VECTOR } from '../hypervisor/machine.ts';
+import type { Timer } from '../machine/clock.ts';
+import { initializeProcessor } from '../machine/cpu/reset.ts';
+
+export class PhysicalMachine implements Machine {
+  readonly memory: PhysicalMemory;
+  readonly bus = new Bus();
+  readonly clock = new Clock();
+  readonly processor: Processor;
+  readonly cpu: Cpu;
+  readonly state: CpuState;
+  readonly vmxUnit: Vmx;
+  readonly vmx: VmxPort;
+  private readonly timer: Timer;
+  /** The local APIC timer has fired and its interrupt waits to be taken. */
+  private timerPending = false;
+  private operations: EmulatorOps | undefined;
+  private readonly access: LinearAccess = {
+    read: (linear, size, user) => {
+      const ops = this.operations!;
+      const value = ops.read(linear, size as 1 | 2 | 4, user);
+      return ops.faultVector >= 0 ? this.refused() : value;
+    },
+    write: (linear, size, value, user) => {
+      if (this.operations!.write(linear, size as 1 | 2 | 4, value, user)) return true;
+      this.refused();
+      return false;
+    },
+    probeWrite: (linear, size, user) => {
+      if (this.operations!.probeWrite(linear, size as 1 | 2 | 4, user)) return true;
+      this.refused();
+      return false;
+    },
+  };
+
+  /** @param memoryBytes machine memory: the domains' and the hypervisor's. */
+  constructor(memoryBytes: number, model: CpuModel) {
+    this.memory = new PhysicalMemory(memoryBytes);
+    this.processor = buildProcessor(this.memory, this.bus, this.clock, model, { deliverEvent, deliverPendingFault });
+    this.cpu = this.processor.cpu;
+    this.state = this.cpu.s;
+    const unit = new Vmx(this.cpu);
+    this.vmxUnit = unit;
+    this.cpu.vmx = unit;
+    initializeProcessor(this.cpu);
+    this.timer = this.clock.timer(() => {
+      this.timerPending = true;
+    });
+    this.vmx = unit;
+  }
+
+  /** Gives the machine's interrupt pin to a hypervisor: the local APIC timer is its only source. */
+  enterVmxOperation(): void {
+    const machine = this;
+    this.cpu.interrupts = {
+      get intr() {
+        return machine.timerPending;
+      },
+      acknowledge: () => {
+        this.timerPending = false;
+        return LOCAL_TIMER_VECTOR;
+      },
+    };
+  }
+
+  run(untilCycle: number): void {
+    this.processor.run(untilCycle);
+  }
+
+  emulateInstruction(operations: EmulatorOps): EmulationResult {
+    const cpu = this.cpu;
+    this.operations = operations;
+    operations.faultVector = -1;
+    operations.faultError = -1;
+    // The hypervisor's view of the guest is the VMCS; the general registers are live.
+    const { vmxUnit: vmx, state: s } = this;
+    s.eip = vmx.vmread(Field.GUEST_RIP);
+    s.eflags = vmx.vmread(Field.GUEST_RFLAGS);
+    const result = this.processor.emulate(this.vmxUnit, this.access, (linear) =>
+      operations.fetch(linear, cpu.s.cpl === 3),
+    );
+    this.operations = undefined;
+    if (result === 'fault' && operations.faultVector < 0) {
+      operations.faultVector = cpu.s.get(StateLayout.faultVector) - 1;
+      operations.faultError = cpu.s.get(StateLayout.faultHasError) ? cpu.s.get(StateLayout.faultError) : -1;
+      operations.faultAddress = cpu.faultAddress;
+    }
+    cpu.clearFault();
+    if (result === 'done') {
+      vmx.vmwrite(Field.GUEST_RIP, s.eip);
+      vmx.vmwrite(Field.GUEST_RSP, s.gpr(ESP));
+      vmx.vmwrite(Field.GUEST_RFLAGS, s.eflags);
+    }
+    return result;
+  }
+  private refused(): -1 {
+    const ops = this.operations!;
+    this.cpu.faultAddress = ops.faultAddress;
+    this.cpu.raise(ops.faultVector >= 0 ? ops.faultVector : 13, ops.faultError >= 0 ? ops.faultError : undefined);
+    return -1;
+  }
+
+  retire(instructions: number): void {
+    this.processor.retired += instructions;
+    this.clock.set(this.clock.now + instructions);
+  }
+  wrote(pa: number, bytes: number): void {
+    if (this.cpu.mmu.pageFlags[pa >>> 12]! & PageFlag.code) this.cpu.mmu.onCodeWrite(pa, bytes);
+  }
+  invalidateGuestPage(linear: number): void {
+    this.cpu.mmu.invalidateGuestPage(linear);
+  }
+  flushGuestTlb(_globals: boolean): void {
+    this.cpu.mmu.flushGuest();
+  }
+  setTimer(cycle: number): void {
+    this.timerPending = false;
+    this.clock.arm(this.timer, cycle);
+  }
+  halt(untilCycle: number): void {
+    const wake = Math.min(this.clock.nextDeadline, untilCycle);
+    if (wake === Infinity || wake < this.clock.now) {
+      this.clock.runDue();
+      this.timerPending = false;
+      return;
+    }
+    this.clock.set(wake);
+    this.clock.runDue();
+    this.timerPending = false;
+  }
+}

@@ -1,0 +1,157 @@
+// The contract between the engine and those who drive it (the worker, the command line): one running machine.
+// Types only. The class that keeps it is workers/engine-session.ts, the one place that joins machine, hypervisor, monitor and symbols.
+
+import type { SourceLocation } from '../symbols/location.ts';
+
+export type { SourceLocation } from '../symbols/location.ts';
+
+/** A mistake of the user's: one clear sentence that names the file or option, the reason and, where there is one, the remedy. */
+export class UserError extends Error {
+  override readonly name = 'UserError';
+}
+
+export interface NamedBytes {
+  /** Path or URI as the user knows it: messages name it. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+export interface BootConfig {
+  readonly image: NamedBytes;
+  readonly cmdline: string;
+  readonly initrd?: NamedBytes;
+  readonly modules: readonly (NamedBytes & { readonly cmdline: string })[];
+  /** Symbols and line table; the image itself if it is an ELF and none is given. */
+  readonly symbols?: NamedBytes;
+  /** Guest memory in bytes, a multiple of 4096. */
+  readonly memoryBytes: number;
+  readonly cpu: 'core-duo' | 'modern';
+  /** True: no hypervisor, the kernel owns the machine. */
+  readonly bare: boolean;
+  /** Event kinds recorded: 'all', 'none' or names of monitor/events.ts. */
+  readonly observe: 'all' | 'none' | readonly string[];
+  /** Guest instructions between two entries of `stateHashes`; 0: none. */
+  readonly stateHashEvery: number;
+}
+
+export type StopKind =
+  /** Port 0xf4 was written: `exitStatus` is (value << 1) | 1. */
+  | 'debug-exit'
+  /** Halted with interrupts off and nothing that could wake it, or powered off. */
+  | 'power-off'
+  /** The guest asked for a reset (keyboard controller, port 92h or CF9h). */
+  | 'reset'
+  | 'triple-fault'
+  | 'vm-entry-failure'
+  /** The engine cannot go on (an exit it does not handle): says what and where. */
+  | 'unsupported';
+
+export interface Stop {
+  readonly kind: StopKind;
+  readonly exitStatus?: number;
+  /** One sentence for a person, with symbol and source line where known. */
+  readonly message: string;
+  /** Lines of detail: the exception chain of a triple fault, the failed check of a VM entry. */
+  readonly details: readonly string[];
+}
+
+export interface SegmentView {
+  readonly name: string;
+  readonly selector: number;
+  readonly base: number;
+  readonly limit: number;
+  readonly access: number;
+}
+
+/** Registers of one vCPU. All numbers unsigned 32-bit. */
+export interface RegistersView {
+  readonly general: Readonly<Record<'eax' | 'ecx' | 'edx' | 'ebx' | 'esp' | 'ebp' | 'esi' | 'edi', number>>;
+  readonly eip: number;
+  readonly eflags: number;
+  readonly cr0: number;
+  readonly cr2: number;
+  readonly cr3: number;
+  readonly cr4: number;
+  readonly segments: readonly SegmentView[];
+  readonly gdtr: { readonly base: number; readonly limit: number };
+  readonly idtr: { readonly base: number; readonly limit: number };
+}
+
+export interface VcpuView {
+  readonly id: number;
+  /** "protected, paging, CPL 0", "real", "halted" ... from closed sets, see engine-session.ts. */
+  readonly mode: string;
+  readonly runState: 'running' | 'runnable' | 'blocked' | 'paused' | 'shutdown';
+  readonly registers: RegistersView;
+}
+
+export interface DomainView {
+  readonly id: number;
+  readonly name: string;
+  readonly memoryBytes: number;
+  readonly vcpus: readonly VcpuView[];
+}
+
+/** One VMCS field as shown: raw value, decoded text, and whether it changed between the last two VM exits. */
+export interface VmcsFieldView {
+  readonly name: string;
+  /** SDM encoding. */
+  readonly encoding: number;
+  readonly group: string;
+  /** Low and high 32 bits: 64-bit values do not cross JSON as BigInt. */
+  readonly low: number;
+  readonly high: number;
+  readonly width: 16 | 32 | 64;
+  readonly decoded: string;
+  readonly changed: boolean;
+}
+
+export interface ExitCount {
+  readonly reason: number;
+  readonly name: string;
+  readonly count: number;
+  readonly cycles: number;
+}
+
+export interface Counters {
+  readonly instructions: number;
+  readonly virtualSeconds: number;
+  readonly exits: readonly ExitCount[];
+  readonly events: { readonly recorded: number; readonly lost: number; readonly bytes: number };
+  readonly shadow: Readonly<Record<string, number>>;
+  readonly interrupts: Readonly<Record<string, number>>;
+}
+
+/** Records since a sequence number, packed as monitor/record.ts says; `next` is the sequence number to ask for next. */
+export interface EventBatch {
+  readonly records: Uint32Array<ArrayBuffer>;
+  readonly first: number;
+  readonly next: number;
+}
+
+export interface Session {
+  readonly config: BootConfig;
+  /** Undefined while the guest can go on. */
+  readonly stop: Stop | undefined;
+  /** Runs up to `instructions` more guest instructions, or `cycles` of virtual time (idle time counts there); returns early when the guest stops. Deterministic however it is sliced. */
+  run(instructions: number, cycles?: number): void;
+  /** The guest waits for an interrupt that no timer will bring: only input from outside can move it. */
+  readonly waiting: boolean;
+  /** Bytes typed on the serial line, delivered from the present instruction on. */
+  typeSerial(bytes: Uint8Array): void;
+  /** Serial output since the last call. */
+  takeSerial(): Uint8Array;
+  /** 80x25 text of the VGA screen, lines joined by \n, trailing blanks removed. */
+  vgaText(): string;
+  domains(): readonly DomainView[];
+  vmcs(): readonly VmcsFieldView[];
+  counters(): Counters;
+  stateHash(): string;
+  readonly stateHashes: readonly string[];
+  locate(address: number): SourceLocation;
+  /** Address of a symbol's start, or undefined. */
+  lookup(symbol: string): number | undefined;
+  events(from: number, limit: number): EventBatch;
+  /** The whole trace as a file (monitor/trace-file.ts). */
+  trace(): Uint8Array;
+}

@@ -1,0 +1,72 @@
+// The test guests in QEMU: what a guest checks by itself must hold there too, or the guest is wrong (README.md of this folder
+// lists where QEMU 7.2 is; those checks need the word `strict`).
+import { describe, it } from 'node:test';
+import assert from 'node:assert/strict';
+import { buildGuest, missingCompiler, selfChecking, type Guest } from './build.ts';
+import { missingQemu, Qemu } from './qemu.ts';
+
+const skip = missingCompiler() ?? missingQemu() ?? false;
+
+async function run(file: string, options: ConstructorParameters<typeof Qemu>[1] = {}) {
+  const qemu = new Qemu(file, options);
+  try {
+    const status = await qemu.status();
+    return { status, output: qemu.output };
+  } finally {
+    await qemu.close();
+  }
+}
+
+/** What fails with `strict` in QEMU 7.2, in order. */
+const known = {
+  interrupts: [
+    'null-segment',
+    'write-read-only',
+    'write-code',
+    'limit',
+    'limit-expand-down',
+    'external-gate-not-present',
+  ],
+  'paging-pae': ['large-reserved-bit', 'reserved-address-bit', 'reserved-xd', 'pointer-registers', 'pointer-reserved'],
+};
+
+describe('test guests in QEMU', { skip }, () => {
+  for (const guest of selfChecking) {
+    it(`${guest} finds nothing wrong`, async () => {
+      const { status, output } = await run(buildGuest(guest));
+      assert.deepEqual(output.match(/^FAIL.*$/gm), null);
+      assert.match(output, /\ndone: \d\d+ ok, 0 failed\n$/);
+      assert.equal(status, 33);
+    });
+  }
+
+  for (const [guest, deviations] of Object.entries(known)) {
+    it(`${guest} finds QEMU's known deviations, says so and ends with status 35`, async () => {
+      const { status, output } = await run(buildGuest(guest as Guest), { cmdline: 'strict' });
+      const failures = [...output.matchAll(/^FAIL ([^:\n]+)/gm)].map((match) => match[1]);
+      assert.deepEqual(failures, deviations);
+      assert.equal(status, 35);
+    });
+  }
+
+  it('hypercall gets #UD from VMCALL in both rings', async () => {
+    const { status, output } = await run(buildGuest('hypercall'), { cmdline: 'info bad_hypercall' });
+    const expected = ['ring0 info', 'ring3 info', 'ring0 bad_hypercall', 'ring3 bad_hypercall'];
+    assert.equal(output, [...expected.map((call) => `${call} -> #UD`), 'done: 0 ok, 0 failed', ''].join('\n'));
+    assert.equal(status, 33);
+  });
+
+  it('hypercall makes every call in both rings, or in the one that is named', async () => {
+    const all = await run(buildGuest('hypercall'));
+    assert.equal(all.output.match(/^ring0 /gm)?.length, 18);
+    assert.equal(all.output.match(/^ring3 /gm)?.length, 18);
+    const one = await run(buildGuest('hypercall'), { cmdline: 'ring3 enable marker' });
+    assert.deepEqual(one.output.match(/^ring.*$/gm), ['ring3 enable -> #UD', 'ring3 marker -> #UD']);
+  });
+
+  it('triple ends in a reset', async () => {
+    const { status, output } = await run(buildGuest('triple'));
+    assert.equal(output, 'triple\n');
+    assert.equal(status, 0); // -no-reboot
+  });
+});

@@ -1,0 +1,91 @@
+// Runs a Multiboot guest in qemu-system-i386 for comparison: types on its serial line, waits for text, reports how it ended.
+// For specs only. Not our machine (src/workers/session.ts).
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+
+/** Why QEMU cannot be used here, or undefined if it can. */
+export function missingQemu(): string | undefined {
+  return spawnSync('qemu-system-i386', ['--version']).error === undefined
+    ? undefined
+    : 'qemu-system-i386 is not installed';
+}
+
+export interface QemuOptions {
+  readonly cmdline?: string;
+  /** Megabytes; 64 if not given. */
+  readonly memory?: number;
+  /** Further arguments. */
+  readonly extra?: readonly string[];
+  /** What standard input and output are connected to; the serial line if not given. */
+  readonly console?: 'serial' | 'monitor';
+}
+
+/** One running QEMU. `close` must be called in the end. */
+export class Qemu {
+  /** Everything that came on the console so far, without carriage returns. */
+  output = '';
+  readonly #process: ChildProcess;
+  readonly #ended: Promise<number | null>;
+  #changed: () => void = () => undefined;
+  #running = true;
+
+  constructor(kernel: string, options: QemuOptions = {}) {
+    const serial = (options.console ?? 'serial') === 'serial';
+    const args = ['-kernel', kernel, '-append', options.cmdline ?? '', '-m', String(options.memory ?? 64)];
+    args.push('-display', 'none', '-no-reboot', '-device', 'isa-debug-exit,iobase=0xf4,iosize=4');
+    args.push(...(serial ? ['-serial', 'stdio', '-monitor', 'none'] : ['-monitor', 'stdio']));
+    this.#process = spawn('qemu-system-i386', [...args, ...(options.extra ?? [])], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    this.#process.stdout?.on('data', (data: Buffer) => {
+      this.output += data.toString('latin1').replaceAll('\r', '');
+      this.#changed();
+    });
+    this.#ended = new Promise((resolve, reject) => {
+      this.#process.on('error', reject);
+      this.#process.on('close', (code) => {
+        this.#running = false;
+        this.#changed();
+        resolve(code);
+      });
+    });
+  }
+
+  send(text: string): void {
+    this.#process.stdin?.write(text);
+  }
+
+  /** Output from offset `from` to the end of the first match. Throws after `seconds`, or if the guest ends without one. */
+  async waitFor(pattern: RegExp, from = 0, seconds = 30): Promise<string> {
+    const deadline = Date.now() + seconds * 1000;
+    for (;;) {
+      const text = this.output.slice(from);
+      const match = pattern.exec(text);
+      if (match !== null) return text.slice(0, match.index + match[0].length);
+      if (!this.#running || Date.now() > deadline) {
+        throw new Error(
+          `no ${String(pattern)} ${this.#running ? `in ${seconds} s` : 'before the end'}; output:\n${text}`,
+        );
+      }
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, 200);
+        this.#changed = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  }
+
+  /** Exit status once QEMU has ended by itself; null if it had to be killed after `seconds`. */
+  async status(seconds = 60): Promise<number | null> {
+    const timer = setTimeout(() => this.#process.kill('SIGKILL'), seconds * 1000);
+    const code = await this.#ended;
+    clearTimeout(timer);
+    return code;
+  }
+
+  async close(): Promise<void> {
+    if (this.#running) this.#process.kill('SIGKILL');
+    await this.#ended;
+  }
+}

@@ -1,0 +1,59 @@
+// Shadow paging on the emulated processor: a guest that recurses through its page directory, writes with CR0.WP off and on, touches device
+// memory and takes its own page fault ends the same way, after the same number of instructions, with and without the hypervisor.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { createSession } from '../../src/workers/engine-session.ts';
+import type { Session } from '../../src/workers/session.ts';
+
+const SCRIPT = 'ENTRY(_start) SECTIONS { . = 1M; .text : { *(.mb) *(.text) } .data : { *(.data) } .bss : { *(.bss) } }';
+
+const build = (): Uint8Array | undefined => {
+  const folder = mkdtempSync(join(tmpdir(), 'kansoku-paging-'));
+  try {
+    const [script, image] = [join(folder, 'link.ld'), join(folder, 'guest.elf')];
+    writeFileSync(script, SCRIPT);
+    const source = join(import.meta.dirname, 'test/hypervisor/paging-guest.S');
+    const options = ['-m32', '-nostdlib', '-static', '-no-pie', '-Wl,--build-id=none,--no-warn-rwx-segments'];
+    execFileSync('gcc', [...options, '-T', script, '-o', image, source], { stdio: 'ignore' });
+    return new Uint8Array(readFileSync(image));
+  } catch {
+    return undefined;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+};
+
+const run = (bytes: Uint8Array, bare: boolean, slice: number): Session => {
+  const session = createSession({
+    image: { name: 'paging-guest.elf', bytes },
+    cmdline: '',
+    modules: [],
+    memoryBytes: 16 << 20,
+    cpu: 'core-duo',
+    bare,
+    observe: 'none',
+    stateHashEvery: 0,
+  });
+  for (let i = 0; session.stop === undefined && i < 20_000; i++) session.run(slice);
+  return session;
+};
+
+test('the same guest under the hypervisor and on the bare machine', (t) => {
+  const bytes = build();
+  if (bytes === undefined) return t.skip('no 32-bit gcc');
+  const bare = run(bytes, true, 100_000);
+  const whole = run(bytes, false, 100_000);
+  const sliced = run(bytes, false, 7);
+  for (const session of [bare, whole, sliced]) assert.equal(session.stop?.exitStatus, 0x21, session.stop?.message);
+  const [a, b, c] = [bare.counters(), whole.counters(), sliced.counters()];
+  assert.equal(b.instructions, a.instructions);
+  assert.equal(whole.vgaText(), bare.vgaText());
+  assert.deepEqual([c.instructions, c.exits, c.shadow], [b.instructions, b.exits, b.shadow]);
+  for (const outcome of ['propagate', 'fixup', 'mmio', 'emulate', 'emulateWp'])
+    assert.ok(b.shadow[outcome]! > 0, outcome);
+});

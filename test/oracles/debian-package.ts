@@ -1,0 +1,58 @@
+// Debian packages as oracles: downloads one with apt-get into .cache/debian and unpacks it there; nothing is installed.
+// Not for the product: tests only. Without network or apt the caller skips, and the reason is printed.
+
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+const run = (program: string, args: readonly string[], cwd?: string): string =>
+  execFileSync(program, args, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(cwd === undefined ? {} : { cwd }),
+  });
+
+/**
+ * @param name a package, with `:i386` (or another architecture) where it is not the host's: that architecture is added to dpkg if
+ *   it is missing, which needs root.
+ * @returns the folder it is unpacked in (`usr/bin/…` below it), or undefined with a printed reason.
+ */
+export const debianPackage = (name: string): string | undefined => {
+  const cache = join(import.meta.dirname, '.cache', 'debian');
+  const folder = join(cache, name.replace(':', '_'));
+  if (existsSync(folder)) return folder;
+  const scratch = join(cache, `${name.replace(':', '_')}.${process.pid}`);
+  try {
+    const architecture = name.split(':')[1];
+    if (architecture !== undefined) {
+      const known = `${run('dpkg', ['--print-architecture'])}${run('dpkg', ['--print-foreign-architectures'])}`;
+      if (!known.split(/\s+/).includes(architecture)) {
+        run('dpkg', ['--add-architecture', architecture]);
+        run('apt-get', ['update', '-q']);
+      }
+    }
+    mkdirSync(scratch, { recursive: true });
+    try {
+      run('apt-get', ['download', '-q', name], scratch);
+    } catch {
+      try {
+        run('apt-get', ['update', '-q']);
+      } catch {
+        // Some index may be out of reach and the package's still be there: the download says.
+      }
+      run('apt-get', ['download', '-q', name], scratch);
+    }
+    const file = readdirSync(scratch).find((entry) => entry.endsWith('.deb'));
+    if (file === undefined) throw new Error('apt-get download left no .deb');
+    run('dpkg', ['-x', join(scratch, file), join(scratch, 'root')]);
+    renameSync(join(scratch, 'root'), folder);
+    return folder;
+  } catch (error) {
+    if (existsSync(folder)) return folder;
+    const { stderr, message } = error as { stderr?: string; message: string };
+    console.log(`Debian package ${name} is not to be had here: ${(stderr ?? message).trim().split('\n').at(-1)}`);
+    return undefined;
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+};
