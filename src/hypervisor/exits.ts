@@ -26,6 +26,12 @@ const invalidOpcode: ExitHandler = (vcpu) => {
   return HandlerOutcome.INJECTED;
 };
 
+/** A guest here has no VMX of its own. */
+const vmxInstruction: ExitHandler = (vcpu) => {
+  vcpu.domain.observer?.vmxInstruction(vcpu.vmx.vmread(Field.VM_EXIT_REASON) & 0xffff, -1, 0, 0, 0);
+  return invalidOpcode(vcpu);
+};
+
 /** The interrupt was acknowledged by the exit; only the local timer is ours, and what it stands for happens at every exit. */
 const externalInterrupt: ExitHandler = (vcpu) => {
   const vector = IntrInfo.vector(vcpu.vmx.vmread(Field.VM_EXIT_INTR_INFO));
@@ -114,8 +120,8 @@ export const exitHandlers = (model: CpuModel, hypercalls: Hypercalls): ReadonlyA
   set(ExitReason.RDTSC, rdtsc);
   set(ExitReason.VMCALL, vmcall(hypercalls));
   // No VMX for the guest.
-  for (let reason: number = ExitReason.VMCLEAR; reason <= ExitReason.VMXON; reason++) set(reason, invalidOpcode);
-  set(ExitReason.INVVPID, invalidOpcode);
+  for (let reason: number = ExitReason.VMCLEAR; reason <= ExitReason.VMXON; reason++) set(reason, vmxInstruction);
+  set(ExitReason.INVVPID, vmxInstruction);
   set(ExitReason.CR_ACCESS, exitCrAccess);
   set(ExitReason.MOV_DR, exitMovDr);
   set(ExitReason.IO_INSTRUCTION, exitIo);

@@ -69,8 +69,6 @@ export interface HypervisorObserver {
   shadowDemote(gfn: number, type: number, trigger: number): void;
   /** Writable mappings of a guest page were removed. `how`: WrmapMethod. `removed`: number of mappings. `flushed`: 1 if the TLB had to be flushed. */
   shadowWrmap(gfn: number, how: number, removed: number, flushed: number): void;
-  /** A shadow was brought into agreement with the guest's table. `full`: 1 all tables, 0 only this. `changed`: entries changed. */
-  shadowResync(gfn: number, full: number, changed: number): void;
   /** CR3 was loaded. `flags`: Cr3Flag bits. */
   cr3Load(oldValue: number, newValue: number, flags: number): void;
   /** CR0 or CR4 was loaded (`cr`). `how`: CrLoad. */
@@ -117,7 +115,6 @@ export interface HypervisorObserver {
   runState(oldState: number, newState: number): void;
   /** `memoryKib`: RAM in KiB. */
   domainCreate(domain: number, memoryKib: number): void;
-  domainDestroy(domain: number): void;
   /** `reason`: ShutdownReason. */
   domainShutdown(domain: number, reason: number): void;
   /** Words of the guest's own choosing. */

@@ -200,10 +200,6 @@ export class Recorder implements HypervisorObserver {
     if ((this.low & bit(Kind['shadow.wrmap'])) === 0) return;
     this.put(Kind['shadow.wrmap'], 0, gfn, how, removed, flushed, 0);
   }
-  shadowResync(gfn: number, full: number, changed: number): void {
-    if ((this.low & bit(Kind['shadow.resync'])) === 0) return;
-    this.put(Kind['shadow.resync'], 0, gfn, full, changed, 0, 0);
-  }
   cr3Load(oldValue: number, newValue: number, flags: number): void {
     if ((this.low & bit(Kind['mem.cr3'])) === 0) return;
     this.put(Kind['mem.cr3'], 0, oldValue, newValue, flags, 0, 0);
@@ -292,10 +288,6 @@ export class Recorder implements HypervisorObserver {
   domainCreate(domain: number, memoryKib: number): void {
     if ((this.high & bit(Kind['dom.create'])) === 0) return;
     this.put(Kind['dom.create'], 0, domain, memoryKib, 0, 0, 0);
-  }
-  domainDestroy(domain: number): void {
-    if ((this.high & bit(Kind['dom.destroy'])) === 0) return;
-    this.put(Kind['dom.destroy'], 0, domain, 0, 0, 0, 0);
   }
   domainShutdown(domain: number, reason: number): void {
     if ((this.high & bit(Kind['dom.shutdown'])) === 0) return;

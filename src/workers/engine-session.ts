@@ -4,6 +4,7 @@
 import type { BootImage } from '../hypervisor/boot/image.ts';
 import type { Domain } from '../hypervisor/domain.ts';
 import { Hypervisor, machineBytesFor } from '../hypervisor/hypervisor.ts';
+import { RunStopReason } from '../hypervisor/observer.ts';
 import { Bus } from '../machine/bus.ts';
 import { Clock, CYCLES_PER_SECOND } from '../machine/clock.ts';
 import { CPU_MODELS } from '../machine/cpu/model.ts';
@@ -157,12 +158,19 @@ class EngineSession implements Session {
       const nextHash = every > 0 ? (this.stateHashes.length + 1) * every : Infinity;
       const before = this.machine.clock.now;
       this.runSome(Math.min(end, nextHash) - this.instructions, endOfTime - this.machine.clock.now);
-      if (this.instructions >= nextHash) this.stateHashes.push(this.stateHash());
+      if (this.instructions >= nextHash) this.takeHash();
       if (this.stop === undefined && this.machine.clock.now === before) {
         this.waiting = true;
         return;
       }
     }
+  }
+
+  private takeHash(): void {
+    const hash = this.stateHash();
+    this.stateHashes.push(hash);
+    const word = (at: number): number => parseInt(hash.slice(8 * at, 8 * at + 8), 16);
+    this.recorder.runHash(word(0), word(1), word(2), word(3));
   }
 
   private runSome(instructions: number, cycles: number): void {
@@ -200,6 +208,7 @@ class EngineSession implements Session {
   private finish(stop: Stop): void {
     if (this.stop !== undefined) return;
     this.stop = stop;
+    this.recorder.runStop(RunStopReason.GUEST_STOPPED);
     this.machine.processor.stopRequested = true;
     this.domain?.stop({ kind: 'external', message: stop.message, details: [] });
   }

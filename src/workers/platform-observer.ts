@@ -1,4 +1,4 @@
-// Connects the virtual interrupt controller's instrumentation points to the hypervisor's observer: monitoring function 3.
+// Connects the instrumentation points of the virtual interrupt controller and timer to the hypervisor's observer: monitoring function 3.
 // Numbers only; nothing is called when nobody watches.
 
 import type { PcPlatform } from '../machine/devices/platform.ts';
@@ -13,4 +13,8 @@ export const watchPlatform = (platform: PcPlatform, observer: HypervisorObserver
     command: (chip, word, value) => observer.picCommand(chip, word, value),
   };
   platform.pic.observer = pic;
+  platform.pit.observer = {
+    program: (channel, mode, reload, periodCycles) => observer.pitProgram(channel, mode, reload, periodCycles),
+    tick: () => observer.pitTick(0, 0),
+  };
 };

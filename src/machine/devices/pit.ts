@@ -135,6 +135,9 @@ class Channel {
     }
   }
 
+  /** The count last written, for observers. */
+  written = 0;
+
   setMode(mode: number, format: number, bcd: boolean): void {
     this.mode = mode > 5 ? mode - 4 : mode;
     this.format = format;
@@ -149,7 +152,8 @@ class Channel {
     this.stoppedAt = 0;
     this.before = this.mode !== 0;
   }
-  write(value: number, tick: number): void {
+  /** True when the count is complete: it has its last byte. */
+  write(value: number, tick: number): boolean {
     if (this.format === 3 && this.writeLow < 0) {
       this.writeLow = value;
       // In mode 0 the first byte stops the count and lowers the output (datasheet, mode 0).
@@ -157,7 +161,7 @@ class Channel {
         this.stoppedAt = this.elapsed(tick);
         this.start = NaN;
       }
-      return;
+      return false;
     }
     const raw = this.format === 1 ? value : this.format === 2 ? value << 8 : this.writeLow | (value << 8);
     this.writeLow = -1;
@@ -179,7 +183,9 @@ class Channel {
       this.start = this.gate ? tick + 1 : NaN;
       this.stoppedAt = 0;
     }
+    this.written = count;
     this.loaded = true;
+    return true;
   }
   private decode(raw: number): number {
     if (!this.bcd) return raw;
@@ -270,8 +276,17 @@ class Channel {
   }
 }
 
+/** Instrumentation points; null when nobody watches. */
+export interface PitObserver {
+  /** A counter got its count. `reload`: 1-65536; `periodCycles`: cycles of the clock that it stands for. */
+  program(channel: number, mode: number, reload: number, periodCycles: number): void;
+  /** Channel 0's output rose by itself. */
+  tick(): void;
+}
+
 export class Pit8254 implements Device {
   readonly name = 'pit';
+  observer: PitObserver | null = null;
   private readonly channels = [new Channel(), new Channel(), new Channel()] as const;
   private readonly timer: Timer;
 
@@ -295,6 +310,7 @@ export class Pit8254 implements Device {
     // The low pulse of modes 2, 4 and 5 lasts one tick and is not waited for: its end is the edge.
     if (byTime && level && (channel.mode === 2 || channel.mode >= 4)) this.irq0.set(false);
     this.irq0.set(level);
+    if (byTime && level) this.observer?.tick();
     this.arm();
   }
   private arm(): void {
@@ -322,7 +338,9 @@ export class Pit8254 implements Device {
   write(offset: number, _size: number, value: number): void {
     const tick = this.tick;
     if (offset < 3) {
-      this.channels[offset as 0 | 1 | 2].write(value, tick);
+      const channel = this.channels[offset as 0 | 1 | 2];
+      const complete = channel.write(value, tick);
+      if (complete) this.observer?.program(offset, channel.mode, channel.written, cycleOf(channel.written));
       if (offset === 0) this.channel0Changed(false);
       return;
     }
