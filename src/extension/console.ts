@@ -2,7 +2,7 @@
 // opened again. Not the emulated UART, and no terminal emulation: VS Code's terminal does that.
 
 import * as vscode from 'vscode';
-import type { Guest } from './guest.ts';
+import type { BootBegin, Guest } from './guest.ts';
 
 /** Characters kept for a terminal that is opened later. */
 const SCROLLBACK = 256 * 1024;
@@ -21,10 +21,10 @@ export class SerialConsole implements vscode.Disposable {
 
   constructor(private readonly guest: Guest) {
     this.disposables = [
-      guest.onDidBegin(({ image, reset }) => {
-        if (!reset) this.close();
+      guest.onDidBegin((boot) => {
+        if (!boot.reset) this.close();
         this.decoder = new TextDecoder();
-        this.note(reset ? vscode.l10n.t('{0} was reset', image.name) : vscode.l10n.t('Booting {0}', image.name));
+        this.note(beginning(boot));
       }),
       guest.onMessage((message) => {
         switch (message.type) {
@@ -115,3 +115,10 @@ export class SerialConsole implements vscode.Disposable {
     if (this.opened) this.writer?.fire(text);
   }
 }
+
+/** A command line is told, because the user may not have written it. */
+const beginning = ({ image, cmdline, reset }: BootBegin): string => {
+  if (reset) return vscode.l10n.t('{0} was reset', image.name);
+  if (cmdline === '') return vscode.l10n.t('Booting {0}', image.name);
+  return vscode.l10n.t('Booting {0} with the command line {1}', image.name, cmdline);
+};

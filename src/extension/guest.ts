@@ -33,6 +33,12 @@ export class BootFailure extends Error {
   }
 }
 
+export interface BootBegin {
+  readonly image: BootedImage;
+  readonly cmdline: string;
+  readonly reset: boolean;
+}
+
 type LiveState = Extract<GuestState, { readonly phase: 'live' }>;
 
 export class Guest implements vscode.Disposable {
@@ -48,7 +54,7 @@ export class Guest implements vscode.Disposable {
   private settleBoot: ((failure: BootFailure | undefined) => void) | undefined;
   private readonly stateChanged = new vscode.EventEmitter<GuestState>();
   private readonly messageCame = new vscode.EventEmitter<FromMachine>();
-  private readonly bootBegan = new vscode.EventEmitter<{ readonly image: BootedImage; readonly reset: boolean }>();
+  private readonly bootBegan = new vscode.EventEmitter<BootBegin>();
 
   readonly onDidChangeState = this.stateChanged.event;
   readonly onMessage = this.messageCame.event;
@@ -77,7 +83,7 @@ export class Guest implements vscode.Disposable {
     this.end();
     this.image = image;
     this.config = config;
-    this.bootBegan.fire({ image, reset });
+    this.bootBegan.fire({ image, cmdline: config.cmdline, reset });
     this.change({ phase: 'booting', image: image.name });
     const settled = new Promise<BootFailure | undefined>((settle) => (this.settleBoot = settle));
     this.thread = this.host.startMachine({

@@ -49,6 +49,8 @@ export type DomainResult =
   { readonly ok: true; readonly domain: Domain } | { readonly ok: false; readonly reason: string };
 
 export interface DomainConfig {
+  /** Domain number, 0-255; 0, the default, is the domain that may use the control interfaces. */
+  readonly id?: number;
   readonly name: string;
   /** RAM in bytes, a multiple of 4096. */
   readonly memoryBytes: number;
@@ -113,7 +115,7 @@ export class Hypervisor {
     }
     const p2m = new P2m(machine, gfns, platform.bus);
     p2m.populate(ram);
-    const domain = new Domain(0, config.name, memoryBytes, p2m, platform);
+    const domain = new Domain(config.id ?? 0, config.name, memoryBytes, p2m, platform);
     const topMfn = fixed + 4;
     const shadow = new ShadowPaging(
       machine,

@@ -13,18 +13,17 @@ import { PcPlatform } from '../machine/devices/platform.ts';
 import { VIDEO_BASE, VIDEO_BYTES, VideoMemory } from '../machine/devices/video-memory.ts';
 import { StateHash } from '../machine/state-hash.ts';
 import { exitReasonName } from '../machine/vmx/exit-reasons.ts';
-import { Field } from '../machine/vmx/fields.ts';
-import { EXCEPTION_NAMES } from '../machine/vmx/qualification.ts';
 import type { EventMask } from '../monitor/events.ts';
 import { observeOp, OBSERVE_OP_HYPERCALL } from '../monitor/observe-op.ts';
 import { type ObservationPoint, Recorder, type RecorderOptions } from '../monitor/recorder.ts';
 import { encodeTrace } from '../monitor/trace-file.ts';
 import type { AddressMap } from '../symbols/address-map.ts';
-import { formatLocation, type SourceLocation } from '../symbols/location.ts';
+import type { SourceLocation } from '../symbols/location.ts';
 import { loadBareMachine } from './bare-machine.ts';
 import { baseName, checkMemory, layOut, loadSymbols, observeMask } from './boot-config.ts';
 import { hashGuest } from './guest-hash.ts';
 import { describeMode, guestControls, processorRegisters, vmcsRegisters, vmcsView } from './guest-view.ts';
+import { observationPoint } from './observation-point.ts';
 import { PhysicalMachine } from './physical-machine.ts';
 import { watchPlatform } from './platform-observer.ts';
 import type {
@@ -38,6 +37,7 @@ import type {
   VmcsFieldView,
 } from './session.ts';
 import { UserError } from './session.ts';
+import { exceptionChain, symbolise } from './stop-text.ts';
 import { unpack } from './unpack.ts';
 import { VmcsHistory } from './vmcs-history.ts';
 
@@ -94,11 +94,18 @@ class EngineSession implements Session {
       memoryBytes: config.memoryBytes,
       read8: (physical) => this.video.read(physical - VIDEO_BASE, 1),
       onSerialByte: (byte) => void this.serial.push(byte),
-      onReset: () => this.finish({ kind: 'reset', message: `the guest reset the machine ${this.here()}`, details: [] }),
+      onReset: () =>
+        this.finish({
+          kind: 'reset',
+          address: this.registers().eip,
+          message: `the guest reset the machine ${this.here()}`,
+          details: [],
+        }),
       onDebugExit: (value) =>
         this.finish({
           kind: 'debug-exit',
           exitStatus: ((value << 1) | 1) & 0xff,
+          address: this.registers().eip,
           message: `the guest wrote 0x${value.toString(16)} to port 0xf4`,
           details: [],
         }),
@@ -132,6 +139,7 @@ class EngineSession implements Session {
     );
     watchPlatform(this.platform, this.recorder);
     const result = hypervisor.createDomain({
+      id: config.domainId ?? 0,
       name: baseName(config.image.name),
       memoryBytes: config.memoryBytes,
       boot,
@@ -196,12 +204,15 @@ class EngineSession implements Session {
         ? ''
         : `, in ${this.symbols.describe(stopped.rip)}`;
     // The processor knows the exceptions that led to a shutdown; the hypervisor only those that came to it.
-    const chain = stopped.kind === 'triple-fault' ? this.exceptionChain() : [];
+    const chain = stopped.kind === 'triple-fault' ? exceptionChain(this.machine.cpu) : [];
     const details = chain.length === 0 ? stopped.details : [...chain, ...stopped.details.slice(-1)];
+    const address =
+      (stopped.kind === 'triple-fault' ? this.machine.cpu.tripleFault?.chain[0]?.eip : undefined) ?? stopped.rip;
     this.finish({
       kind: kind[stopped.kind],
+      ...(address === undefined ? {} : { address }),
       message: stopped.message + at,
-      details: details.map((line) => this.symbolise(line)),
+      details: details.map((line) => symbolise(this.symbols, line)),
     });
   }
 
@@ -215,22 +226,6 @@ class EngineSession implements Session {
   private here(): string {
     return `at ${this.symbols.describe(this.registers().eip)}`;
   }
-  /** Puts the source line behind each "at 0x..." of a detail line. */
-  private symbolise(line: string): string {
-    return line.replace(/\bat (0x[0-9a-f]+)/, (text, address: string) => {
-      const location = this.symbols.locate(Number(address));
-      return location.function === undefined ? text : `at ${formatLocation(location)} ${address}`;
-    });
-  }
-
-  /** The events of the processor's last shutdown, in order, one a line. */
-  private exceptionChain(): string[] {
-    return (this.machine.cpu.tripleFault?.chain ?? []).map((event) => {
-      const error = event.errorCode === undefined ? '' : ` (error code 0x${event.errorCode.toString(16)})`;
-      return `${EXCEPTION_NAMES[event.vector] ?? `vector ${event.vector}`}${error} at 0x${event.eip.toString(16)}`;
-    });
-  }
-
   typeSerial(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     this.waiting = false;
@@ -254,12 +249,14 @@ class EngineSession implements Session {
       const first = cpu.tripleFault?.chain[0]?.eip ?? state.eip;
       this.finish({
         kind: 'triple-fault',
+        address: first,
         message: `triple fault at ${this.symbols.describe(first)}`,
-        details: this.exceptionChain().map((line) => this.symbolise(line)),
+        details: exceptionChain(this.machine.cpu).map((line) => symbolise(this.symbols, line)),
       });
     } else if (activity === 1 && (state.eflagsRest & Flag.IF) === 0) {
       this.finish({
         kind: 'power-off',
+        address: state.eip,
         message: `the guest halted with interrupts disabled ${this.here()}`,
         details: [],
       });
@@ -343,32 +340,15 @@ class EngineSession implements Session {
   // ---- observations -------------------------------------------------------------------------------------------------
 
   private observationPoint(): ObservationPoint {
-    const session = this;
-    const { machine } = this;
-    const s = machine.state;
-    const vmx = machine.vmxUnit;
-    return {
-      get icount() {
-        return session.instructions;
-      },
-      get cycles() {
-        return machine.clock.now + (session.hypervisor?.account.total ?? 0);
-      },
-      domain: 0,
-      vcpu: 0,
-      get eip() {
-        return vmx.nonRoot || vmx.currentPointer < 0 ? s.eip : vmx.vmread(Field.GUEST_RIP);
-      },
-      get cr3() {
-        return session.domain === undefined ? s.cr3 : session.domain.vcpu.shadow.mode.cr3;
-      },
-      get cpl() {
-        return vmx.nonRoot || vmx.currentPointer < 0 ? s.cpl : (vmx.vmread(Field.GUEST_SS_AR_BYTES) >>> 5) & 3;
-      },
-    };
+    return observationPoint(this.machine, {
+      domainId: this.config.domainId ?? 0,
+      instructions: () => this.instructions,
+      hypervisorCycles: () => this.hypervisor?.account.total ?? 0,
+      guestCr3: () => this.domain?.vcpu.shadow.mode.cr3 ?? this.machine.state.cr3,
+    });
   }
   private domainFacts(id: number): { instructions: number; guestCycles: number; weight: number } | undefined {
-    return id === 0
+    return id === (this.config.domainId ?? 0)
       ? { instructions: this.instructions, guestCycles: this.machine.clock.now, weight: DEFAULT_WEIGHT }
       : undefined;
   }

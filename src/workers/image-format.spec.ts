@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { gunzip, HEAD_BYTES, imageFormat, isGzip, mayBeImage } from './image-format.ts';
+import { HEAD_BYTES, imageFormat, mayBeImage } from './image-format.ts';
 
 const elf = (magic: number, at: number, flags = 3, damage = 0): Uint8Array<ArrayBuffer> => {
   const bytes = new Uint8Array(HEAD_BYTES);
@@ -46,14 +46,8 @@ test('any length of any bytes has an answer', () => {
   }
 });
 
-test('the sample guest is found, plain and packed', async () => {
+test('the sample guest is found, plain and packed', () => {
   const file = new Uint8Array(readFileSync('media/guests/tsubame/tsubame.elf'));
   assert.equal(imageFormat(file.subarray(0, HEAD_BYTES)), 'multiboot');
-  const packed = new Uint8Array(gzipSync(file));
-  assert.ok(isGzip(packed) && mayBeImage(packed));
-  assert.deepEqual(await gunzip(packed), file);
-  // A cut-off file still shows its head; it cannot be unpacked whole.
-  const cut = packed.slice(0, packed.length >> 1);
-  assert.equal(imageFormat(await gunzip(cut, HEAD_BYTES)), 'multiboot');
-  await assert.rejects(gunzip(cut));
+  assert.ok(mayBeImage(new Uint8Array(gzipSync(file))));
 });

@@ -1,5 +1,7 @@
-// What kind of kernel image a file is, by its content: never by its name. Reads only the first bytes; not a loader (hypervisor/boot).
-// Multiboot 0.6.96 section 3.1, Multiboot 2 section 3.1, Linux's Documentation/arch/x86/boot.rst, RFC 1952.
+// What kind of kernel image a file is, by its content: never by its name. Reads only the first bytes; not a loader (hypervisor/boot)
+// and not the unpacking (unpack.ts). Multiboot 0.6.96 section 3.1, Multiboot 2 section 3.1, Linux's Documentation/arch/x86/boot.rst.
+
+import { isGzip } from './unpack.ts';
 
 export type ImageFormat = 'multiboot' | 'multiboot2' | 'bzimage';
 
@@ -52,34 +54,4 @@ export const mayBeImage = (head: Uint8Array): boolean => {
     (data.byteLength >= 52 && data.getUint32(0, true) === ELF_MAGIC) ||
     (data.byteLength >= 0x206 && data.getUint32(0x202, true) === HDRS)
   );
-};
-
-export const isGzip = (head: Uint8Array): boolean => head[0] === 0x1f && head[1] === 0x8b && head[2] === 8;
-
-/**
- * The unpacked bytes, at most `limit` of them. A cut-off stream gives what is there when a `limit` is given, and throws without one.
- * Throws TypeError for damaged data.
- */
-export const gunzip = async (packed: Uint8Array<ArrayBuffer>, limit = Infinity): Promise<Uint8Array<ArrayBuffer>> => {
-  const reader = new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip')).getReader();
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  try {
-    while (length < limit) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      parts.push(value);
-      length += value.length;
-    }
-  } catch (error) {
-    if (limit === Infinity) throw error;
-  }
-  if (length >= limit) reader.cancel().catch(() => {});
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole.subarray(0, Math.min(length, limit));
 };

@@ -18,7 +18,14 @@ import { LANES } from './lanes.ts';
 import { LineActivityCounter } from './line-activity.ts';
 import { Pacer } from './pacer.ts';
 import type { Port } from './port.ts';
-import { type BootConfig, type DomainView, type Session, type SourceLocation, UserError } from './session.ts';
+import {
+  type BootConfig,
+  type DomainView,
+  type Session,
+  type SourceLocation,
+  type Stop,
+  UserError,
+} from './session.ts';
 import { TimelineIndex } from './timeline-index.ts';
 
 export interface Surroundings {
@@ -147,7 +154,7 @@ export class MachineServer {
       this.state = 'stopped';
       this.idle = false;
       this.report();
-      this.port.post({ type: 'stopped', stop: session.stop, location: stopLocation(session) });
+      this.port.post({ type: 'stopped', stop: session.stop, location: stopLocation(session, session.stop) });
       return;
     }
     if (session.waiting) {
@@ -292,10 +299,8 @@ export class MachineServer {
   }
 }
 
-const stopLocation = (session: Session): SourceLocation | undefined => {
-  const eip = session.domains()[0]?.vcpus[0]?.registers.eip;
-  return eip === undefined ? undefined : session.locate(eip);
-};
+const stopLocation = (session: Session, { address }: Stop): SourceLocation | undefined =>
+  address === undefined ? undefined : session.locate(address);
 
 const registerValues = (domains: readonly DomainView[]): number[] =>
   domains.flatMap((domain) =>

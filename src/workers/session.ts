@@ -28,6 +28,8 @@ export interface BootConfig {
   readonly cpu: 'core-duo' | 'modern';
   /** True: no hypervisor, the kernel owns the machine. */
   readonly bare: boolean;
+  /** Number of the guest's domain, 0-255; 0, the default, may use the control interfaces (observe_op). */
+  readonly domainId?: number;
   /** Event kinds recorded: 'all', 'none' or names of monitor/events.ts. */
   readonly observe: 'all' | 'none' | readonly string[];
   /** Guest instructions between two entries of `stateHashes`; 0: none. */
@@ -49,6 +51,8 @@ export type StopKind =
 export interface Stop {
   readonly kind: StopKind;
   readonly exitStatus?: number;
+  /** EIP of the guest where it stopped: of the first exception of a triple fault, else of the instruction that ended it. */
+  readonly address?: number;
   /** One sentence for a person, with symbol and source line where known. */
   readonly message: string;
   /** Lines of detail: the exception chain of a triple fault, the failed check of a VM entry. */

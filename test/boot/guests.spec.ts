@@ -98,6 +98,13 @@ describe('observe_op from a guest', { skip }, () => {
       assert.equal(results.get(`ring0 ${name}`), '-22', name);
   });
 
+  it('is refused with EPERM in every ring of another domain', () => {
+    const results = calls({ domainId: 1 });
+    assert.equal(results.size, 36);
+    // A number that is no hypercall is that in every domain.
+    for (const [call, result] of results) assert.equal(result, call === 'ring0 bad_hypercall' ? '-38' : '-1', call);
+  });
+
   it('is refused for an address that is not memory', () => {
     assert.equal(calls({ cmdline: 'bad_pointer ring0' }).get('ring0 bad_pointer'), '-14');
   });

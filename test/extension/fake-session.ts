@@ -152,7 +152,7 @@ class FakeSession implements Session {
 
   private end(kind: Stop['kind'], what: string, details: readonly string[]): void {
     this.eip = this.places[0]!;
-    this.stop = { kind, message: `${what} in ${this.map.describe(this.eip)}`, details };
+    this.stop = { kind, address: this.eip, message: `${what} in ${this.map.describe(this.eip)}`, details };
   }
 
   takeSerial(): Uint8Array {

@@ -8,7 +8,7 @@ const vsce = join(root, 'node_modules', '@vscode', 'vsce', 'vsce');
 
 const pack = (folder, file) => {
   mkdirSync(join(root, 'out'), { recursive: true });
-  const flags = ['--no-dependencies', '--allow-missing-repository', '--skip-license', '--no-rewrite-relative-links'];
+  const flags = ['--no-dependencies', '--allow-missing-repository', '--no-rewrite-relative-links'];
   execFileSync(process.execPath, [vsce, 'package', ...flags, '-o', file], {
     cwd: folder,
     stdio: ['ignore', 'ignore', 'inherit'],

@@ -3,10 +3,12 @@
 
 import * as vscode from 'vscode';
 import { UserError } from '../../workers/session.ts';
+import { unpack } from '../../workers/unpack.ts';
 import { BootFailure, type BootedImage, type Guest } from '../guest.ts';
 import type { Host } from '../host/host.ts';
 import type { Log } from '../log.ts';
-import { findImages, type Image, imageAt, readImage } from './images.ts';
+import { defaultCommandLine } from './command-lines.ts';
+import { findImages, type Image, imageAt } from './images.ts';
 import { bootSettings } from './settings.ts';
 
 interface Choice extends vscode.QuickPickItem {
@@ -68,16 +70,18 @@ export class BootGuest {
       const settings = bootSettings();
       const found = await imageAt(this.host, uri);
       if (found === undefined) throw new UserError(await this.refusal(uri, image.name));
-      let bytes: Uint8Array;
+      let file: Uint8Array;
       try {
-        bytes = await readImage(uri);
+        file = await vscode.workspace.fs.readFile(uri);
       } catch (error) {
         throw new UserError(
           vscode.l10n.t('{0} cannot be read: {1}', image.name, error instanceof Error ? error.message : String(error)),
         );
       }
+      const bytes = unpack(uri.fsPath, file);
+      const cmdline = settings.cmdline ?? defaultCommandLine(found.format, bytes);
       await this.context.workspaceState.update(LAST, uri.toString());
-      await this.guest.boot(image, { ...settings, image: { name: uri.fsPath, bytes } });
+      await this.guest.boot(image, { ...settings, cmdline, image: { name: uri.fsPath, bytes } });
       this.reveal();
     });
   }

@@ -1,8 +1,8 @@
-// Finds the kernel images of the workspace by content, and reads one for booting (unpacking gzip). Not the choice among them
-// (boot-guest.ts) and not the formats (workers/image-format.ts).
+// Finds the kernel images of the workspace by content. Not the choice among them (boot-guest.ts) and not the formats (workers/image-format.ts).
 
 import * as vscode from 'vscode';
-import { gunzip, HEAD_BYTES, type ImageFormat, imageFormat, isGzip, mayBeImage } from '../../workers/image-format.ts';
+import { HEAD_BYTES, type ImageFormat, imageFormat, mayBeImage } from '../../workers/image-format.ts';
+import { isGzip, unpackHead } from '../../workers/unpack.ts';
 import type { Host } from '../host/host.ts';
 
 export interface Image {
@@ -21,10 +21,9 @@ const EXCLUDED = '{**/node_modules/**,**/.git/**,**/.hg/**,**/.svn/**}';
 export const imageAt = async (host: Host, uri: vscode.Uri): Promise<Image | undefined> => {
   try {
     if (!mayBeImage(await host.readHead(uri, NEAR_BYTES))) return undefined;
-    let head = await host.readHead(uri, HEAD_BYTES);
+    const head = await host.readHead(uri, HEAD_BYTES);
     const packed = isGzip(head);
-    if (packed) head = await gunzip(head, HEAD_BYTES);
-    const format = imageFormat(head);
+    const format = imageFormat(packed ? unpackHead(head, HEAD_BYTES) : head);
     return format === undefined ? undefined : { uri, format, packed };
   } catch {
     return undefined;
@@ -46,10 +45,4 @@ export const findImages = async (host: Host, token: vscode.CancellationToken): P
   };
   await Promise.all(Array.from({ length: AT_ONCE }, search));
   return found.filter((image) => image !== undefined);
-};
-
-/** The bytes to boot, unpacked if the file is gzipped. Throws what the file system or the unpacker throws. */
-export const readImage = async (uri: vscode.Uri): Promise<Uint8Array<ArrayBuffer>> => {
-  const bytes = new Uint8Array(await vscode.workspace.fs.readFile(uri));
-  return isGzip(bytes) ? gunzip(bytes) : bytes;
 };

@@ -7,8 +7,13 @@ const MIB = 1024 * 1024;
 const LEAST_MIB = 4;
 const MOST_MIB = 2048;
 
+type BootSettings = Omit<BootConfig, 'image' | 'cmdline'> & {
+  /** Undefined: not set, so the kernel's own default (command-lines.ts) holds. Set to nothing is an empty command line. */
+  readonly cmdline: string | undefined;
+};
+
 /** Everything of a BootConfig that comes from settings. @throws UserError */
-export const bootSettings = (): Omit<BootConfig, 'image'> => {
+export const bootSettings = (): BootSettings => {
   const settings = vscode.workspace.getConfiguration('kansoku');
   const memory = settings.get<number>('memory', 64);
   if (!Number.isInteger(memory) || memory < LEAST_MIB || memory > MOST_MIB) {
@@ -23,7 +28,7 @@ export const bootSettings = (): Omit<BootConfig, 'image'> => {
   }
   const observe = settings.get<readonly string[]>('observe', ['all']);
   return {
-    cmdline: settings.get<string>('commandLine', ''),
+    cmdline: isSet(settings, 'commandLine') ? settings.get<string>('commandLine') : undefined,
     modules: [],
     memoryBytes: memory * MIB,
     cpu: settings.get<'core-duo' | 'modern'>('cpu', 'core-duo'),
@@ -31,4 +36,10 @@ export const bootSettings = (): Omit<BootConfig, 'image'> => {
     observe: observe.includes('all') ? 'all' : observe.length === 0 ? 'none' : observe,
     stateHashEvery: 0,
   };
+};
+
+/** True if a person gave the value, be it the same as the default. */
+const isSet = (settings: vscode.WorkspaceConfiguration, name: string): boolean => {
+  const found = settings.inspect(name);
+  return [found?.globalValue, found?.workspaceValue, found?.workspaceFolderValue].some((value) => value !== undefined);
 };
