@@ -38,6 +38,8 @@ const NEEDS = {
       ? undefined
       : 'a compiler with -m32: apt-get install gcc make binutils';
   },
+  /** The second compiler whose debug information is read. */
+  clang: () => (have('clang') || apt('--no-install-recommends', 'clang') ? undefined : 'clang: apt-get install clang'),
   xz: () => (have('xz') || apt('xz-utils') ? undefined : 'xz: apt-get install xz-utils'),
   /** i386 packages are downloaded and unpacked only, never installed: test/oracles/debian-package.ts does it. */
   debian: () => (have('dpkg') && have('apt-get') ? undefined : 'Debian packages need apt-get and dpkg'),

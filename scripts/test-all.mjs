@@ -25,7 +25,7 @@ const STEPS = [
     name: 'unit',
     command: ['node', 'scripts/test.mjs', ...(long ? ['--long'] : [])],
     counts: true,
-    needs: ['qemu', 'debian', 'gcc', 'xz'],
+    needs: ['qemu', 'debian', 'gcc', 'clang', 'xz'],
   },
   {
     name: 'extension-host',
@@ -34,6 +34,12 @@ const STEPS = [
     needs: ['chromium', 'served-vscode'],
   },
   { name: 'e2e', command: ['node', 'test/e2e/boot-guest.mjs'], counts: true, needs: ['chromium', 'served-vscode'] },
+  {
+    name: 'e2e-gnumach',
+    command: ['node', 'test/e2e/boot-gnumach.mjs'],
+    counts: true,
+    needs: ['chromium', 'served-vscode', 'debian'],
+  },
 ];
 
 const run = (step) =>
