@@ -151,8 +151,10 @@ class FakeSession implements Session {
   }
 
   private end(kind: Stop['kind'], what: string, details: readonly string[]): void {
-    this.eip = this.places[0]!;
-    this.stop = { kind, address: this.eip, message: `${what} in ${this.map.describe(this.eip)}`, details };
+    // The registers are elsewhere by then, as after a triple fault.
+    const address = this.places[0]!;
+    this.eip = 0;
+    this.stop = { kind, address, message: `${what} in ${this.map.describe(address)}`, details };
   }
 
   takeSerial(): Uint8Array {

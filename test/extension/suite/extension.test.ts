@@ -106,6 +106,9 @@ describe('Kansoku', () => {
     type('triple\r');
     const stop = await until('the stop', () => guest.live?.stop);
     assert.equal(stop.kind, 'triple-fault');
+    const place = await guest.ask({ name: 'locate', address: stop.address! });
+    assert.match(place.file ?? '', /machine\.c$/);
+    assert.deepEqual(await until('its place', () => guest.live?.stopLocation), place);
     const [, [problem]] = (await until('the problem', () =>
       vscode.languages.getDiagnostics().find(([, list]) => list.some(({ source }) => source === 'Kansoku')),
     )) as unknown as [vscode.Uri, [vscode.Diagnostic]];
@@ -124,6 +127,30 @@ describe('Kansoku', () => {
     await vscode.commands.executeCommand('kansoku.bootGuest', vscode.Uri.file(file));
     await until('the prompt', () => serial.includes('tsubame>'));
     await fs.rm(folder, { recursive: true });
+  });
+
+  it('tells a kernel that needs it to use the serial line, unless the setting says otherwise', async () => {
+    const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'kansoku-test-'));
+    // What it is told depends on its version string alone: the sample with that of another kernel behind it.
+    const disguised = vscode.Uri.file(path.join(folder, 'kernel'));
+    const elf = Buffer.from(await vscode.workspace.fs.readFile(sample()));
+    await fs.writeFile(disguised.fsPath, Buffer.concat([elf, Buffer.from('GNU Mach 1.8\0')]));
+    const told: string[] = [];
+    const listening = guest.onDidBegin(({ cmdline }) => told.push(cmdline));
+    const settings = (): vscode.WorkspaceConfiguration => vscode.workspace.getConfiguration('kansoku');
+    try {
+      await boot();
+      for (const value of [undefined, 'quiet', '']) {
+        await settings().update('commandLine', value, vscode.ConfigurationTarget.Global);
+        await vscode.commands.executeCommand('kansoku.stop');
+        await vscode.commands.executeCommand('kansoku.bootGuest', disguised);
+      }
+      assert.deepEqual(told, ['', 'console=com0', 'quiet', '']);
+    } finally {
+      await settings().update('commandLine', undefined, vscode.ConfigurationTarget.Global);
+      listening.dispose();
+      await fs.rm(folder, { recursive: true });
+    }
   });
 
   it('refuses a file that is no kernel, and keeps working', async () => {
