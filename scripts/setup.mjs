@@ -6,19 +6,22 @@ import { installHost } from './vscode/lib/install.mjs';
 const have = (command) => spawnSync('sh', ['-c', `command -v ${command}`], { stdio: 'ignore' }).status === 0;
 const isRoot = process.getuid?.() === 0 && have('apt-get');
 
+const aptEnvironment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
 let updated = false;
+/** Status 100 is a mirror in the middle of a sync: what is there may do. */
+const updateLists = () => {
+  spawnSync('apt-get', ['update', '-qq'], { stdio: 'ignore', env: aptEnvironment });
+  updated = true;
+};
 const apt = (...packages) => {
   if (!isRoot) return false;
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  if (!updated) {
-    // Status 100 is a mirror in the middle of a sync: what is there may do.
-    spawnSync('apt-get', ['update', '-qq'], { stdio: 'ignore', env });
-    updated = true;
-  }
+  if (!updated) updateLists();
   console.log(`installing ${packages.filter((name) => !name.startsWith('-')).join(' ')}`);
   return (
-    spawnSync('apt-get', ['install', '-y', '-qq', ...packages], { stdio: ['ignore', 'ignore', 'inherit'], env })
-      .status === 0
+    spawnSync('apt-get', ['install', '-y', '-qq', ...packages], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: aptEnvironment,
+    }).status === 0
   );
 };
 
@@ -41,8 +44,19 @@ const NEEDS = {
   /** The second compiler whose debug information is read. */
   clang: () => (have('clang') || apt('--no-install-recommends', 'clang') ? undefined : 'clang: apt-get install clang'),
   xz: () => (have('xz') || apt('xz-utils') ? undefined : 'xz: apt-get install xz-utils'),
-  /** i386 packages are downloaded and unpacked only, never installed: test/oracles/debian-package.ts does it. */
-  debian: () => (have('dpkg') && have('apt-get') ? undefined : 'Debian packages need apt-get and dpkg'),
+  /**
+   * i386 packages are downloaded and unpacked only, never installed (test/oracles/debian-package.ts). The lists are brought once, here:
+   * specs that run side by side would get into each other's way.
+   */
+  debian: () => {
+    if (!have('dpkg') || !have('apt-get')) return 'Debian packages need apt-get and dpkg';
+    if (!isRoot) return undefined;
+    const output = (command, ...args) => spawnSync(command, args, { encoding: 'utf8' }).stdout ?? '';
+    if (!output('dpkg', '--print-foreign-architectures').split(/\s+/).includes('i386'))
+      spawnSync('dpkg', ['--add-architecture', 'i386'], { stdio: 'inherit' });
+    if (!/Candidate: \d/.test(output('apt-cache', 'policy', 'busybox-static:i386'))) updateLists();
+    return undefined;
+  },
   'served-vscode': () => {
     try {
       installHost();

@@ -12,6 +12,15 @@ const run = (program: string, args: readonly string[], cwd?: string): string =>
     ...(cwd === undefined ? {} : { cwd }),
   });
 
+/** Some index may be out of reach, or another process at it, and the package's still be there: the download says. */
+const updateLists = (): void => {
+  try {
+    run('apt-get', ['update', '-q']);
+  } catch {
+    // See above.
+  }
+};
+
 /**
  * @param name a package, with `:i386` (or another architecture) where it is not the host's: that architecture is added to dpkg if
  *   it is missing, which needs root.
@@ -28,18 +37,14 @@ export const debianPackage = (name: string): string | undefined => {
       const known = `${run('dpkg', ['--print-architecture'])}${run('dpkg', ['--print-foreign-architectures'])}`;
       if (!known.split(/\s+/).includes(architecture)) {
         run('dpkg', ['--add-architecture', architecture]);
-        run('apt-get', ['update', '-q']);
+        updateLists();
       }
     }
     mkdirSync(scratch, { recursive: true });
     try {
       run('apt-get', ['download', '-q', name], scratch);
     } catch {
-      try {
-        run('apt-get', ['update', '-q']);
-      } catch {
-        // Some index may be out of reach and the package's still be there: the download says.
-      }
+      updateLists();
       run('apt-get', ['download', '-q', name], scratch);
     }
     const file = readdirSync(scratch).find((entry) => entry.endsWith('.deb'));
