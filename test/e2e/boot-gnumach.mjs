@@ -13,6 +13,7 @@ import { gunzipSync } from 'node:zlib';
 import { openBrowser, runCommand, waitForWorkbench } from '../../scripts/vscode/lib/browser.mjs';
 import { installHost, installProject, root } from '../../scripts/vscode/lib/install.mjs';
 import { packageExtension } from '../../scripts/vscode/lib/package.mjs';
+import { scenario } from '../../scripts/vscode/lib/steps.mjs';
 import { startServer, workbenchUrl } from '../../scripts/vscode/lib/vscode-host.mjs';
 
 const { values } = parseArgs({ options: { 'no-package': { type: 'boolean', default: false } } });
@@ -40,15 +41,11 @@ const debianPackage = async (name) => {
   return (await import(pathToFileURL(outfile).href)).debianPackage(name);
 };
 
-let passed = 0;
-let failed = 0;
-const finish = (skipped = 0) => {
-  console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
-  process.exit(failed > 0 ? 1 : 0);
-};
-
 const unpacked = await debianPackage('gnumach-image-1.8-486:i386');
-if (unpacked === undefined) finish(1);
+if (unpacked === undefined) {
+  console.log('0 passed, 0 failed, 1 skipped');
+  process.exit(0);
+}
 const folder = mkdtempSync(join(tmpdir(), 'kansoku-gnumach-'));
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
 writeFileSync(join(folder, KERNEL), gunzipSync(readFileSync(join(unpacked, 'boot', `${KERNEL}.gz`))));
@@ -61,19 +58,7 @@ const server = await startServer({
 });
 const { page, outside, close } = await openBrowser();
 
-const step = async (title, body) => {
-  if (failed > 0) return;
-  const start = performance.now();
-  try {
-    await body();
-    passed++;
-    console.log(`ok      ${title} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
-  } catch (error) {
-    failed++;
-    console.log(`FAILED  ${title}\n${error.stack}`);
-    await page.screenshot({ path: join(shots, 'failure-gnumach.png') }).catch(() => {});
-  }
-};
+const { step, counts } = scenario(page, shots, 'failure-gnumach.png');
 
 /** What has been on the terminal's visible rows, without the breaks of its width. */
 const terminalShows = async (pattern, ms = 20_000) => {
@@ -121,4 +106,5 @@ await step('nothing outside this machine was asked', () => {
 
 await close();
 await server.stop();
-finish();
+console.log(`${counts.passed} passed, ${counts.failed} failed`);
+process.exit(counts.failed > 0 ? 1 : 0);

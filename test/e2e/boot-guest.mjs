@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { openBrowser, pick, runCommand, waitForWorkbench, webview } from '../../scripts/vscode/lib/browser.mjs';
 import { installHost, installProject, root } from '../../scripts/vscode/lib/install.mjs';
 import { packageExtension, packageFake } from '../../scripts/vscode/lib/package.mjs';
+import { scenario } from '../../scripts/vscode/lib/steps.mjs';
 import { startServer, workbenchUrl } from '../../scripts/vscode/lib/vscode-host.mjs';
 
 const { values } = parseArgs({
@@ -49,22 +50,8 @@ page.on('console', (message) => {
     notes.push(message.text().slice(0, 300));
 });
 
-let passed = 0;
-let failed = 0;
 const began = performance.now();
-const step = async (title, body) => {
-  if (failed > 0) return;
-  const start = performance.now();
-  try {
-    await body();
-    passed++;
-    console.log(`ok      ${title} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
-  } catch (error) {
-    failed++;
-    console.log(`FAILED  ${title}\n${error.stack}`);
-    await page.screenshot({ path: join(shots, 'failure.png') }).catch(() => {});
-  }
-};
+const { step, counts } = scenario(page, shots, 'failure.png');
 
 const terminalText = () => page.locator('.terminal-wrapper.active .xterm-rows').innerText();
 const terminalShows = async (pattern, ms = 20_000) => {
@@ -305,9 +292,9 @@ await step('nothing outside this machine was asked', () => {
 });
 
 console.log(`${((performance.now() - began) / 1000).toFixed(0)} s`);
-if (failed > 0) console.log(notes.map((note) => `  console: ${note}`).join('\n'));
+if (counts.failed > 0) console.log(notes.map((note) => `  console: ${note}`).join('\n'));
 await close();
 await server.stop();
 void context;
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed > 0 ? 1 : 0);
+console.log(`${counts.passed} passed, ${counts.failed} failed`);
+process.exit(counts.failed > 0 ? 1 : 0);
