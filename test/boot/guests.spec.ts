@@ -25,8 +25,7 @@ const PASSED = 33;
  */
 const MISSING = {
   interrupts: {
-    // DR0 to DR3 and DR7 hold what is written, but no breakpoint is ever met.
-    checks: ['watch-write', 'watch-write-dr6', 'breakpoint', 'breakpoint-fault', 'breakpoint-dr6'],
+    checks: [],
     underHypervisor:
       /^the guest switches to task 0x30 in hardware, which is not supported under the hypervisor, in interrupts\.c:\d+/,
   },

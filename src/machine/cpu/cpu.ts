@@ -5,6 +5,7 @@ import type { Bus } from '../bus.ts';
 import type { Clock } from '../clock.ts';
 import type { PhysicalMemory } from '../memory.ts';
 import type { VmxHooks } from '../vmx/hooks.ts';
+import { Breakpoints } from './breakpoints.ts';
 import type { CpuModel } from './model.ts';
 import type { Mmu } from './mmu.ts';
 import { Access, CS, CpuState, ESP, Flag, SEGMENT_STRIDE, SS, StateLayout } from './state.ts';
@@ -96,6 +97,11 @@ export class Cpu {
   retiredByHelper = 1;
   /** REP iterations that retired before one faulted. */
   retiredBeforeFault = 0;
+  /** The last instruction is a repeated string instruction that has iterations left. */
+  unfinished = false;
+  /** An event's handler was entered by the last instruction itself (INT n): TF, which the delivery clears, traps no more. */
+  enteredHandler = false;
+  readonly breakpoints = new Breakpoints();
   /** A VM exit to a TypeScript root: the run loop returns. */
   vmExitPending = false;
   /** Set by anything that changes CPL, CS.D, SS.B, segments' flatness, CR0/CR4 or the TLB context: the run loop recomputes the mode word. */
@@ -125,6 +131,12 @@ export class Cpu {
   }
   clearFault(): void {
     this.s.set(StateLayout.faultVector, 0);
+  }
+
+  /** The helper's instruction has iterations left: it is executed again. */
+  repeat(op: Operands): void {
+    this.nextEip = op.eip;
+    this.unfinished = true;
   }
 
   /** Reads 1, 2 or 4 bytes by linear address with paging checks. `user`: as a CPL 3 access. 0 if it faulted (check `faulted`). Unsigned. */

@@ -17,7 +17,10 @@ const has = (set: number, vector: number): boolean => vector < 32 && ((set >>> v
 const CONTRIBUTORY = bits(Vector.DE, Vector.TS, Vector.NP, Vector.SS, Vector.GP);
 /** Exceptions whose error code names a selector and so has the EXT bit (SDM vol. 3, 6.13). */
 const SELECTOR_ERROR = bits(Vector.TS, Vector.NP, Vector.SS, Vector.GP);
-/** Fault-class exceptions, whose EFLAGS image has RF set; #DB, an instruction breakpoint or a trap, has not (SDM vol. 3, 17.3.1.1). */
+/**
+ * Fault-class exceptions, whose EFLAGS image has RF set; #DB, an instruction breakpoint or a trap, has not. Whatever comes between the
+ * iterations of a string instruction sets it too (SDM vol. 3, 17.3.1.1).
+ */
 const FAULTS = CONTRIBUTORY | bits(Vector.BR, Vector.UD, Vector.NM, 9, Vector.PF, Vector.MF, Vector.AC, Vector.XM);
 
 /** Interruptibility (SDM vol. 3, table 24-3). */
@@ -90,7 +93,7 @@ const attempt = (cpu: Cpu, vector: number, type: number, errorCode: number | und
   const software = interrupting || type === EventType.PRIVILEGED_SOFTWARE_EXCEPTION;
   let flags = s.eflags;
   if (software) flags &= ~Flag.RF;
-  else if (type === EventType.HARDWARE_EXCEPTION && has(FAULTS, vector)) flags |= Flag.RF;
+  else if (cpu.unfinished || (type === EventType.HARDWARE_EXCEPTION && has(FAULTS, vector))) flags |= Flag.RF;
   const returnEip = software ? (s.eip + length) >>> 0 : s.eip;
   return deliverThroughTable(cpu, vector, interrupting, errorCode, returnEip, flags, software ? length : 0);
 };
@@ -115,6 +118,7 @@ const deliver = (
     const external = type === EventType.SOFTWARE_INTERRUPT || type === EventType.SOFTWARE_EXCEPTION ? 0 : 1;
     if (attempt(cpu, vector, type, errorCode, length)) {
       cpu.vmx.endDelivery();
+      cpu.enteredHandler = true;
       s.set(StateLayout.interruptibility, s.get(StateLayout.interruptibility) & ~BLOCKING_BY_STI_OR_MOV_SS);
       s.set(StateLayout.activity, 0);
       return chain.length === 1 ? Outcome.DELIVERED : Outcome.ESCALATED;

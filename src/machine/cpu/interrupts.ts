@@ -193,6 +193,7 @@ export const deliverInVirtual8086 = (cpu: Cpu, vector: number, returnEip: number
   cpu.setStackPointer(pending.pointer);
   loadVirtual8086Segment(cpu, CS, entry >>> 16);
   s.eflagsRest &= ~(Flag.TF | Flag.RF | (virtual ? Flag.VIF : Flag.IF));
+  cpu.enteredHandler = true;
   cpu.nextEip = entry & 0xffff;
   return true;
 };

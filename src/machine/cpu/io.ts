@@ -36,6 +36,7 @@ const input = (cpu: Cpu, op: Operands, port: number, immediate: boolean): boolea
   if (!portAllowed(cpu, port, bytes)) return false;
   if (cpu.vmx.exitOnIo(port, bytes, true, false, immediate, 0, op)) return false;
   const value = cpu.bus.in(port, bytes);
+  cpu.breakpoints.meetIo(port, bytes);
   if (bytes === 1) cpu.s.setGpr8(EAX, value);
   else if (bytes === 2) cpu.s.setGpr16(EAX, value);
   else cpu.s.setGpr(EAX, value);
@@ -48,6 +49,7 @@ const output = (cpu: Cpu, op: Operands, port: number, immediate: boolean): boole
   if (cpu.vmx.exitOnIo(port, bytes, false, false, immediate, 0, op)) return false;
   const eax = cpu.s.gpr(EAX);
   cpu.bus.out(port, bytes, bytes === 1 ? eax & 0xff : bytes === 2 ? eax & 0xffff : eax);
+  cpu.breakpoints.meetIo(port, bytes);
   return true;
 };
 
@@ -69,7 +71,7 @@ const advance = (cpu: Cpu, op: Operands, index: number, bytes: number): void => 
   setRegister(cpu, op, index, register(cpu, op, index) + step);
   if (op.rep === 0) return;
   setRegister(cpu, op, ECX, register(cpu, op, ECX) - 1);
-  if (register(cpu, op, ECX) !== 0) cpu.nextEip = op.eip;
+  if (register(cpu, op, ECX) !== 0) cpu.repeat(op);
 };
 
 /** The store must be certain before the device is read: a port read cannot be taken back. */
@@ -94,6 +96,7 @@ export const ins: Helper = (cpu, op) => {
   const linear = cpu.linear(ES, offset, bytes, true);
   if (linear === undefined || !storable(cpu, linear, bytes)) return false;
   if (!cpu.writeLinear(linear, bytes, cpu.bus.in(port, bytes), s.cpl === 3)) return false;
+  cpu.breakpoints.meetIo(port, bytes);
   advance(cpu, op, EDI, bytes);
   return true;
 };
@@ -111,6 +114,7 @@ export const outs: Helper = (cpu, op) => {
   const value = cpu.read(op.segment, offset, bytes);
   if (cpu.faulted) return false;
   cpu.bus.out(port, bytes, value);
+  cpu.breakpoints.meetIo(port, bytes);
   advance(cpu, op, ESI, bytes);
   return true;
 };

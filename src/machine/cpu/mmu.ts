@@ -3,6 +3,7 @@
 
 import type { PhysicalMemory } from '../memory.ts';
 import { LinearLayout } from '../memory.ts';
+import { AccessInspection } from './access-inspection.ts';
 import type { Cpu } from './cpu.ts';
 import { Vector } from './cpu.ts';
 import { PageWalker } from './page-walk.ts';
@@ -41,6 +42,8 @@ export class Mmu {
   private readonly walker: PageWalker;
   /** Set while the hypervisor emulates an instruction. */
   access: LinearAccess | undefined;
+  /** Alignment checks and data breakpoints. */
+  readonly inspection: AccessInspection;
   /** Called before a store to a page that holds translated code: (physical address, bytes). */
   onCodeWrite: (pa: number, bytes: number) => void = () => undefined;
   /** Called when mappings may have changed: cached code addresses are stale. */
@@ -51,6 +54,7 @@ export class Mmu {
 
   constructor(private readonly cpu: Cpu) {
     this.memory = cpu.memory;
+    this.inspection = new AccessInspection(cpu);
     this.walker = new PageWalker(
       cpu,
       (pa) => (this.pageFlags[pa >>> 12]! & PageFlag.code) !== 0,
@@ -66,9 +70,9 @@ export class Mmu {
     for (let i = 0; i < 4; i++) this.journal.push(new Int32Array(1 << 16));
   }
 
-  /** The context for the present CPL and VMX mode. */
+  /** The context for the present CPL and VMX mode; the empty one where every access must be looked at. */
   get context(): number {
-    if (this.access !== undefined) return TlbContext.none;
+    if (this.access !== undefined || this.inspection.alignment) return TlbContext.none;
     return (this.cpu.vmx.nonRoot ? 2 : 0) + (this.cpu.s.cpl === 3 ? 1 : 0);
   }
   contextAddress(context: number): number {
@@ -104,6 +108,7 @@ export class Mmu {
     if (context === TlbContext.none) return;
     const page = pa >>> 12;
     if (page * 4096 + 4096 > this.memory.bytes || this.cpu.bus.isMmio(pa)) return;
+    if (this.cpu.breakpoints.data && this.cpu.breakpoints.dataInPage(linear >>> 12)) return;
     const word = (this.contextAddress(context) >> 2) + (linear >>> 12);
     const value = (this.memory.ramBase + (pa & 0xfffff000) - (linear & 0xfffff000)) | 0;
     const paging = (this.cpu.s.cr0 & Cr0.PG) !== 0;
@@ -155,6 +160,16 @@ export class Mmu {
     }
     this.onFlush();
   }
+  /** Data breakpoints were armed: accesses to their pages must be looked at from now on. */
+  watchBreakpoints(): void {
+    this.cpu.breakpoints.forEachDataPage((page) => {
+      for (let context = 0; context < 4; context++) {
+        const word = (this.contextAddress(context) >> 2) + page;
+        this.i32[word] = INVALID;
+        this.i32[word + WRITE] = INVALID;
+      }
+    });
+  }
   /** CR0.PG/WP, CR4.PSE/PAE/PGE changed. */
   controlsChanged(): void {
     this.flushAll();
@@ -189,12 +204,16 @@ export class Mmu {
   read(linear: number, size: number, user: boolean): number {
     linear >>>= 0;
     if (this.access !== undefined) return this.readEmulated(linear, size, user);
+    if (this.inspection.active && !this.inspection.permits(linear, size, false, user)) return 0;
+    return this.load(linear, size, user);
+  }
+  private load(linear: number, size: number, user: boolean): number {
     if (!this.inPage(linear, size)) {
       let value = 0;
       // Both pages are checked before the first byte counts.
       if (this.translate(secondPage(linear), false, user) < 0 && this.firstFaults(linear, false, user)) return 0;
       if (this.cpu.faulted) return 0;
-      for (let i = 0; i < size; i++) value |= this.read((linear + i) >>> 0, 1, user) << (8 * i);
+      for (let i = 0; i < size; i++) value |= this.load((linear + i) >>> 0, 1, user) << (8 * i);
       return value >>> 0;
     }
     const word = (this.contextAddress((this.cpu.vmx.nonRoot ? 2 : 0) + (user ? 1 : 0)) >> 2) + (linear >>> 12);
@@ -243,11 +262,15 @@ export class Mmu {
   write(linear: number, size: number, value: number, user: boolean): boolean {
     linear >>>= 0;
     if (this.access !== undefined) return this.writeEmulated(linear, size, value, user);
+    if (this.inspection.active && !this.inspection.permits(linear, size, true, user)) return false;
+    return this.store(linear, size, value, user);
+  }
+  private store(linear: number, size: number, value: number, user: boolean): boolean {
     if (!this.inPage(linear, size)) {
       if (this.translate(secondPage(linear), true, user) < 0 && this.firstFaults(linear, true, user)) return false;
       if (this.translate(linear, true, user) < 0) return false;
       for (let i = 0; i < size; i++)
-        if (!this.write((linear + i) >>> 0, 1, (value >>> (8 * i)) & 0xff, user)) return false;
+        if (!this.store((linear + i) >>> 0, 1, (value >>> (8 * i)) & 0xff, user)) return false;
       return true;
     }
     const pa = this.translate(linear, true, user);
@@ -293,6 +316,8 @@ export class Mmu {
   hostRead(linear: number, bytes: number): number {
     linear >>>= 0;
     const user = this.cpu.s.cpl === 3;
+    if (this.access === undefined && this.inspection.active && !this.inspection.permits(linear, bytes, false, user))
+      return 0;
     if (this.access === undefined && this.inPage(linear, bytes)) {
       const pa = this.translate(linear, false, user);
       if (pa < 0) return 0;
@@ -304,7 +329,8 @@ export class Mmu {
   private fillBounce(linear: number, bytes: number, user: boolean): boolean {
     for (let i = 0; i < bytes;) {
       const size = bytes - i >= 4 ? 4 : bytes - i >= 2 ? 2 : 1;
-      const value = this.read((linear + i) >>> 0, size, user);
+      const at = (linear + i) >>> 0;
+      const value = this.access === undefined ? this.load(at, size, user) : this.readEmulated(at, size, user);
       if (this.cpu.faulted) return false;
       for (let j = 0; j < size; j++) this.memory.u8[BOUNCE + i + j] = (value >>> (8 * j)) & 0xff;
       i += size;
@@ -316,6 +342,7 @@ export class Mmu {
     linear >>>= 0;
     const user = this.cpu.s.cpl === 3;
     if (this.access === undefined) {
+      if (this.inspection.active && !this.inspection.permits(linear, bytes, true, user)) return 0;
       if (
         !this.inPage(linear, bytes) &&
         this.translate(secondPage(linear), true, user) < 0 &&
@@ -344,7 +371,9 @@ export class Mmu {
       const size = left >= 4 ? 4 : left >= 2 ? 2 : 1;
       let value = 0;
       for (let j = 0; j < size; j++) value |= this.memory.u8[BOUNCE + i + j]! << (8 * j);
-      this.write((this.bounceLinear + i) >>> 0, size, value, user);
+      const at = (this.bounceLinear + i) >>> 0;
+      if (this.access === undefined) this.store(at, size, value, user);
+      else this.writeEmulated(at, size, value, user);
       i += size;
     }
   }

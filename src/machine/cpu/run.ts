@@ -9,7 +9,8 @@ import { refreshMode } from '../translate/mode.ts';
 import type { Cpu } from './cpu.ts';
 import type { LinearAccess } from './mmu.ts';
 import { Vector } from './cpu.ts';
-import { Flag, StateLayout } from './state.ts';
+import { AGAIN } from './access-inspection.ts';
+import { CS, Flag, StateLayout } from './state.ts';
 
 /** How faults and interrupts enter the guest: cpu/exceptions.ts, or a recorder in conformance tests. */
 export interface EventDelivery {
@@ -29,6 +30,7 @@ export interface EventDelivery {
 export const Activity = { active: 0, hlt: 1, shutdown: 2, waitForSipi: 3 } as const;
 /** Blocking by STI (bit 0) and by MOV SS (bit 1). */
 const SHADOW = 3;
+const BLOCKING_BY_MOV_SS = 2;
 const DR6_BS = 0x4000;
 
 export class Processor {
@@ -38,6 +40,10 @@ export class Processor {
   stopRequested = false;
   /** The last `execute` ended with an instruction that retired, not with a fault or exit. */
   private completed = false;
+  /** RF was set before the present instruction. */
+  private resumed = false;
+  /** EFLAGS.AC as of the last change of mode. */
+  private alignmentFlag = 0;
 
   constructor(
     readonly cpu: Cpu,
@@ -74,15 +80,22 @@ export class Processor {
       const flags = s.eflagsRest;
       const trap = (flags & Flag.TF) !== 0;
       const room = Math.min(clock.nextDeadline, until) - clock.now;
+      // RF lasts for one instruction, whose faults set it again in what they save; IRET may set it anew.
+      if (flags & Flag.RF) s.eflagsRest = flags & ~Flag.RF;
+      this.resumed = (flags & Flag.RF) !== 0;
       this.execute(shadow !== 0 || flags & (Flag.TF | Flag.RF) || cpu.vmx.boundaryStep ? 1 : room, shadow);
-      // RF lasts for one instruction, unless that one set it (IRET).
-      if (flags & Flag.RF && this.completed) s.eflagsRest &= ~Flag.RF;
-      if (trap && this.completed && !cpu.vmExitPending) this.singleStep();
+      if (!this.completed || cpu.vmExitPending) cpu.breakpoints.met = 0;
+      else {
+        // A repeated string instruction is one instruction to its breakpoint.
+        if (this.resumed && cpu.unfinished) s.eflagsRest |= Flag.RF;
+        if (trap || cpu.breakpoints.met !== 0) this.debugTrap(trap && !cpu.enteredHandler);
+      }
     }
   }
 
   /** Executes exactly one instruction, without looking at interrupts or timers. */
   step(): void {
+    this.resumed = (this.cpu.s.eflagsRest & Flag.RF) !== 0;
     this.execute(1, this.cpu.s.get(StateLayout.interruptibility) & SHADOW);
   }
 
@@ -102,7 +115,7 @@ export class Processor {
     cpu.mmu.access = access;
     cpu.vmExitPending = false;
     refreshMode(cpu);
-    this.cache.setTag();
+    this.cache.modeChanged();
     const entry = this.cache.entryFromBytes(s.eip, fetch);
     const done = entry !== 0 && this.emulateEntry(entry);
     const left = cpu.vmExitPending;
@@ -145,13 +158,32 @@ export class Processor {
     return cpu.vmx.boundaryWatch && cpu.vmx.exitAtBoundary();
   }
 
-  /** #DB after an instruction that ran with TF set (SDM vol. 3, 17.3.1.4). */
-  private singleStep(): void {
+  /**
+   * #DB after an instruction that met data or I/O breakpoints or (`step`) ran with TF set (SDM vol. 3, 17.3.1.2 to 17.3.1.4). Behind MOV SS it waits:
+   * breakpoints are reported with what the next instruction does.
+   */
+  private debugTrap(step: boolean): void {
     const cpu = this.cpu;
-    if (cpu.s.get(StateLayout.activity) >= Activity.shutdown) return;
-    cpu.faultAddress = DR6_BS;
+    const { s, breakpoints } = cpu;
+    if (s.get(StateLayout.activity) >= Activity.shutdown) return;
+    if (s.get(StateLayout.interruptibility) & BLOCKING_BY_MOV_SS) return;
+    const bits = breakpoints.met | (step ? DR6_BS : 0);
+    breakpoints.met = 0;
+    if (bits !== 0) this.raiseDebug(bits);
+  }
+  private raiseDebug(bits: number): void {
+    const cpu = this.cpu;
+    cpu.faultAddress = bits;
     cpu.raise(Vector.DB);
     this.events.deliverPendingFault(cpu);
+  }
+  /** True if an instruction breakpoint at EIP was met: its #DB comes before the instruction. RF and MOV SS hold it off. */
+  private meetsInstruction(eip: number, shadow: number): boolean {
+    const { s, breakpoints } = this.cpu;
+    if (this.resumed || shadow & BLOCKING_BY_MOV_SS) return false;
+    const bits = breakpoints.atInstruction((s.base(CS) + eip) >>> 0);
+    if (bits !== 0) this.raiseDebug(bits);
+    return bits !== 0;
   }
 
   /** Runs up to `limit` instructions; returns earlier when anything but a jump needs the loop. */
@@ -160,35 +192,46 @@ export class Processor {
     const s = cpu.s;
     const u32 = s.u32;
     const i32 = s.i32;
+    const { breakpoints } = cpu;
     let left = limit;
     let jump = 0;
     this.completed = false;
+    cpu.unfinished = false;
+    cpu.enteredHandler = false;
+    if ((s.eflagsRest & Flag.AC) !== this.alignmentFlag) {
+      this.alignmentFlag = s.eflagsRest & Flag.AC;
+      cpu.modeDirty = true;
+    }
     for (;;) {
       if (cpu.modeDirty) {
         refreshMode(cpu);
-        this.cache.setTag();
+        this.cache.modeChanged();
       }
       const flushes = this.cache.counters.flushes;
       const whole = left >= MAX_BLOCK;
       const eip = u32[StateLayout.eip >> 2]!;
+      if (breakpoints.instructions && this.meetsInstruction(eip, shadow)) return;
       const entry = this.cache.entryAt(eip, whole ? MAX_BLOCK : left);
       if (entry === 0) {
         this.finishShadow(shadow);
         this.events.deliverPendingFault(cpu);
         return;
       }
-      if (jump !== 0 && whole && flushes === this.cache.counters.flushes) this.cache.link(jump, entry, eip);
+      if (jump !== 0 && this.cache.kept && flushes === this.cache.counters.flushes) this.cache.link(jump, entry, eip);
       jump = 0;
       const budget = left - MAX_BLOCK;
       const start = whole ? budget : budget - MAX_BLOCK;
+      const kept = this.cache.kept;
+      breakpoints.exact = !breakpoints.data || left === 1;
       this.module.run(entry, start, i32[StateLayout.tlb >> 2]!);
+      breakpoints.exact = true;
       const executed = start - i32[StateLayout.exitBudget >> 2]!;
       left -= executed;
       this.retire(executed);
       switch (i32[StateLayout.exitKind >> 2]) {
         case ExitKind.link:
           if (left > 0) {
-            if (whole) jump = i32[StateLayout.exitEntry >> 2]!;
+            if (kept) jump = i32[StateLayout.exitEntry >> 2]!;
             continue;
           }
           break;
@@ -201,6 +244,11 @@ export class Processor {
           this.helper(left, shadow);
           return;
         case ExitKind.fault:
+          if (s.get(StateLayout.faultVector) === AGAIN + 1) {
+            cpu.clearFault();
+            this.execute(1, shadow);
+            return;
+          }
           this.finishShadow(shadow);
           this.events.deliverPendingFault(cpu);
           return;
@@ -227,7 +275,7 @@ export class Processor {
     const cpu = this.cpu;
     op.offset = cpu.s.get(StateLayout.exitEa);
     const next = op.eip + op.length;
-    cpu.nextEip = cpu.code32 ? next >>> 0 : next & 0xffff;
+    cpu.nextEip = next >>> 0;
     cpu.allowance = allowance;
     cpu.retiredByHelper = 1;
     cpu.retiredBeforeFault = 0;

@@ -72,9 +72,11 @@ const repeated =
         cpu.retiredByHelper = done;
         return true;
       }
+      // A data breakpoint is reported after the iteration that met it.
+      if (cpu.breakpoints.met !== 0) break;
     }
     cpu.retiredByHelper = done;
-    if (left > 0) cpu.nextEip = op.eip;
+    if (left > 0) cpu.repeat(op);
     return true;
   };
 

@@ -3,7 +3,7 @@
 
 import { type Cpu, Vector } from '../cpu/cpu.ts';
 import { CS, StateLayout } from '../cpu/state.ts';
-import { DecodeResult, Decoder, type OpcodeTable } from '../isa/decode.ts';
+import { DecodeResult, Decoder, MAX_LENGTH, type OpcodeTable } from '../isa/decode.ts';
 import { LinearLayout } from '../memory.ts';
 import { PageFlag } from '../cpu/mmu.ts';
 import { Entry, ENTRY_SIZE, JUMP_LINES, MAX_BLOCK } from './entry.ts';
@@ -40,6 +40,10 @@ export class CodeCache {
   private readonly writer: EntryWriter;
   readonly operands: HelperOperands[];
   private generation = 1;
+  private codeBase = -1;
+  private codeLimit = -1;
+  /** The last block that `entryAt` answered with is kept: jumps in it may be linked. */
+  kept = false;
   /** Length of `operands` before the last unkept block. */
   private keptOperands = 0;
   /** Entries of the last unkept block, [unkept, unkeptEnd). */
@@ -53,6 +57,9 @@ export class CodeCache {
   private fetchLinear = 0;
   private fetchSecond = -1;
   private fetchOffset = 0;
+  /** Offset in the page at which the block begins, and how many bytes the code segment has from there on. */
+  private fetchStart = 0;
+  private fetchRoom = Infinity;
   private readonly fetchByte: (i: number) => number;
 
   constructor(
@@ -82,7 +89,18 @@ export class CodeCache {
     }
     this.setTag();
   }
-  setTag(): void {
+  /** After a change of mode. Code segments that are not flat have their own EIPs for the same code. */
+  modeChanged(): void {
+    const s = this.cpu.s;
+    const base = s.base(CS);
+    const limit = s.limit(CS);
+    if (base !== this.codeBase || limit !== this.codeLimit) {
+      this.codeBase = base;
+      this.codeLimit = limit;
+      this.newGeneration();
+    } else this.setTag();
+  }
+  private setTag(): void {
     this.i32[StateLayout.jumpTag >> 2] = (this.generation << 10) | (this.cpu.s.get(StateLayout.mode) & 0x3ff);
   }
 
@@ -99,6 +117,7 @@ export class CodeCache {
       cpu.raise(Vector.GP, 0);
       return 0;
     }
+    this.kept = false;
     const pa = cpu.mmu.fetchAddress(linear);
     if (pa < 0) return 0;
     const page = pa >>> 12;
@@ -107,7 +126,12 @@ export class CodeCache {
       cpu.raise(Vector.UD);
       return 0;
     }
-    if (limit < MAX_BLOCK) return this.decodeBlock(undefined, pa, linear, eip, limit);
+    const breaks = cpu.breakpoints.instructions && cpu.breakpoints.instructionInPage(linear >>> 12);
+    if (limit < MAX_BLOCK || breaks) return this.decodeBlock(undefined, pa, linear, eip, breaks ? 1 : limit);
+    // A page that the segment's limit cuts through is decoded anew each time: the limit is looked at byte by byte.
+    if (!(mode & Mode.codeFlat) && eip + (4095 - (pa & 0xfff)) > s.limit(CS))
+      return this.decodeBlock(undefined, pa, linear, eip, limit);
+    this.kept = true;
     // A flush must come before the page is looked up: a block of a page that the cache no longer knows would never be invalidated.
     if (this.next + LONGEST_BLOCK > this.end) this.flush();
     const codePage = this.codePage(page, mode & Mode.decode, (eip - (pa & 0xfff)) | 0);
@@ -135,9 +159,16 @@ export class CodeCache {
 
   private crossingEntry(codePage: CodePage, offset: number, linear: number): number {
     const known = codePage.crossing.get(offset);
-    if (known === undefined) return 0;
+    if (known === undefined || this.limitNear(linear)) return 0;
     const second = this.cpu.mmu.fetchAddress(((linear & 0xfffff000) + 4096) >>> 0);
     return second === known.second && this.i32[known.entry >> 2] !== this.module.micro.stale ? known.entry : 0;
+  }
+
+  /** Does the segment end inside the longest instruction that could cross from the page of `linear` into the next? */
+  private limitNear(linear: number): boolean {
+    const s = this.cpu.s;
+    const next = ((linear & 0xfffff000) + 4096 - s.base(CS)) >>> 0;
+    return !(s.get(StateLayout.mode) & Mode.codeFlat) && next + MAX_LENGTH > s.limit(CS);
   }
 
   /** Links a jump entry to its target's entry if both lie in one code page. */
@@ -171,6 +202,10 @@ export class CodeCache {
 
   private fetch(i: number): number {
     const at = this.fetchOffset + i;
+    if (this.fetchRoom <= at - this.fetchStart) {
+      this.cpu.raise(Vector.GP, 0);
+      return -1;
+    }
     if (at < 4096) return this.u8[this.fetchPage + at]!;
     if (this.fetchSecond < 0) {
       const pa = this.cpu.mmu.fetchAddress(((this.fetchLinear & 0xfffff000) + 4096) >>> 0);
@@ -210,6 +245,8 @@ export class CodeCache {
     let offset = pa & 0xfff;
     let ended = false;
     this.fetchPage = ramBase + (pa & 0xfffff000);
+    this.fetchStart = offset;
+    this.fetchRoom = s.get(StateLayout.mode) & Mode.codeFlat ? Infinity : s.limit(CS) - eip + 1;
     this.fetchLinear = linear;
     this.counters.blocks++;
     while (count < limit && offset < 4096) {
@@ -224,6 +261,11 @@ export class CodeCache {
         break;
       }
       if (result === DecodeResult.fetchFault) {
+        // Behind the first instruction it is not certain that control gets here.
+        if (count > 0) {
+          this.cpu.clearFault();
+          break;
+        }
         this.next = start;
         return 0;
       }

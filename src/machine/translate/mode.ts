@@ -1,6 +1,7 @@
 // The mode word: what decides how bytes decode and which translations may run. Recomputed when `cpu.modeDirty`. Not state of its own.
 
 import { Access, Cr0, Cr4, CS, DS, ES, SS, StateLayout } from '../cpu/state.ts';
+import { DR7_ENABLES } from '../cpu/breakpoints.ts';
 import type { Cpu } from '../cpu/cpu.ts';
 
 export const Mode = {
@@ -52,6 +53,14 @@ export const computeMode = (cpu: Cpu): number => {
 /** Writes the mode word and the TLB context for the present state. */
 export const refreshMode = (cpu: Cpu): void => {
   cpu.s.set(StateLayout.mode, computeMode(cpu));
+  const { breakpoints: b } = cpu;
+  const concerned = (cpu.s.dr(7) & DR7_ENABLES) !== 0 || b.instructions || b.data || b.io;
+  if (concerned && b.refresh(cpu.s)) {
+    cpu.mmu.watchBreakpoints();
+    // Known code of a page with an instruction breakpoint must not be found: each instruction is looked at.
+    cpu.mmu.onFlush();
+  }
+  cpu.mmu.inspection.refresh();
   cpu.s.set(StateLayout.tlb, cpu.mmu.contextAddress(cpu.mmu.context));
   cpu.modeDirty = false;
 };

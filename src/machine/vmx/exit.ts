@@ -46,11 +46,25 @@ const saveSegments = (vmx: NonRootOperation): void => {
 };
 
 /** RF as the saved image would have it (27.3.3): set by faults other than #DB, clear for intercepted instructions, else as it is. */
-const savedFlags = (flags: number, reason: number, info: ExitInformation, instruction: boolean): number => {
+const savedFlags = (
+  flags: number,
+  reason: number,
+  info: ExitInformation,
+  instruction: boolean,
+  unfinished: boolean,
+): number => {
   if (instruction) return flags & ~Flag.RF;
+  if (unfinished && reason === ExitReason.EXTERNAL_INTERRUPT) return flags | Flag.RF;
   if (reason !== ExitReason.EXCEPTION_OR_NMI) return flags;
   const fault = IntrInfo.type(info.intrInfo) === EventType.HARDWARE_EXCEPTION && IntrInfo.vector(info.intrInfo) !== 1;
   return fault ? flags | Flag.RF : flags;
+};
+
+/** Debug exceptions that MOV SS holds back, in the form of the pending-debug-exceptions field: B0 to B3, enabled breakpoint, BS. */
+const heldByMovSs = (vmx: NonRootOperation): number => {
+  const { s, breakpoints } = vmx.cpu;
+  if ((s.get(StateLayout.interruptibility) & 2) === 0) return 0;
+  return (breakpoints.met === 0 ? 0 : breakpoints.met | 0x1000) | (s.eflagsRest & Flag.TF ? 0x4000 : 0);
 };
 
 const saveGuestState = (vmx: NonRootOperation, reason: number, info: ExitInformation, instruction: boolean): void => {
@@ -76,12 +90,12 @@ const saveGuestState = (vmx: NonRootOperation, reason: number, info: ExitInforma
   saveSegments(vmx);
   v.write(Field.GUEST_RIP, s.eip);
   v.write(Field.GUEST_RSP, s.gpr(ESP));
-  v.write(Field.GUEST_RFLAGS, savedFlags(s.eflags, reason, info, instruction));
+  v.write(Field.GUEST_RFLAGS, savedFlags(s.eflags, reason, info, instruction, vmx.cpu.unfinished));
   v.write(Field.GUEST_ACTIVITY_STATE, vmx.delivering ? 0 : s.get(StateLayout.activity));
   v.write(Field.GUEST_INTERRUPTIBILITY_INFO, s.get(StateLayout.interruptibility));
   // 27.3.4: kept for trap-like exits and while MOV SS holds debug exceptions back; a delivered #DB has taken them.
   const trapLike = reason === ExitReason.MONITOR_TRAP_FLAG || (s.get(StateLayout.interruptibility) & 2) !== 0;
-  v.write(Field.GUEST_PENDING_DBG_EXCEPTIONS, trapLike ? vmx.pendingDebug : 0);
+  v.write(Field.GUEST_PENDING_DBG_EXCEPTIONS, trapLike ? vmx.pendingDebug | heldByMovSs(vmx) : 0);
 };
 
 const recordInformation = (
