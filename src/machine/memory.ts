@@ -14,7 +14,7 @@ export const LinearLayout = {
   /** Decoded-instruction entries (translate/entry.ts). */
   entries: 0x0010_0000,
   entriesBytes: 0x0200_0000,
-  /** Jump cache: EIP to entry (translate/jump-cache.ts). */
+  /** Jump cache: EIP to entry (translate/entry.ts). */
   jumpCache: 0x0210_0000,
   jumpCacheBytes: 0x0010_0000,
   /** Flat TLB tables, one 8 MiB context (read, write) each (cpu/tlb.ts). */

@@ -1,19 +1,15 @@
-// The flat TLB tables that translated code reads, and the slow path of every access. Not the walk (page-walk.ts) and not segmentation.
-// SDM vol. 3, 4.10.
+// Memory by linear address: every access that translated code does not find in the TLB, and those of TypeScript. Not the TLB's tables
+// (tlb.ts), not the walk (page-walk.ts) and not segmentation. SDM vol. 3, ch. 4.
 
 import type { PhysicalMemory } from '../memory.ts';
-import { LinearLayout } from '../memory.ts';
 import { AccessInspection } from './access-inspection.ts';
 import type { Cpu } from './cpu.ts';
 import { Vector } from './cpu.ts';
 import { PageWalker } from './page-walk.ts';
 import { Cr0, StateLayout } from './state.ts';
+import { INVALID, Tlb, TlbContext } from './tlb.ts';
 
-/** Flat TLB contexts: root and VMX non-root, supervisor and user each; `none` stays empty (the instruction emulator). */
-export const TlbContext = { rootSupervisor: 0, rootUser: 1, guestSupervisor: 2, guestUser: 3, none: 4 } as const;
-
-const INVALID = 0xfff;
-const WRITE = 0x0010_0000; // in words: the write table follows the read table
+/** Where accesses that are not one piece of RAM are put together. */
 const BOUNCE = 0x1000;
 
 /** Page attributes that forbid a direct write entry. */
@@ -32,13 +28,10 @@ export interface LinearAccess {
 const secondPage = (linear: number): number => ((linear & 0xfffff000) + 4096) >>> 0;
 
 export class Mmu {
-  private readonly i32: Int32Array;
   private readonly memory: PhysicalMemory;
   /** Per physical page: PageFlag bits. */
   readonly pageFlags: Uint8Array;
-  /** Filled TLB slots (word indices), so that a flush costs what was filled. */
-  private readonly journal: Int32Array[] = [];
-  private readonly journalLength: number[] = [0, 0, 0, 0];
+  private readonly tlb: Tlb;
   private readonly walker: PageWalker;
   /** Set while the hypervisor emulates an instruction. */
   access: LinearAccess | undefined;
@@ -60,14 +53,8 @@ export class Mmu {
       (pa) => (this.pageFlags[pa >>> 12]! & PageFlag.code) !== 0,
       (pa, bytes) => this.onCodeWrite(pa, bytes),
     );
-    this.i32 = this.memory.i32;
+    this.tlb = new Tlb(this.memory);
     this.pageFlags = new Uint8Array(Math.ceil(this.memory.bytes / 4096));
-    this.i32.fill(
-      INVALID,
-      LinearLayout.tlb >> 2,
-      (LinearLayout.tlb + LinearLayout.tlbContexts * LinearLayout.tlbContextBytes) >> 2,
-    );
-    for (let i = 0; i < 4; i++) this.journal.push(new Int32Array(1 << 16));
   }
 
   /** The context for the present CPL and VMX mode; the empty one where every access must be looked at. */
@@ -76,7 +63,7 @@ export class Mmu {
     return (this.cpu.vmx.nonRoot ? 2 : 0) + (this.cpu.s.cpl === 3 ? 1 : 0);
   }
   contextAddress(context: number): number {
-    return LinearLayout.tlb + context * LinearLayout.tlbContextBytes;
+    return this.tlb.address(context);
   }
 
   /** Physical address, or -1 with #PF in the mailbox: see PageWalker. */
@@ -90,49 +77,22 @@ export class Mmu {
 
   // ---- TLB ----------------------------------------------------------------------------------------------------------
 
-  private record(context: number, word: number): void {
-    let list = this.journal[context]!;
-    const length = this.journalLength[context]!;
-    if (length === list.length) {
-      const bigger = new Int32Array(length * 2);
-      bigger.set(list);
-      this.journal[context] = bigger;
-      list = bigger;
-    }
-    list[length] = word;
-    this.journalLength[context] = length + 1;
-  }
-
   /** Fills entries for a page just translated. */
   private fill(linear: number, pa: number, context: number): void {
     if (context === TlbContext.none) return;
     const page = pa >>> 12;
     if (page * 4096 + 4096 > this.memory.bytes || this.cpu.bus.isMmio(pa)) return;
     if (this.cpu.breakpoints.data && this.cpu.breakpoints.dataInPage(linear >>> 12)) return;
-    const word = (this.contextAddress(context) >> 2) + (linear >>> 12);
-    const value = (this.memory.ramBase + (pa & 0xfffff000) - (linear & 0xfffff000)) | 0;
     const paging = (this.cpu.s.cr0 & Cr0.PG) !== 0;
-    if (this.i32[word] === INVALID) this.record(context, word);
-    this.i32[word] = value;
-    if ((!paging || (this.walker.lastDirty && this.walker.lastWritable)) && this.pageFlags[page] === 0)
-      this.i32[word + WRITE] = value;
+    const clean = !paging || (this.walker.lastDirty && this.walker.lastWritable);
+    this.tlb.fill(context, linear, pa, clean && this.pageFlags[page] === 0);
   }
 
-  private flushContext(context: number): void {
-    const list = this.journal[context]!;
-    const length = this.journalLength[context]!;
-    for (let i = 0; i < length; i++) {
-      const word = list[i]!;
-      this.i32[word] = INVALID;
-      this.i32[word + WRITE] = INVALID;
-    }
-    this.journalLength[context] = 0;
-  }
   /** Drops everything the present VMX mode (root or non-root) has cached, global pages too. */
   flushAll(): void {
     const first = this.cpu.vmx.nonRoot ? 2 : 0;
-    this.flushContext(first);
-    this.flushContext(first + 1);
+    this.tlb.flush(first);
+    this.tlb.flush(first + 1);
     this.onFlush();
   }
   /** MOV to CR3. Global entries are not kept apart: dropping more than needed is allowed (SDM vol. 3, 4.10.2.2). */
@@ -148,27 +108,18 @@ export class Mmu {
     this.invalidateIn(2, linear);
   }
   flushGuest(): void {
-    this.flushContext(2);
-    this.flushContext(3);
+    this.tlb.flush(2);
+    this.tlb.flush(3);
     this.onFlush();
   }
   private invalidateIn(first: number, linear: number): void {
-    for (let context = first; context < first + 2; context++) {
-      const word = (this.contextAddress(context) >> 2) + (linear >>> 12);
-      this.i32[word] = INVALID;
-      this.i32[word + WRITE] = INVALID;
-    }
+    this.tlb.invalidate(first, linear);
+    this.tlb.invalidate(first + 1, linear);
     this.onFlush();
   }
   /** Data breakpoints were armed: accesses to their pages must be looked at from now on. */
   watchBreakpoints(): void {
-    this.cpu.breakpoints.forEachDataPage((page) => {
-      for (let context = 0; context < 4; context++) {
-        const word = (this.contextAddress(context) >> 2) + page;
-        this.i32[word] = INVALID;
-        this.i32[word + WRITE] = INVALID;
-      }
-    });
+    this.cpu.breakpoints.forEachDataPage((page) => this.tlb.invalidateEverywhere(page * 4096));
   }
   /** CR0.PG/WP, CR4.PSE/PAE/PGE changed. */
   controlsChanged(): void {
@@ -178,17 +129,7 @@ export class Mmu {
   protectPage(page: number, flag: number): void {
     if (this.pageFlags[page]! & flag) return;
     this.pageFlags[page] = this.pageFlags[page]! | flag;
-    const host = this.memory.ramBase + page * 4096;
-    for (let context = 0; context < 4; context++) {
-      const base = this.contextAddress(context) >> 2;
-      const list = this.journal[context]!;
-      const length = this.journalLength[context]!;
-      for (let i = 0; i < length; i++) {
-        const word = list[i]!;
-        const value = this.i32[word + WRITE]!;
-        if (value !== INVALID && ((value + ((word - base) << 12)) | 0) === host) this.i32[word + WRITE] = INVALID;
-      }
-    }
+    this.tlb.forbidWrites(page);
   }
   unprotectPage(page: number, flag: number): void {
     this.pageFlags[page] = this.pageFlags[page]! & ~flag;
@@ -216,12 +157,12 @@ export class Mmu {
       for (let i = 0; i < size; i++) value |= this.load((linear + i) >>> 0, 1, user) << (8 * i);
       return value >>> 0;
     }
-    const word = (this.contextAddress((this.cpu.vmx.nonRoot ? 2 : 0) + (user ? 1 : 0)) >> 2) + (linear >>> 12);
-    const entry = this.i32[word]!;
+    const context = (this.cpu.vmx.nonRoot ? 2 : 0) + (user ? 1 : 0);
+    const entry = this.tlb.entry(context, linear, false);
     if (entry !== INVALID) return this.readHost((entry + linear) >>> 0, size);
     const pa = this.translate(linear, false, user);
     if (pa < 0) return 0;
-    this.fill(linear, pa, (this.cpu.vmx.nonRoot ? 2 : 0) + (user ? 1 : 0));
+    this.fill(linear, pa, context);
     return this.readPhysical(pa, size);
   }
   /** A fault on the second page stands unless the first page faults: that one is reported then. */
@@ -386,16 +327,16 @@ export class Mmu {
     return this.direct(linear >>> 0, true);
   }
   private direct(linear: number, write: boolean): number {
-    const word = (this.contextAddress(this.context) >> 2) + (linear >>> 12) + (write ? WRITE : 0);
-    if (this.i32[word] === INVALID) {
+    const { context } = this;
+    if (this.tlb.entry(context, linear, write) === INVALID) {
       const pa = this.translate(linear, write, this.cpu.s.cpl === 3);
       if (pa < 0) {
         this.cpu.clearFault();
         return 0;
       }
-      this.fill(linear, pa, this.context);
+      this.fill(linear, pa, context);
     }
-    const entry = this.i32[word]!;
+    const entry = this.tlb.entry(context, linear, write);
     return entry === INVALID ? 0 : (entry + linear) >>> 0;
   }
 
@@ -404,7 +345,7 @@ export class Mmu {
     linear >>>= 0;
     const user = this.cpu.s.cpl === 3;
     const context = (this.cpu.vmx.nonRoot ? 2 : 0) + (user ? 1 : 0);
-    const entry = this.i32[(this.contextAddress(context) >> 2) + (linear >>> 12)]!;
+    const entry = this.tlb.entry(context, linear, false);
     if (entry !== INVALID) return (entry + linear - this.memory.ramBase) >>> 0;
     const pa = this.translate(linear, false, user);
     if (pa >= 0) this.fill(linear, pa, context);
@@ -416,8 +357,8 @@ export class Mmu {
   }
   loadState(state: readonly number[]): void {
     this.walker.loadState(state);
-    this.flushContext(0);
-    this.flushContext(1);
+    this.tlb.flush(0);
+    this.tlb.flush(1);
     this.flushGuest();
   }
 }

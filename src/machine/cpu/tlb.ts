@@ -1,0 +1,95 @@
+// The flat TLB tables that translated code reads: one word a page and context, `host page - linear page`, or INVALID. Filling, flushing
+// and taking write entries away. Not the walk (page-walk.ts) nor the accesses (mmu.ts). SDM vol. 3, 4.10.
+
+import { LinearLayout, type PhysicalMemory } from '../memory.ts';
+
+/** Contexts: root and VMX non-root, supervisor and user each; `none` stays empty (the instruction emulator, alignment checks). */
+export const TlbContext = { rootSupervisor: 0, rootUser: 1, guestSupervisor: 2, guestUser: 3, none: 4 } as const;
+const FILLED_CONTEXTS = 4;
+
+/** No entry: the low bits make every access look as if it crossed the page. */
+export const INVALID = 0xfff;
+/** In words: the write table follows the read table. */
+const WRITE = 0x0010_0000;
+
+export class Tlb {
+  private readonly i32: Int32Array;
+  /** Filled slots (word indices), so that a flush costs what was filled. */
+  private readonly journal: Int32Array[] = [];
+  private readonly journalLength: number[] = [0, 0, 0, 0];
+
+  constructor(private readonly memory: PhysicalMemory) {
+    this.i32 = memory.i32;
+    const end = LinearLayout.tlb + LinearLayout.tlbContexts * LinearLayout.tlbContextBytes;
+    this.i32.fill(INVALID, LinearLayout.tlb >> 2, end >> 2);
+    for (let i = 0; i < FILLED_CONTEXTS; i++) this.journal.push(new Int32Array(1 << 16));
+  }
+
+  /** Linear-memory address of a context's read table. */
+  address(context: number): number {
+    return LinearLayout.tlb + context * LinearLayout.tlbContextBytes;
+  }
+  private word(context: number, linear: number): number {
+    return (this.address(context) >> 2) + (linear >>> 12);
+  }
+
+  /** The read or write entry of a linear address: added to the address it is one of linear memory; or INVALID. */
+  entry(context: number, linear: number, write: boolean): number {
+    return this.i32[this.word(context, linear) + (write ? WRITE : 0)]!;
+  }
+
+  /** Makes the page of `linear` readable, and writable, as the RAM page of `pa`. */
+  fill(context: number, linear: number, pa: number, writable: boolean): void {
+    const word = this.word(context, linear);
+    const value = (this.memory.ramBase + (pa & 0xfffff000) - (linear & 0xfffff000)) | 0;
+    if (this.i32[word] === INVALID) this.record(context, word);
+    this.i32[word] = value;
+    if (writable) this.i32[word + WRITE] = value;
+  }
+  private record(context: number, word: number): void {
+    let list = this.journal[context]!;
+    const length = this.journalLength[context]!;
+    if (length === list.length) {
+      const bigger = new Int32Array(length * 2);
+      bigger.set(list);
+      this.journal[context] = bigger;
+      list = bigger;
+    }
+    list[length] = word;
+    this.journalLength[context] = length + 1;
+  }
+
+  flush(context: number): void {
+    const list = this.journal[context]!;
+    const length = this.journalLength[context]!;
+    for (let i = 0; i < length; i++) {
+      const word = list[i]!;
+      this.i32[word] = INVALID;
+      this.i32[word + WRITE] = INVALID;
+    }
+    this.journalLength[context] = 0;
+  }
+  invalidate(context: number, linear: number): void {
+    const word = this.word(context, linear);
+    this.i32[word] = INVALID;
+    this.i32[word + WRITE] = INVALID;
+  }
+  /** Takes the page of a linear address out of every context. */
+  invalidateEverywhere(linear: number): void {
+    for (let context = 0; context < FILLED_CONTEXTS; context++) this.invalidate(context, linear);
+  }
+  /** Takes away all write entries of a physical page. */
+  forbidWrites(page: number): void {
+    const host = this.memory.ramBase + page * 4096;
+    for (let context = 0; context < FILLED_CONTEXTS; context++) {
+      const base = this.address(context) >> 2;
+      const list = this.journal[context]!;
+      const length = this.journalLength[context]!;
+      for (let i = 0; i < length; i++) {
+        const word = list[i]!;
+        const value = this.i32[word + WRITE]!;
+        if (value !== INVALID && ((value + ((word - base) << 12)) | 0) === host) this.i32[word + WRITE] = INVALID;
+      }
+    }
+  }
+}
