@@ -30,7 +30,7 @@ const MISSING = {
     underHypervisor:
       /^the guest switches to task 0x30 in hardware, which is not supported under the hypervisor, in interrupts\.c:\d+/,
   },
-  // Execution that runs off the limit of CS inside a block goes on.
+  // A near jump beyond the limit of CS faults at its target's EIP, not at its own.
   segments: { checks: ['code-limit', 'code-limit-same-code'] },
 };
 interface Missing {
