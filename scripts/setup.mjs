@@ -32,6 +32,11 @@ const NEEDS = {
     have('qemu-system-i386') || apt('--no-install-recommends', 'qemu-system-x86')
       ? undefined
       : 'QEMU: apt-get install qemu-system-x86',
+  /** bochs-term stands for a front end, which the package demands; the VGA BIOS is in the emulator's default settings. */
+  bochs: () =>
+    have('bochs-bin') || apt('--no-install-recommends', 'bochs', 'bochs-term', 'vgabios', 'bochsbios')
+      ? undefined
+      : 'Bochs: apt-get install bochs bochs-term vgabios bochsbios',
   gcc: () => {
     const compiles = 'echo "int x;" | gcc -m32 -ffreestanding -x c -c - -o /dev/null';
     const works = () =>

@@ -25,7 +25,7 @@ const STEPS = [
     name: 'unit',
     command: ['node', 'scripts/test.mjs', ...(long ? ['--long'] : [])],
     counts: true,
-    needs: ['debian', 'qemu', 'gcc', 'clang', 'xz'],
+    needs: ['debian', 'qemu', 'bochs', 'gcc', 'clang', 'xz'],
   },
   {
     name: 'extension-host',

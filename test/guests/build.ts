@@ -4,12 +4,15 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Test guests by name; NAME.c or NAME.S is the source, its head says what the guest does. */
-export const guests = ['hypercall', 'triple', 'paging', 'paging-pae', 'interrupts', 'io', 'cpuid', 'debug'] as const;
-export type Guest = (typeof guests)[number];
+/**
+ * Guests that check themselves, by name: NAME.c is the source, its head says what the guest does. They print `ok NAME` or `FAIL NAME`,
+ * then `done: N ok, M failed`, and end with status 33 or 35.
+ */
+export const selfChecking = ['paging', 'paging-pae', 'interrupts', 'segments', 'debug', 'io', 'cpuid'] as const;
 
-/** Guests that check themselves: they print `ok NAME` or `FAIL NAME`, then `done: N ok, M failed`, and end with status 33 or 35. */
-export const selfChecking = ['paging', 'paging-pae', 'interrupts', 'io', 'cpuid', 'debug'] as const satisfies readonly Guest[];
+/** All test guests. */
+export const guests = [...selfChecking, 'hypercall', 'triple'] as const;
+export type Guest = (typeof guests)[number];
 
 /** What the test runner puts in place of import.meta.dirname: the top of the repository. */
 const root = import.meta.dirname;
@@ -18,7 +21,7 @@ const out = join(root, 'out', 'guests');
 
 /** Why guests cannot be built here, or undefined if they can. */
 export function missingCompiler(): string | undefined {
-  for (const tool of ['gcc', 'ld', 'make']) {
+  for (const tool of ['gcc', 'ld', 'objcopy', 'make']) {
     if (spawnSync(tool, ['--version']).error !== undefined) return `${tool} is not installed`;
   }
   const compiled = spawnSync('gcc', ['-m32', '-ffreestanding', '-x', 'c', '-c', '-o', '/dev/null', '/dev/null']);
@@ -35,14 +38,19 @@ function newestSource(): number {
  * Path of the guest's ELF file, built if need be. Safe to call from several test processes at a time.
  * Throws with make's output if the build fails.
  */
-export function buildGuest(guest: Guest): string {
-  const file = join(out, `${guest}.elf`);
+export const buildGuest = (guest: Guest): string => make(`${guest}.elf`);
+
+/** Path of the firmware that starts a guest in Bochs (bochs-rom.S), built if need be. */
+export const buildBochsRom = (): string => make('bochs-rom.bin');
+
+function make(name: string): string {
+  const file = join(out, name);
   if (existsSync(file) && statSync(file).mtimeMs > newestSource()) return file;
   mkdirSync(out, { recursive: true });
   const folder = mkdtempSync(join(out, 'build-'));
   try {
-    execFileSync('make', ['-s', '-C', sources, `OUT=${folder}`, `GUESTS=${guest}`], { stdio: 'pipe' });
-    renameSync(join(folder, `${guest}.elf`), file);
+    execFileSync('make', ['-s', '-C', sources, `OUT=${folder}`, join(folder, name)], { stdio: 'pipe' });
+    renameSync(join(folder, name), file);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

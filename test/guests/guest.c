@@ -12,6 +12,8 @@ u64 idt[256];
 struct tss tss;
 const char *command_line = "";
 
+volatile u32 in_ring; /* run_ring is at work */
+
 static int passed, failed;
 
 /* gcc may call these on its own. */
@@ -138,6 +140,14 @@ void set_descriptor(u16 selector, u32 base, u32 limit, u8 access, u8 flags) {
   gdt[selector / 8] = value;
 }
 
+void extend_gdt(void) {
+  struct {
+    u16 limit;
+    u32 base;
+  } __attribute__((packed)) gdtr = {BEYOND - 1, (u32)gdt};
+  __asm__ volatile("lgdt %0" : : "m"(gdtr) : "memory");
+}
+
 static void unexpected(const struct trap *trap) {
   print("FAIL unexpected trap ");
   print_decimal(trap->vector);
@@ -155,13 +165,12 @@ static void unexpected(const struct trap *trap) {
 }
 
 void trap_dispatch(struct trap *trap) {
-  if (trap->vector == 0x81) leave_user(trap->eax);
+  if (trap->vector == 0x81) leave_ring(trap->eax);
   if (handlers[trap->vector]) {
     handlers[trap->vector](trap);
     return;
   }
-  int user = (trap->cs & 3) == 3;
-  if (!user && !resume_eip) unexpected(trap);
+  if (!in_ring && !resume_eip) unexpected(trap);
   fault.vector = trap->vector;
   fault.error = trap->error;
   fault.eip = trap->eip;
@@ -169,7 +178,8 @@ void trap_dispatch(struct trap *trap) {
   fault.eflags = trap->eflags;
   fault.cs = trap->cs;
   fault.count++;
-  if (user) leave_user(0);
+  fault.esp = trap->cs & 3 || trap->eflags & 0x20000 ? trap->esp : (u32)&trap->esp;
+  if (in_ring) leave_ring(0);
   trap->eip = resume_eip;
   trap->eflags &= ~0x100; /* TF */
   resume_eip = 0;

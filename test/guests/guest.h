@@ -11,7 +11,7 @@ typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
 
-/* Selectors of start.S; SPARE and the two after it are for the guest. */
+/* Selectors of start.S; SPARE and the two after it are for the guest, after extend_gdt those from EXTENDED to BEYOND too. */
 #define KERNEL_CODE 0x08
 #define KERNEL_DATA 0x10
 #define USER_CODE 0x1b
@@ -19,6 +19,8 @@ typedef uint64_t u64;
 #define TASK 0x28
 #define TASK_2 0x30
 #define SPARE 0x38
+#define EXTENDED 0x70
+#define BEYOND 0x200
 
 #define FAULT_NONE 0xffffffffu
 #define VECTOR_DE 0
@@ -53,7 +55,7 @@ struct tss {
 
 /* The last exception that was expected. */
 struct fault {
-  u32 vector, error, eip, cr2, eflags, cs, count;
+  u32 vector, error, eip, cr2, eflags, cs, count, esp;
 };
 
 extern volatile struct fault fault;
@@ -78,9 +80,14 @@ void finish(void) __attribute__((noreturn));
 int has_word(const char *word);
 void set_gate(u32 vector, u32 offset, u16 selector, u8 type);
 void set_descriptor(u16 selector, u32 base, u32 limit, u8 access, u8 flags);
-/* Runs a function in ring 3 with interrupts as they are; returns its result, or 0 with `fault` set if it trapped. */
-u32 run_user(u32 (*function)(void));
-void leave_user(u32 result) __attribute__((noreturn));
+/* The GDT gets its full length, with code and data segments of rings 1 and 2. */
+void extend_gdt(void);
+extern const u32 ring_code[4], ring_data[4];
+/* Runs a function in a ring (1 and 2 need extend_gdt) with interrupts as they are; returns its result, or 0 with `fault` set if it
+ * trapped. INT 81h leaves the ring from anywhere, with EAX as the result. */
+u32 run_ring(u32 ring, u32 (*function)(void));
+static inline u32 run_user(u32 (*function)(void)) { return run_ring(3, function); }
+void leave_ring(u32 result) __attribute__((noreturn));
 
 /* Runs `code`; if it raises an exception, execution goes on behind it and `fault` says which it was. */
 #define PROBE(code, ...)                                                                    \

@@ -27,6 +27,17 @@ const known = {
     'limit-expand-down',
     'external-gate-not-present',
   ],
+  segments: [
+    'ltr-null',
+    'limits',
+    'access-types',
+    'access-null',
+    'read-execute-only',
+    'read-execute-only-cs',
+    'stack-limits',
+    'code-limit',
+    'code-limit-same-code',
+  ],
   'paging-pae': ['large-reserved-bit', 'reserved-address-bit', 'reserved-xd', 'pointer-registers', 'pointer-reserved'],
 };
 

@@ -1,4 +1,4 @@
-/* start.S: Multiboot header, descriptor tables, a stub for each of the 256 vectors, and the way into ring 3 and back. */
+/* start.S: Multiboot header, descriptor tables, a stub for each of the 256 vectors, and the way into a ring and back. */
 
         .section .multiboot, "a"
         .balign 4
@@ -62,37 +62,49 @@ trap_entry:
         add     $8, %esp
         iret
 
-/* u32 run_user(u32 (*function)(void)): the user stack holds the address of user_done, so the function may simply return. */
-        .globl  run_user
-run_user:
+/* u32 run_ring(u32 ring, u32 (*function)(void)): the function's stack holds the address of ring_done, so it may simply return. */
+        .globl  run_ring
+run_ring:
         push    %ebp
         push    %ebx
         push    %esi
         push    %edi
         movl    $0xffffffff, fault      /* fault.vector: none yet */
-        mov     20(%esp), %eax
+        movl    $1, in_ring
+        mov     20(%esp), %ecx
+        mov     24(%esp), %eax
         mov     %esp, saved_esp
         mov     %esp, tss + 4
-        movl    $user_done, user_stack_top - 4
+        jecxz   1f
+        movl    $ring_done, user_stack_top - 4
         mov     $0x23, %edx
         mov     %edx, %ds
         mov     %edx, %es
         pushf
-        pop     %ecx
-        push    $0x23
+        pop     %edx
+        pushl   ring_data(,%ecx,4)
         push    $user_stack_top - 4
-        push    %ecx
-        push    $0x1b
+        push    %edx
+        pushl   ring_code(,%ecx,4)
         push    %eax
         iret
-user_done:
+1:      push    $ring_done
+        jmp     *%eax
+        .globl  ring_done
+ring_done:
         int     $0x81
 
-/* void leave_user(u32 result): run_user returns. */
-        .globl  leave_user
-leave_user:
+/* void leave_ring(u32 result): run_ring returns. */
+        .globl  leave_ring
+leave_ring:
         mov     4(%esp), %eax
         mov     saved_esp, %esp
+        movl    $0, in_ring
+        push    $2
+        popf
+        xor     %edx, %edx
+        mov     %edx, %fs
+        mov     %edx, %gs
         mov     $0x10, %edx
         mov     %edx, %ds
         mov     %edx, %es
@@ -114,9 +126,21 @@ gdt:
         .quad   0                       /* 28: TSS */
         .quad   0                       /* 30: a second TSS */
         .quad   0, 0, 0                 /* 38, 40, 48: for the guest */
+        .set    gdt_limit, . - gdt - 1
+        .quad   0x00cfba000000ffff      /* 50: code, ring 1; from here on only after extend_gdt */
+        .quad   0x00cfb2000000ffff      /* 58: data, ring 1 */
+        .quad   0x00cfda000000ffff      /* 60: code, ring 2 */
+        .quad   0x00cfd2000000ffff      /* 68: data, ring 2 */
+        .fill   50, 8, 0                /* 70 to 1f8: for the guest */
 gdtr:
-        .word   . - gdt - 1
+        .word   gdt_limit
         .long   gdt
+        .balign 4
+        .globl  ring_code, ring_data
+ring_code:
+        .long   0x08, 0x51, 0x62, 0x1b
+ring_data:
+        .long   0x10, 0x59, 0x6a, 0x23
 
         .bss
         .balign 4096
