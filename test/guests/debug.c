@@ -135,18 +135,6 @@ static void instructions(void) {
   met("instruction-inside", 0, 0, 0);
   forget();
 
-  static u8 buffer[32];
-  resume = 1;
-  arm(3, (u32)string_at, EXECUTE, 1);
-  u32 left = 20;
-  void *to = buffer;
-  __asm__ volatile(
-      ".globl string_at, string_behind\nstring_at:\n\trep stosb\nstring_behind:\n\tnop"
-      : "+D"(to), "+c"(left)
-      : "a"(1)
-      : "memory");
-  met("instruction-rep-once", 1, (u32)string_at, 8);
-  equal("instruction-rep-done", left, 0);
   forget();
 }
 
@@ -222,19 +210,6 @@ static void data(void) {
   met("byte", 1, (u32)behind_write_4, 4);
 
   forget();
-  arm(0, at + 7, WRITE, 4); /* the low bits are masked off: at + 4 to at + 7 */
-  write_1(at + 4);
-  met("length-masks-address", 1, (u32)behind_write_1, 1);
-  write_1(at + 8);
-  met("length-masks-address-end", 1, (u32)behind_write_1, 1);
-
-  forget();
-  arm(0, at, WRITE, 4);
-  arm(3, at + 1, ACCESS, 1);
-  write_4(at);
-  met("two-at-once", 1, (u32)behind_write_4, 9);
-  equal("data-rf-in-image", flags[0] & EFLAGS_RF, 0);
-
   forget();
   u32 esp;
   __asm__ volatile("mov %%esp, %0" : "=r"(esp));
@@ -261,17 +236,6 @@ static void strings(void) {
       : "memory");
   met("rep-movs", 1, (u32)movs_at, 1);
   equal("rep-movs-done", left, 0);
-  forget();
-  arm(0, (u32)to + 15, WRITE, 1);
-  left = 16;
-  source = from;
-  target = to;
-  __asm__ volatile("jmp movs_at_2\n\t.globl movs_behind_2\nmovs_at_2:\n\trep movsb\nmovs_behind_2:\n\tnop"
-                   : "+S"(source), "+D"(target), "+c"(left)
-                   :
-                   : "memory");
-  extern char movs_behind_2[];
-  met("rep-movs-last", 1, (u32)movs_behind_2, 1);
   forget();
 }
 
@@ -420,8 +384,60 @@ static void detect_and_int1(void) {
   handlers[VECTOR_DB] = record;
   forget();
 
-  __asm__ volatile(".byte 0xf1\n.globl icebp_behind\nicebp_behind:\n\tnop");
+  PROBE(".byte 0xf1\n.globl icebp_behind\nicebp_behind:\n\tnop", "i"(0));
   met("int1", 1, (u32)icebp_behind, 0);
+  forget();
+}
+
+/* The breakpoint of a repeated instruction, masked addresses, two breakpoints at once. */
+static void breakpoint_corners(void) {
+  u32 at = (u32)words;
+  forget();
+  static u8 buffer[32];
+  resume = 1;
+  arm(3, (u32)string_at, EXECUTE, 1);
+  u32 left = 20;
+  void *to = buffer;
+  __asm__ volatile(
+      ".globl string_at, string_behind\nstring_at:\n\trep stosb\nstring_behind:\n\tnop"
+      : "+D"(to), "+c"(left)
+      : "a"(1)
+      : "memory");
+  met("instruction-rep-once", 1, (u32)string_at, 8);
+  equal("instruction-rep-done", left, 0);
+  forget();
+  arm(0, at + 7, WRITE, 4); /* the low bits are masked off: at + 4 to at + 7 */
+  write_1(at + 4);
+  met("length-masks-address", 1, (u32)behind_write_1, 1);
+  write_1(at + 8);
+  met("length-masks-address-end", 1, (u32)behind_write_1, 1);
+
+  forget();
+  arm(0, at, WRITE, 4);
+  arm(3, at + 1, ACCESS, 1);
+  write_4(at);
+  met("two-at-once", 1, (u32)behind_write_4, 9);
+  equal("data-rf-in-image", flags[0] & EFLAGS_RF, 0);
+  forget();
+}
+
+/* A breakpoint on the last byte of REP MOVS is met behind the whole instruction. */
+static void last_iteration(void) {
+  static u8 from[16], to[16] __attribute__((aligned(16)));
+  u32 left;
+  const void *source;
+  void *target;
+  forget();
+  arm(0, (u32)to + 15, WRITE, 1);
+  left = 16;
+  source = from;
+  target = to;
+  __asm__ volatile("jmp movs_at_2\n\t.globl movs_behind_2\nmovs_at_2:\n\trep movsb\nmovs_behind_2:\n\tnop"
+                   : "+S"(source), "+D"(target), "+c"(left)
+                   :
+                   : "memory");
+  extern char movs_behind_2[];
+  met("rep-movs-last", 1, (u32)movs_behind_2, 1);
   forget();
 }
 
@@ -495,6 +511,8 @@ void run(void) {
   cpuid(1, &eax, &ebx, &ecx, &edx);
   if (edx & 4) ports();
   if (strict) {
+    breakpoint_corners();
+    last_iteration();
     detect_and_int1();
     held_by_mov_ss();
     alignment();

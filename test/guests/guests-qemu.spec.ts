@@ -38,6 +38,22 @@ const known = {
     'code-limit',
     'code-limit-same-code',
   ],
+  debug: [
+    'instruction-rep-once',
+    'length-masks-address',
+    'two-at-once',
+    'rep-movs-last',
+    'general-detect',
+    'int1',
+    'mov-ss-holds-data',
+    'misaligned-read',
+    'misaligned-word',
+    'misaligned-write',
+    'misaligned-modify',
+    'misaligned-stack',
+    'misaligned-quadword',
+    'misaligned-string',
+  ],
   'paging-pae': ['large-reserved-bit', 'reserved-address-bit', 'reserved-xd', 'pointer-registers', 'pointer-reserved'],
 };
 
