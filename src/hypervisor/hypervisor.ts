@@ -18,6 +18,7 @@ import { InterruptAssist } from './interrupts.ts';
 import type { Machine } from './machine.ts';
 import { RunState, type HypervisorObserver } from './observer.ts';
 import { P2m } from './p2m.ts';
+import { runOutsideVmx } from './real-mode.ts';
 import { fillBitmaps, setUpControls, setUpGuest } from './setup.ts';
 import { DEFAULT_SHADOW_OPTIONS, MIN_POOL_PAGES, ShadowPaging, type ShadowOptions } from './shadow/paging.ts';
 import { Vcpu } from './vcpu.ts';
@@ -165,6 +166,11 @@ export class Hypervisor {
     while (domain.stopped === undefined && executed() < end && machine.clock.now < endOfTime) {
       if (vcpu.blocked) {
         if (!this.wait(domain, endOfTime)) break;
+        continue;
+      }
+      if (vcpu.outsideVmx) {
+        const until = Math.min(machine.clock.now + end - executed(), endOfTime);
+        runOutsideVmx(domain, this.handlers, until, () => this.crank(domain));
         continue;
       }
       if (!vmx.nonRoot && !this.enter(domain)) break;

@@ -18,6 +18,7 @@ export type VmxPort = Pick<
   | 'exitPending'
   | 'capabilities'
   | 'lastEntryFailure'
+  | 'guestSegmentsValid'
   | 'root'
   | 'vmxon'
   | 'vmclear'
@@ -58,6 +59,8 @@ export interface EmulatorOps {
  */
 export type EmulationResult = 'done' | 'fault' | 'unhandled';
 
+export type OutsideRun = 'done' | 'event' | 'fault' | 'exit';
+
 export interface Machine {
   readonly memory: PhysicalMemory;
   /** GPRs, CR2, DR0-DR3, DR6 and FPU of the guest: what a VM exit leaves in the processor (SDM vol. 3, 27.3). */
@@ -75,6 +78,14 @@ export interface Machine {
    * Does not count the instruction as retired: the caller does, by `retire`.
    */
   emulateInstruction(operations: EmulatorOps): EmulationResult;
+  /**
+   * Executes the guest where VMX cannot enter it: `cr0` (as the guest sees it) is in force. 'event': an event that stood in the VM-entry
+   * interruption fields was delivered, and nothing more was done. 'done': `limit` instructions were executed, or
+   * fewer where the trap flag is set now. 'fault': one raised an exception,
+   * as above. 'exit': one would have left the guest, and the VM-exit information fields say why; like a fault it changed nothing.
+   * What was executed is retired. The guest-state area of the VMCS is current afterwards.
+   */
+  runOutsideVmx(operations: EmulatorOps, cr0: number, limit: number): OutsideRun;
   /** An instruction the hypervisor completed for the guest counts as retired: one cycle of the clock each. */
   retire(instructions: number): void;
   /** Software wrote machine memory itself (a store by the hypervisor): decoded instructions of those bytes are forgotten, as a processor's snooping does. */

@@ -40,6 +40,8 @@ export class Vcpu {
   launched = false;
   /** Waiting in HLT for an interrupt. */
   blocked = false;
+  /** In a state that VM entry refuses (real-mode.ts). */
+  outsideVmx = false;
   /** What the handler of this exit tells the observer (observer.ts `handler`). */
   detail0 = 0;
   detail1 = 0;
@@ -84,6 +86,11 @@ export class Vcpu {
   /** CPL is SS.DPL (SDM vol. 3, 24.4.1). */
   get cpl(): number {
     return (this.vmx.vmread(Field.GUEST_SS_AR_BYTES) >>> 5) & 3;
+  }
+
+  /** VM entry would accept the mode and the segments. */
+  get canEnter(): boolean {
+    return (this.cr0 & Cr0.PE) !== 0 && this.vmx.guestSegmentsValid();
   }
 
   /** The exiting instruction is done: RIP moves on, blocking by STI and MOV SS ends, a trap flag makes its #DB pending. */
@@ -149,14 +156,7 @@ export class Vcpu {
     value = (value | Cr0.ET) >>> 0;
     if ((value & Cr0.PG) !== 0 && (value & Cr0.PE) === 0) return CrWrite.GENERAL_PROTECTION;
     if ((value & Cr0.NW) !== 0 && (value & Cr0.CD) === 0) return CrWrite.GENERAL_PROTECTION;
-    if ((value & Cr0.PE) === 0) {
-      this.domain.stop({
-        kind: 'unsupported',
-        message: 'the guest switched to real-address mode, which this processor cannot run in VMX non-root operation',
-        details: [],
-      });
-      return CrWrite.STOPPED;
-    }
+    if ((value & Cr0.PE) === 0) this.outsideVmx = true;
     const old = this.cr0;
     const mode = this.shadow.mode;
     const paging = (value & Cr0.PG) !== 0;

@@ -9,11 +9,13 @@ import type { Cpu } from '../machine/cpu/cpu.ts';
 import type { CpuModel } from '../machine/cpu/model.ts';
 import { type LinearAccess, PageFlag } from '../machine/cpu/mmu.ts';
 import type { Processor } from '../machine/cpu/run.ts';
-import { type CpuState, ESP, StateLayout } from '../machine/cpu/state.ts';
+import { Cr0, type CpuState, ESP, Flag, StateLayout } from '../machine/cpu/state.ts';
 import { PhysicalMemory } from '../machine/memory.ts';
 import { Field } from '../machine/vmx/fields.ts';
+import { IntrInfo } from '../machine/vmx/qualification.ts';
 import { Vmx } from '../machine/vmx/vmx.ts';
-import type { EmulationResult, EmulatorOps, Machine, VmxPort } from '../hypervisor/machine.ts';
+import type { EmulationResult, EmulatorOps, Machine, OutsideRun, VmxPort } from '../hypervisor/machine.ts';
+import { loadGuest, storeGuest } from './vmcs-guest.ts';
 import { LOCAL_TIMER_VECTOR } from '../hypervisor/machine.ts';
 import type { Timer } from '../machine/clock.ts';
 import { initializeProcessor } from '../machine/cpu/reset.ts';
@@ -84,29 +86,85 @@ export class PhysicalMachine implements Machine {
   }
 
   emulateInstruction(operations: EmulatorOps): EmulationResult {
-    const cpu = this.cpu;
-    this.operations = operations;
-    operations.faultVector = -1;
-    operations.faultError = -1;
     // The hypervisor's view of the guest is the VMCS; the general registers are live.
     const { vmxUnit: vmx, state: s } = this;
     s.eip = vmx.vmread(Field.GUEST_RIP);
     s.eflags = vmx.vmread(Field.GUEST_RFLAGS);
-    const result = this.processor.emulate(this.vmxUnit, this.access, (linear) =>
-      operations.fetch(linear, cpu.s.cpl === 3),
-    );
-    this.operations = undefined;
-    if (result === 'fault' && operations.faultVector < 0) {
-      operations.faultVector = cpu.s.get(StateLayout.faultVector) - 1;
-      operations.faultError = cpu.s.get(StateLayout.faultHasError) ? cpu.s.get(StateLayout.faultError) : -1;
-      operations.faultAddress = cpu.faultAddress;
-    }
-    cpu.clearFault();
+    const result = this.execute(operations);
     if (result === 'done') {
       vmx.vmwrite(Field.GUEST_RIP, s.eip);
       vmx.vmwrite(Field.GUEST_RSP, s.gpr(ESP));
       vmx.vmwrite(Field.GUEST_RFLAGS, s.eflags);
     }
+    return result;
+  }
+  runOutsideVmx(operations: EmulatorOps, cr0: number, limit: number): OutsideRun {
+    const { vmxUnit: vmx, state: s, cpu } = this;
+    const loaded = s.cr0;
+    loadGuest(vmx, s);
+    // Linear addresses go to the operations, which know the guest's paging.
+    s.cr0 = (cr0 & ~Cr0.PG) >>> 0;
+    const info = vmx.vmread(Field.VM_ENTRY_INTR_INFO);
+    let result: OutsideRun;
+    if (IntrInfo.valid(info)) {
+      vmx.vmwrite(Field.VM_ENTRY_INTR_INFO, info & ~IntrInfo.VALID);
+      result = this.deliverOutsideVmx(operations, info);
+      cpu.clearFault();
+    } else {
+      const executed = this.execute(operations, limit, this.retiredOutsideVmx);
+      result = executed === 'unhandled' ? 'exit' : executed;
+    }
+    s.cr0 = loaded;
+    // A fault or an exit changes nothing; the instructions before it count.
+    storeGuest(vmx, s);
+    return result;
+  }
+  /** The shadow of STI or MOV SS lasts for one instruction: one that sets it anew is told by its having been clear. */
+  private readonly retiredOutsideVmx = (): boolean => {
+    const { state: s } = this;
+    const blocking = s.get(StateLayout.interruptibility);
+    s.set(StateLayout.interruptibility, blocking & ~this.shadowOutsideVmx);
+    this.shadowOutsideVmx = s.get(StateLayout.interruptibility) & 3;
+    this.retire(1);
+    return (s.eflagsRest & Flag.TF) === 0;
+  };
+  private shadowOutsideVmx = 0;
+  private deliverOutsideVmx(operations: EmulatorOps, info: number): OutsideRun {
+    const vmx = this.vmxUnit;
+    const error = IntrInfo.hasErrorCode(info) ? vmx.vmread(Field.VM_ENTRY_EXCEPTION_ERROR_CODE) : undefined;
+    const length = vmx.vmread(Field.VM_ENTRY_INSTRUCTION_LEN);
+    const access = this.begin(operations);
+    const delivered = this.processor.emulateEvent(
+      vmx,
+      access,
+      IntrInfo.vector(info),
+      IntrInfo.type(info),
+      error,
+      length,
+    );
+    this.operations = undefined;
+    return delivered === 'unhandled' ? 'exit' : 'event';
+  }
+  private begin(operations: EmulatorOps): LinearAccess {
+    this.operations = operations;
+    operations.faultVector = -1;
+    operations.faultError = -1;
+    return this.access;
+  }
+  /** Instructions from the state's EIP on; a fault is in the operations' words. */
+  private execute(operations: EmulatorOps, limit = 1, retired?: () => boolean): EmulationResult {
+    const { cpu, state: s } = this;
+    const access = this.begin(operations);
+    this.shadowOutsideVmx = s.get(StateLayout.interruptibility) & 3;
+    const fetch = (linear: number): number => operations.fetch(linear, s.cpl === 3);
+    const result = this.processor.emulate(this.vmxUnit, access, fetch, limit, retired);
+    this.operations = undefined;
+    if (result === 'fault' && operations.faultVector < 0) {
+      operations.faultVector = s.get(StateLayout.faultVector) - 1;
+      operations.faultError = s.get(StateLayout.faultHasError) ? s.get(StateLayout.faultError) : -1;
+      operations.faultAddress = cpu.faultAddress;
+    }
+    cpu.clearFault();
     return result;
   }
   private refused(): -1 {

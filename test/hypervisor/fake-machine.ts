@@ -7,7 +7,7 @@ import { CpuState } from '../../src/machine/cpu/state.ts';
 import { PhysicalMemory } from '../../src/machine/memory.ts';
 import { CORE_DUO } from '../../src/machine/cpu/model.ts';
 import { Field } from '../../src/machine/vmx/fields.ts';
-import type { EmulationResult, EmulatorOps, Machine, VmxPort } from '../../src/hypervisor/machine.ts';
+import type { EmulationResult, EmulatorOps, Machine, OutsideRun, VmxPort } from '../../src/hypervisor/machine.ts';
 
 export class FakeVmx implements VmxPort {
   nonRoot = false;
@@ -40,6 +40,9 @@ export class FakeVmx implements VmxPort {
   }
   vmresume(): number {
     return this.enter();
+  }
+  guestSegmentsValid(): boolean {
+    return true;
   }
   private enter(): number {
     this.exitPending = false;
@@ -89,6 +92,9 @@ export class FakeMachine implements Machine {
   }
   emulateInstruction(operations: EmulatorOps): EmulationResult {
     return this.instruction(operations);
+  }
+  runOutsideVmx(): OutsideRun {
+    throw new Error('no real mode here');
   }
   retire(instructions: number): void {
     this.clock.set(this.clock.now + instructions);

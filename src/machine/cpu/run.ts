@@ -10,6 +10,7 @@ import type { Cpu } from './cpu.ts';
 import type { LinearAccess } from './mmu.ts';
 import { Vector } from './cpu.ts';
 import { AGAIN } from './access-inspection.ts';
+import { injectEvent } from './exceptions.ts';
 import { CS, Flag, StateLayout } from './state.ts';
 
 /** How faults and interrupts enter the guest: cpu/exceptions.ts, or a recorder in conformance tests. */
@@ -100,24 +101,55 @@ export class Processor {
   }
 
   /**
-   * Executes one instruction of the guest for its hypervisor: the guest's registers, but every memory access through `access`.
-   * Nothing is delivered, no time passes. 'fault': the mailbox says which; nothing changed. 'unhandled': it would have left the guest.
+   * Executes up to `limit` instructions of the guest for its hypervisor: the guest's registers, but every memory access through `access`.
+   * Nothing is delivered; `retired` is called after each and says whether to go on. 'fault': the mailbox says which, and that instruction changed nothing.
+   * 'unhandled': it would have left the guest.
    */
   emulate(
     mode: { nonRoot: boolean },
     access: LinearAccess,
     fetch: (linear: number) => number,
+    limit = 1,
+    retired: () => boolean = () => true,
+  ): 'done' | 'fault' | 'unhandled' {
+    const { cpu, cache } = this;
+    return this.forHypervisor(mode, access, () => {
+      for (let i = 0; i < limit; i++) {
+        if (cpu.modeDirty) {
+          refreshMode(cpu);
+          cache.modeChanged();
+        }
+        const entry = cache.entryFromBytes(cpu.s.eip, fetch);
+        if (entry === 0 || !this.emulateEntry(entry)) return false;
+        if (cpu.vmExitPending) return true;
+        if (!retired()) return true;
+      }
+      return true;
+    });
+  }
+  /** Delivers an event to the guest in the same way. 'unhandled': its delivery left the guest. */
+  emulateEvent(
+    mode: { nonRoot: boolean },
+    access: LinearAccess,
+    vector: number,
+    type: number,
+    errorCode: number | undefined,
+    instructionLength: number,
+  ): 'done' | 'fault' | 'unhandled' {
+    return this.forHypervisor(mode, access, () => injectEvent(this.cpu, vector, type, errorCode, instructionLength));
+  }
+  private forHypervisor(
+    mode: { nonRoot: boolean },
+    access: LinearAccess,
+    act: () => boolean,
   ): 'done' | 'fault' | 'unhandled' {
     const cpu = this.cpu;
-    const s = cpu.s;
     const pending = cpu.vmExitPending;
     mode.nonRoot = true;
     cpu.mmu.access = access;
     cpu.vmExitPending = false;
-    refreshMode(cpu);
-    this.cache.modeChanged();
-    const entry = this.cache.entryFromBytes(s.eip, fetch);
-    const done = entry !== 0 && this.emulateEntry(entry);
+    cpu.modeDirty = true;
+    const done = act();
     const left = cpu.vmExitPending;
     mode.nonRoot = false;
     cpu.mmu.access = undefined;

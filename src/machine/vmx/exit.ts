@@ -245,7 +245,8 @@ export const vmExit = (
   instruction: boolean,
 ): true => {
   if (vmx.cpu.mmu.access !== undefined) {
-    // The instruction is being emulated for the hypervisor: that it would leave the guest is all there is to say.
+    // The instruction is being emulated for the hypervisor: it hears why it would leave the guest, whose state it has itself.
+    recordInformation(vmx, reason, qualification, info);
     vmx.exitPending = true;
     return true;
   }

@@ -305,7 +305,8 @@ export abstract class NonRootOperation implements VmxHooks {
   }
 
   crForbidden(cr: 0 | 4, value: number): boolean {
-    if (!this.inVmx) return false;
+    // What an emulated guest may load is its hypervisor's to say.
+    if (!this.inVmx || this.cpu.mmu.access !== undefined) return false;
     const k = this.capabilities;
     return cr === 0
       ? (~value & k.cr0Fixed0) !== 0 || (value & ~k.cr0Fixed1) !== 0

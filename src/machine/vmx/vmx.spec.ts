@@ -311,18 +311,20 @@ test('modern: descriptor-table exiting', () => {
   assert.equal((info >>> 28) & 3, 2, 'LGDT');
 });
 
-test('an instruction emulated for the hypervisor that would exit changes nothing', () => {
+test('an instruction emulated for the hypervisor that would exit says why and changes nothing else', () => {
   const f = fixture();
   enter(f);
   f.vmx.exitOnInstruction(ExitReason.CPUID, 0, operands());
-  const before = f.vmx.vmread(Field.VM_EXIT_REASON);
+  const before = f.vmx.vmread(Field.GUEST_RIP);
   f.exits.length = 0;
+  f.cpu.s.eip = before + 5;
   f.vmx.exitPending = false;
   f.vmx.nonRoot = true;
   f.cpu.mmu.access = { read: () => 0, write: () => true, probeWrite: () => true };
   assert.equal(f.vmx.exitOnInstruction(ExitReason.INVD, 0, operands()), true);
   assert.equal(f.vmx.exitPending, true);
-  assert.equal(f.vmx.vmread(Field.VM_EXIT_REASON), before);
+  assert.equal(f.vmx.vmread(Field.VM_EXIT_REASON), ExitReason.INVD);
+  assert.equal(f.vmx.vmread(Field.GUEST_RIP), before);
   assert.deepEqual(f.exits, []);
 });
 

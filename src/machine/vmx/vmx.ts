@@ -5,7 +5,7 @@ import type { Cpu, Operands } from '../cpu/cpu.ts';
 import { ActiveControls } from './active-controls.ts';
 import type { VmxCapabilities } from './controls.ts';
 import { enterGuest } from './entry.ts';
-import type { EntryCheck } from './entry-checks.ts';
+import { firstFailure, GUEST_SEGMENTS, type EntryCheck } from './entry-checks.ts';
 import { Field } from './fields.ts';
 import { InstructionError, VM_FAIL_INVALID, VM_SUCCEED, type VmxResult } from './instruction-errors.ts';
 import { executeVmxInstruction } from './instructions.ts';
@@ -144,6 +144,11 @@ export class Vmx extends NonRootOperation {
     this.exitPending = false;
     const result = enterGuest(this);
     return result === VM_SUCCEED ? result : this.fail(result);
+  }
+
+  /** The checks on the guest's segments (26.3.1.2) hold for the current VMCS: what root software knows without trying. */
+  guestSegmentsValid(): boolean {
+    return firstFailure(GUEST_SEGMENTS, this) === undefined;
   }
 
   override instruction(cpu: Cpu, reason: number, op: Operands): boolean {

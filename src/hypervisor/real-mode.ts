@@ -1,0 +1,101 @@
+// Guest states that VMX without "unrestricted guest" cannot enter: real-address mode, and protected mode while segments left over from it
+// are loaded. The hypervisor executes the guest's instructions itself until VM entry is possible. Instructions that would exit go to
+// the same handlers as real exits. Not the emulator (the machine's). SDM vol. 3, 26.3.1.2; Xen: arch/x86/hvm/vmx/realmode.c.
+
+import { Cr0, Flag } from '../machine/cpu/state.ts';
+import { ExitReason } from '../machine/vmx/exit-reasons.ts';
+import { Field } from '../machine/vmx/fields.ts';
+import { IntrInfo } from '../machine/vmx/qualification.ts';
+import type { Domain } from './domain.ts';
+import { unhandledExit, type ExitHandler } from './exits.ts';
+import { interruptBlocker } from './interrupts.ts';
+import { AssistBlocker } from './observer.ts';
+import { NO_ERROR, Vector, type Vcpu } from './vcpu.ts';
+
+/** DR6.BS and the bit of the pending-debug-exceptions field. */
+const SINGLE_STEP = 1 << 14;
+
+/** An interrupt of the virtual platform goes into the entry fields as soon as the guest can take it. */
+const assist = (domain: Domain): void => {
+  const { vcpu, platform } = domain;
+  const { vmx } = vcpu;
+  if (!platform.interrupts.intr) {
+    if (domain.assist.windowRequested) domain.assist.assist();
+    return;
+  }
+  const blocker = interruptBlocker(
+    vmx.vmread(Field.GUEST_RFLAGS),
+    vmx.vmread(Field.GUEST_INTERRUPTIBILITY_INFO),
+    vmx.vmread(Field.VM_ENTRY_INTR_INFO),
+  );
+  // One request, not one for each instruction that passes meanwhile.
+  if (blocker === AssistBlocker.NONE || !domain.assist.windowRequested) domain.assist.assist();
+};
+
+/** #DB of the trap flag: the hypervisor sets DR6, as for every #DB it injects. */
+const injectSingleStep = (vcpu: Vcpu): void => {
+  const { state, vmx } = vcpu.machine;
+  state.setDr(6, state.dr(6) | SINGLE_STEP);
+  vmx.vmwrite(Field.GUEST_PENDING_DBG_EXCEPTIONS, 0);
+  vcpu.injectException(Vector.DB, NO_ERROR);
+};
+
+/** How many instructions may pass before anything must be looked at again: interrupts, the platform's timers, the way into VMX. */
+const uninterrupted = (domain: Domain, until: number): number => {
+  const { vcpu, platform } = domain;
+  if (platform.interrupts.intr || (vcpu.cr0 & Cr0.PE) !== 0) return 1;
+  return Math.max(1, Math.min(until, platform.clock.nextDeadline) - vcpu.machine.clock.now);
+};
+
+/** The exit fields are as after a VM exit. An exception met in delivering an event is the guest's own: there are no shadows to repair. */
+const handleExit = (vcpu: Vcpu, handlers: ReadonlyArray<ExitHandler | undefined>): void => {
+  const { vmx, domain } = vcpu;
+  const reason = vmx.vmread(Field.VM_EXIT_REASON) & 0xffff;
+  if (reason === ExitReason.EXCEPTION_OR_NMI) {
+    const info = vmx.vmread(Field.VM_EXIT_INTR_INFO);
+    const error = IntrInfo.hasErrorCode(info) ? vmx.vmread(Field.VM_EXIT_INTR_ERROR_CODE) : NO_ERROR;
+    vcpu.injectException(IntrInfo.vector(info), error, vmx.vmread(Field.EXIT_QUALIFICATION));
+    return;
+  }
+  (handlers[reason] ?? unhandledExit)(vcpu);
+  if (domain.stopped === undefined && vmx.vmread(Field.GUEST_PENDING_DBG_EXCEPTIONS) !== 0) injectSingleStep(vcpu);
+};
+
+/**
+ * Runs the vCPU until it can be entered (`vcpu.outsideVmx` is false then), waits in HLT, stops, or the clock reaches `until`.
+ * `crank`: guest time follows physical time.
+ */
+export const runOutsideVmx = (
+  domain: Domain,
+  handlers: ReadonlyArray<ExitHandler | undefined>,
+  until: number,
+  crank: () => void,
+): void => {
+  const { vcpu } = domain;
+  const { machine, vmx, access } = vcpu;
+  while (domain.stopped === undefined && !vcpu.blocked && machine.clock.now < until) {
+    crank();
+    if (domain.stopped !== undefined) return;
+    if (vcpu.canEnter) {
+      vcpu.outsideVmx = false;
+      return;
+    }
+    assist(domain);
+    const trap = (vmx.vmread(Field.GUEST_RFLAGS) & Flag.TF) !== 0;
+    access.begin();
+    switch (machine.runOutsideVmx(access, vcpu.cr0, trap ? 1 : uninterrupted(domain, until))) {
+      case 'event':
+        break;
+      case 'done':
+        if (trap) injectSingleStep(vcpu);
+        break;
+      case 'fault':
+        domain.noteException(access.faultVector, access.faultError, vcpu.rip, access.faultAddress);
+        vmx.vmwrite(Field.IDT_VECTORING_INFO, 0);
+        vcpu.injectAccessFault();
+        break;
+      case 'exit':
+        handleExit(vcpu, handlers);
+    }
+  }
+};
