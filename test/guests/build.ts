@@ -31,20 +31,25 @@ function newestSource(): number {
   return Math.max(...files.filter((file) => !file.endsWith('.ts')).map((file) => statSync(file).mtimeMs));
 }
 
-/**
- * Path of the guest's ELF file, built if need be. Safe to call from several test processes at a time.
- * Throws with make's output if the build fails.
- */
-export function buildGuest(guest: Guest): string {
-  const file = join(out, `${guest}.elf`);
+const build = (target: string): string => {
+  const file = join(out, target);
   if (existsSync(file) && statSync(file).mtimeMs > newestSource()) return file;
   mkdirSync(out, { recursive: true });
   const folder = mkdtempSync(join(out, 'build-'));
   try {
-    execFileSync('make', ['-s', '-C', sources, `OUT=${folder}`, `GUESTS=${guest}`], { stdio: 'pipe' });
-    renameSync(join(folder, `${guest}.elf`), file);
+    execFileSync('make', ['-s', '-C', sources, `OUT=${folder}`, join(folder, target)], { stdio: 'pipe' });
+    renameSync(join(folder, target), file);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
   return file;
-}
+};
+
+/**
+ * Path of the guest's ELF file, built if need be. Safe to call from several test processes at a time.
+ * Throws with make's output if the build fails.
+ */
+export const buildGuest = (guest: Guest): string => build(`${guest}.elf`);
+
+/** The same for the ROM that checks itself (firmware.S). */
+export const buildFirmware = (): string => build('firmware.rom');
