@@ -67,6 +67,8 @@ const choice = <T extends string>(args: ParsedArguments, name: string, values: r
 interface Plan {
   readonly config: BootConfig;
   readonly serial: { write(bytes: Uint8Array): void; close(): void };
+  /** Where the debug console goes. */
+  readonly log: (bytes: Uint8Array) => void;
   readonly input: Uint8Array | undefined;
   readonly until: RegExp | undefined;
   readonly maxInstructions: number;
@@ -101,11 +103,28 @@ const writeAll = (file: number, bytes: Uint8Array): void => {
   }
 };
 
-const plan = (args: ParsedArguments): Plan => {
+/** What is started, a kernel or firmware, and that nothing was said for the other. */
+const startOf = (args: ParsedArguments): Pick<BootConfig, 'image' | 'firmware'> => {
   if (args.positional.length !== 1) throw new UserError('kansoku boot: give one IMAGE (see kansoku boot --help)');
   const path = args.positional[0]!;
-  if (path === '-')
-    throw new UserError('kansoku boot: IMAGE "-" needs --bios or --disk, which are not in this release');
+  const bios = one(args, 'bios');
+  if (bios === undefined) {
+    if (path === '-')
+      throw new UserError('kansoku boot: IMAGE "-" needs --bios (or --disk, which is not in this release)');
+    return { image: readNamed(path, 'image') };
+  }
+  if (path !== '-') throw new UserError('kansoku boot: --bios starts firmware in place of a kernel: give "-" as IMAGE');
+  for (const name of ['cmdline', 'initrd', 'module'] as const)
+    if (args.options.has(name)) throw new UserError(`kansoku boot: --${name} is for a kernel; --bios starts firmware`);
+  if (!args.options.has('bare'))
+    throw new UserError(
+      'kansoku boot: --bios needs --bare: firmware under the hypervisor is not in this release, it comes with the whole PC',
+    );
+  return { image: readNamed(bios, 'firmware'), firmware: true };
+};
+
+const plan = (args: ParsedArguments): Plan => {
+  const start = startOf(args);
   if (choice(args, 'paging', ['shadow', 'ept'] as const, 'shadow') === 'ept')
     throw new UserError('kansoku boot: --paging ept is not in this release: EPT comes with all of VMX');
   const memoryBytes = parseSize(one(args, 'memory') ?? DEFAULT_MEMORY, '--memory');
@@ -124,7 +143,7 @@ const plan = (args: ParsedArguments): Plan => {
   const max = one(args, 'max-instructions');
   const timeout = one(args, 'timeout');
   const config: BootConfig = {
-    image: readNamed(path, 'image'),
+    ...start,
     cmdline: one(args, 'cmdline') ?? '',
     ...(initrd === undefined ? {} : { initrd: readNamed(initrd, 'initrd') }),
     modules: (args.options.get('module') ?? []).map((text) => {
@@ -141,9 +160,12 @@ const plan = (args: ParsedArguments): Plan => {
   };
   checkOutput(one(args, 'trace'), 'trace');
   checkOutput(one(args, 'report'), 'report');
+  const serial = one(args, 'serial') ?? 'stdio';
   return {
     config,
-    serial: serialTo(one(args, 'serial') ?? 'stdio'),
+    serial: serialTo(serial),
+    // Apart from COM1, which may be piped on; who wants to see nothing of the guest sees nothing of it either.
+    log: serial === 'null' ? () => undefined : (bytes) => writeAll(2, bytes),
     input: input === undefined ? undefined : readNamed(input, 'input').bytes,
     until: pattern,
     maxInstructions: max === undefined ? Infinity : parseCount(max, '--max-instructions'),
@@ -157,11 +179,39 @@ const plan = (args: ParsedArguments): Plan => {
 type StopReason =
   'until' | 'waiting' | 'max-instructions' | 'timeout' | 'interrupted' | NonNullable<Session['stop']>['kind'];
 
+interface Outcome {
+  readonly reason: StopReason;
+  readonly serial: string;
+  readonly debugConsole: string;
+}
+
+/** What came out of one line: all of it, and the last of it for `--until`. */
+class Log {
+  private readonly chunks: Uint8Array[] = [];
+  private window = '';
+  private readonly decoder = new TextDecoder('latin1');
+
+  constructor(private readonly write: (bytes: Uint8Array) => void) {}
+
+  add(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.write(bytes);
+    this.chunks.push(bytes);
+    this.window = (this.window + this.decoder.decode(bytes)).slice(-MATCH_WINDOW);
+  }
+  matches(pattern: RegExp): boolean {
+    return pattern.test(this.window);
+  }
+  get text(): string {
+    return this.decoder.decode(Buffer.concat(this.chunks));
+  }
+}
+
 /** Runs the guest in slices until something ends it. */
-const drive = async (session: Session, p: Plan): Promise<{ reason: StopReason; serial: Uint8Array }> => {
-  const chunks: Uint8Array[] = [];
-  const decoder = new TextDecoder('latin1');
-  let window = '';
+const drive = async (session: Session, p: Plan): Promise<Outcome> => {
+  const serial = new Log(p.serial.write);
+  const debugConsole = new Log(p.log);
+  const ended = (reason: StopReason): Outcome => ({ reason, serial: serial.text, debugConsole: debugConsole.text });
   let interrupted = false;
   const onSignal = (): void => {
     interrupted = true;
@@ -177,23 +227,20 @@ const drive = async (session: Session, p: Plan): Promise<{ reason: StopReason; s
       const left = p.maxInstructions - session.counters().instructions;
       session.run(Math.max(0, Math.min(slice, left)));
       slice = SLICE;
-      const bytes = session.takeSerial();
-      if (bytes.length > 0) {
-        p.serial.write(bytes);
-        chunks.push(bytes);
-      }
-      if (p.until !== undefined) {
-        window = (window + decoder.decode(bytes)).slice(-MATCH_WINDOW);
-        if (p.until.test(window) || p.until.test(session.vgaText())) return { reason: 'until', serial: concat(chunks) };
-      }
-      if (session.stop !== undefined) return { reason: session.stop.kind, serial: concat(chunks) };
+      serial.add(session.takeSerial());
+      debugConsole.add(session.takeDebugConsole());
+      const { until } = p;
+      if (
+        until !== undefined &&
+        (serial.matches(until) || debugConsole.matches(until) || until.test(session.vgaText()))
+      )
+        return ended('until');
+      if (session.stop !== undefined) return ended(session.stop.kind);
       // Without a keyboard nothing will ever happen again.
-      if (session.waiting && !process.stdin.isTTY) return { reason: 'waiting', serial: concat(chunks) };
-      if (session.counters().instructions >= p.maxInstructions)
-        return { reason: 'max-instructions', serial: concat(chunks) };
-      if (Number(process.hrtime.bigint() - start) / 1e9 >= p.timeoutSeconds)
-        return { reason: 'timeout', serial: concat(chunks) };
-      if (interrupted) return { reason: 'interrupted', serial: concat(chunks) };
+      if (session.waiting && !process.stdin.isTTY) return ended('waiting');
+      if (session.counters().instructions >= p.maxInstructions) return ended('max-instructions');
+      if (Number(process.hrtime.bigint() - start) / 1e9 >= p.timeoutSeconds) return ended('timeout');
+      if (interrupted) return ended('interrupted');
       // Lets signals and typed keys in.
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -220,22 +267,12 @@ const attachTerminal = (session: Session, p: Plan): (() => void) => {
   };
 };
 
-const concat = (chunks: readonly Uint8Array[]): Uint8Array => {
-  const all = new Uint8Array(chunks.reduce((n, c) => n + c.length, 0));
-  let at = 0;
-  for (const c of chunks) {
-    all.set(c, at);
-    at += c.length;
-  }
-  return all;
-};
-
-const reportOf = (session: Session, reason: StopReason, seconds: number, serial: Uint8Array): unknown => {
+const reportOf = (session: Session, outcome: Outcome, seconds: number): unknown => {
   const counters = session.counters();
   const hex = (n: number): string => `0x${n.toString(16).padStart(8, '0')}`;
   const vcpu = session.domains()[0]?.vcpus[0];
   return {
-    stopReason: reason,
+    stopReason: outcome.reason,
     instructions: counters.instructions,
     hostSeconds: seconds,
     mips: counters.instructions / seconds / 1e6,
@@ -246,7 +283,8 @@ const reportOf = (session: Session, reason: StopReason, seconds: number, serial:
     shadow: counters.shadow,
     interrupts: counters.interrupts,
     events: counters.events,
-    serial: new TextDecoder('latin1').decode(serial),
+    serial: outcome.serial,
+    debugConsole: outcome.debugConsole,
     vgaText: session.vgaText(),
     stateHash: session.stateHash(),
     stateHashes: session.stateHashes,
@@ -303,23 +341,23 @@ const statusOf = (session: Session, reason: StopReason): number => {
 export const boot = async (argv: readonly string[]): Promise<number> => {
   if (argv.includes('--help')) {
     console.log(
-      `kansoku boot IMAGE [options]\n\nIMAGE: a Multiboot ELF or a Linux bzImage (gzip is unpacked).\n\n${helpText(BOOT_OPTIONS)}`,
+      `kansoku boot IMAGE [options]\n\nIMAGE: a Multiboot ELF or a Linux bzImage (gzip is unpacked); - with --bios.\n\n${helpText(BOOT_OPTIONS)}`,
     );
     return Status.ok;
   }
   const p = plan(parseArguments(argv, BOOT_OPTIONS, 'boot'));
   const start = process.hrtime.bigint();
   const session = createSession(p.config);
-  const { reason, serial } = await drive(session, p);
+  const outcome = await drive(session, p);
   const seconds = Number(process.hrtime.bigint() - start) / 1e9;
   p.serial.close();
   if (p.trace !== undefined) writeOutput(p.trace, 'trace', session.trace());
   if (p.report !== undefined)
-    writeOutput(p.report, 'report', `${JSON.stringify(reportOf(session, reason, seconds, serial), undefined, 2)}\n`);
+    writeOutput(p.report, 'report', `${JSON.stringify(reportOf(session, outcome, seconds), undefined, 2)}\n`);
   const stop = session.stop;
   if (stop !== undefined && stop.kind !== 'debug-exit' && stop.kind !== 'power-off' && stop.kind !== 'reset') {
     console.error(stop.message);
     for (const line of stop.details) console.error(`  ${line}`);
   }
-  return statusOf(session, reason);
+  return statusOf(session, outcome.reason);
 };

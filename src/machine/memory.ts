@@ -1,9 +1,13 @@
-// Physical memory: the machine's RAM inside the one WebAssembly memory that translated code, helpers and TypeScript share.
-// Not the address decoder: holes and device memory are the bus's. Layout of the linear memory: `LinearLayout` below.
+// Physical memory: the machine's RAM and ROM inside the one WebAssembly memory that translated code, helpers and TypeScript share.
+// Not the bus: holes and device memory are its. Layout of the linear memory: `LinearLayout` below.
+
+import type { Rom, RomWindow } from './rom.ts';
 
 /** Size of a page frame in bytes (SDM vol. 3, 4.3). */
 export const PAGE_SIZE = 4096;
 const WASM_PAGE = 65536;
+/** The last page of 4 GiB: no memory of the largest size reaches it. */
+const NOWHERE = 0xffff_f000;
 
 /**
  * Byte addresses inside the linear memory. The CPU state lies at 0 (cpu/state.ts); then the translator's tables,
@@ -24,19 +28,31 @@ export const LinearLayout = {
   ram: 0x0220_0000 + 5 * 0x0080_0000,
 } as const;
 
+/**
+ * RAM from 0 on and the ROM's bytes behind it. The ROM answers at other physical addresses than those: `place` says where a physical
+ * address is kept, and everything else here takes such places. For RAM the two are the same.
+ */
 export class PhysicalMemory {
   readonly memory: WebAssembly.Memory;
-  /** Views over the WHOLE linear memory. RAM address pa is at linear address `ramBase + pa`. */
+  /** Views over the WHOLE linear memory. Place pa is at linear address `ramBase + pa`. */
   readonly u8: Uint8Array;
   readonly u16: Uint16Array;
   readonly i32: Int32Array;
   readonly u32: Uint32Array;
   readonly view: DataView;
   readonly ramBase: number = LinearLayout.ram;
+  /** RAM and ROM in bytes. */
+  readonly bytes: number;
+  private readonly windows: readonly RomWindow[];
 
-  /** @param bytes RAM size in bytes, a multiple of 4096, below 4 GiB minus the tables. Throws RangeError if the host cannot allocate it. */
-  constructor(readonly bytes: number) {
-    const pages = Math.ceil((LinearLayout.ram + bytes) / WASM_PAGE);
+  /** @param ramBytes RAM size in bytes, a multiple of 4096, below 4 GiB minus the tables. Throws RangeError if the host cannot allocate it. */
+  constructor(
+    readonly ramBytes: number,
+    rom?: Rom,
+  ) {
+    this.bytes = ramBytes + (rom?.bytes.length ?? 0);
+    this.windows = rom?.windows ?? [];
+    const pages = Math.ceil((LinearLayout.ram + this.bytes) / WASM_PAGE);
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     const buffer = this.memory.buffer;
     this.u8 = new Uint8Array(buffer);
@@ -44,14 +60,22 @@ export class PhysicalMemory {
     this.i32 = new Int32Array(buffer);
     this.u32 = new Uint32Array(buffer);
     this.view = new DataView(buffer);
+    if (rom !== undefined) this.u8.set(rom.bytes, this.ramBase + ramBytes);
+  }
+
+  /** Where a physical address is kept; past the end if neither RAM nor ROM answers it. */
+  place(pa: number): number {
+    for (const window of this.windows)
+      if (pa >= window.first && pa <= window.last) return this.ramBytes + window.offset + (pa - window.first);
+    return pa >= this.ramBytes && pa < this.bytes ? NOWHERE + (pa & 0xfff) : pa;
   }
 
   /** RAM as bytes, a view. */
   get ram(): Uint8Array {
-    return this.u8.subarray(this.ramBase, this.ramBase + this.bytes);
+    return this.u8.subarray(this.ramBase, this.ramBase + this.ramBytes);
   }
 
-  /** Physical reads and writes of RAM, little-endian; `pa` must lie inside RAM (callers check: see bus.ts for the rest). */
+  /** Reads and writes, little-endian; the place must lie inside `bytes` (callers check: see bus.ts for the rest). ROM ignores writes. */
   read8(pa: number): number {
     return this.u8[this.ramBase + pa]!;
   }
@@ -63,12 +87,15 @@ export class PhysicalMemory {
     return this.view.getUint32(this.ramBase + pa, true);
   }
   write8(pa: number, value: number): void {
+    if (pa >= this.ramBytes) return;
     this.u8[this.ramBase + pa] = value;
   }
   write16(pa: number, value: number): void {
+    if (pa >= this.ramBytes) return;
     this.view.setUint16(this.ramBase + pa, value, true);
   }
   write32(pa: number, value: number): void {
+    if (pa >= this.ramBytes) return;
     this.view.setUint32(this.ramBase + pa, value, true);
   }
 }

@@ -1,8 +1,10 @@
-// From what the user asked for to what the engine needs: memory checked, event mask, symbols, the image laid out by its boot protocol.
+// From what the user asked for to what the engine needs: memory checked, event mask, symbols, the image laid out by its boot protocol
+// or put into a ROM.
 // Mistakes of the user's become UserError here. Not the machine (engine-session.ts).
 
 import { bootImage } from '../hypervisor/boot/detect.ts';
 import type { BootImage } from '../hypervisor/boot/image.ts';
+import { firmwareProblem, firmwareRom, type Rom } from '../machine/rom.ts';
 import { type EventMask, idsOf, MASK_ALL, MASK_NONE, maskOf } from '../monitor/events.ts';
 import { AddressMap } from '../symbols/address-map.ts';
 import { type BootConfig, type NamedBytes, UserError } from './session.ts';
@@ -42,7 +44,23 @@ export const loadSymbols = (config: BootConfig, image: Uint8Array): AddressMap =
 export const baseName = (path: string): string =>
   path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1);
 
-export const layOut = (config: BootConfig, image: Uint8Array): BootImage => {
+/** What the machine starts with: a kernel in the state that its boot protocol asks for, or firmware at the reset vector. */
+export type Start = { readonly kernel: BootImage } | { readonly rom: Rom };
+
+export const layOut = (config: BootConfig, image: Uint8Array): Start =>
+  config.firmware === true ? { rom: layOutFirmware(config, image) } : { kernel: layOutKernel(config, image) };
+
+const layOutFirmware = (config: BootConfig, image: Uint8Array): Rom => {
+  if (!config.bare)
+    throw new UserError(
+      `${config.image.name}: firmware under the hypervisor is not in this release: it runs on the bare machine`,
+    );
+  const problem = firmwareProblem(image);
+  if (problem !== undefined) throw new UserError(`${config.image.name}: ${problem}`);
+  return firmwareRom(image);
+};
+
+const layOutKernel = (config: BootConfig, image: Uint8Array): BootImage => {
   const named = (file: NamedBytes): Uint8Array => unpack(file.name, file.bytes);
   const result = bootImage({
     image,

@@ -1,7 +1,6 @@
 // A running machine: joins memory, processor, hypervisor, monitor and symbols and keeps the Session contract (session.ts). The one
 // place where the layers meet. Not a thread (machine-worker.ts) and not a terminal (cli/).
 
-import type { BootImage } from '../hypervisor/boot/image.ts';
 import type { Domain } from '../hypervisor/domain.ts';
 import { Hypervisor, machineBytesFor } from '../hypervisor/hypervisor.ts';
 import { RunStopReason } from '../hypervisor/observer.ts';
@@ -20,10 +19,11 @@ import { encodeTrace } from '../monitor/trace-file.ts';
 import type { AddressMap } from '../symbols/address-map.ts';
 import type { SourceLocation } from '../symbols/location.ts';
 import { loadBareMachine } from './bare-machine.ts';
-import { baseName, checkMemory, layOut, loadSymbols, observeMask } from './boot-config.ts';
+import { baseName, checkMemory, layOut, loadSymbols, observeMask, type Start } from './boot-config.ts';
 import { hashGuest } from './guest-hash.ts';
 import { describeMode, guestControls, processorRegisters, vmcsRegisters, vmcsView } from './guest-view.ts';
 import { observationPoint } from './observation-point.ts';
+import { OutputLine } from './output-line.ts';
 import { PhysicalMachine } from './physical-machine.ts';
 import { watchPlatform } from './platform-observer.ts';
 import type {
@@ -50,10 +50,10 @@ export const createSession = (config: BootConfig, makeRecorder: MakeRecorder = D
   checkMemory(config.memoryBytes);
   const mask = observeMask(config.observe);
   const image = unpack(config.image.name, config.image.bytes);
-  const boot = layOut(config, image);
+  const start = layOut(config, image);
   const symbols = loadSymbols(config, image);
   try {
-    return new EngineSession(config, boot, symbols, mask, makeRecorder);
+    return new EngineSession(config, start, symbols, mask, makeRecorder);
   } catch (error) {
     if (error instanceof RangeError)
       throw new UserError(`no memory on this host for a guest of ${config.memoryBytes >> 20} MiB: ask for less`);
@@ -72,18 +72,20 @@ class EngineSession implements Session {
   private readonly recorder: Recorder;
   private readonly hash: StateHash;
   private readonly video = new VideoMemory();
-  private serial: number[] = [];
+  private readonly serial = new OutputLine();
+  private readonly debugConsole = new OutputLine();
   private readonly vmcsHistory: VmcsHistory;
 
   constructor(
     readonly config: BootConfig,
-    boot: BootImage,
+    start: Start,
     private readonly symbols: AddressMap,
     mask: EventMask,
     makeRecorder: MakeRecorder,
   ) {
     const model = CPU_MODELS[config.cpu];
-    this.machine = new PhysicalMachine(config.bare ? config.memoryBytes : machineBytesFor(config.memoryBytes), model);
+    const memoryBytes = config.bare ? config.memoryBytes : machineBytesFor(config.memoryBytes);
+    this.machine = new PhysicalMachine(memoryBytes, model, 'rom' in start ? start.rom : undefined);
     this.hash = new StateHash(this.machine.memory.memory);
     const bus = config.bare ? this.machine.bus : new Bus();
     const clock = config.bare ? this.machine.clock : new Clock();
@@ -93,7 +95,8 @@ class EngineSession implements Session {
       clock,
       memoryBytes: config.memoryBytes,
       read8: (physical) => this.video.read(physical - VIDEO_BASE, 1),
-      onSerialByte: (byte) => void this.serial.push(byte),
+      onSerialByte: this.serial.push,
+      onDebugByte: this.debugConsole.push,
       onReset: () =>
         this.finish({
           kind: 'reset',
@@ -112,8 +115,9 @@ class EngineSession implements Session {
     });
     this.vmcsHistory = new VmcsHistory(this.machine.vmxUnit);
     this.recorder = makeRecorder(this.observationPoint(), { mask }, this.machine.clock);
-    if (config.bare) {
-      loadBareMachine(this.machine, boot);
+    if (config.bare || 'rom' in start) {
+      // Without a kernel the processor stays where RESET has put it: in the ROM.
+      if ('kernel' in start) loadBareMachine(this.machine, start.kernel);
       this.machine.cpu.interrupts = this.platform.interrupts;
       return;
     }
@@ -142,7 +146,7 @@ class EngineSession implements Session {
       id: config.domainId ?? 0,
       name: baseName(config.image.name),
       memoryBytes: config.memoryBytes,
-      boot,
+      boot: start.kernel,
       platform: this.platform,
     });
     if (!result.ok) throw new UserError(`${config.image.name}: ${result.reason}`);
@@ -233,9 +237,10 @@ class EngineSession implements Session {
     this.platform.typeSerial(bytes);
   }
   takeSerial(): Uint8Array {
-    const bytes = Uint8Array.from(this.serial);
-    this.serial = [];
-    return bytes;
+    return this.serial.take();
+  }
+  takeDebugConsole(): Uint8Array {
+    return this.debugConsole.take();
   }
 
   // ---- the bare machine ---------------------------------------------------------------------------------------------

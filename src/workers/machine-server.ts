@@ -170,11 +170,11 @@ export class MachineServer {
     this.schedule(rest.ms);
   }
 
-  /** Serial output and new events. */
+  /** Output and new events. The console shows the firmware's log with the serial line. */
   private drain(session: Session): void {
-    const serial = session.takeSerial();
-    if (serial.length > 0) {
-      const bytes = serial.slice();
+    for (const output of [session.takeSerial(), session.takeDebugConsole()]) {
+      if (output.length === 0) continue;
+      const bytes = output.slice();
       this.port.post({ type: 'serial', bytes }, [bytes.buffer]);
     }
     for (;;) {

@@ -11,6 +11,7 @@ import { type LinearAccess, PageFlag } from '../machine/cpu/mmu.ts';
 import type { Processor } from '../machine/cpu/run.ts';
 import { Cr0, type CpuState, ESP, Flag, StateLayout } from '../machine/cpu/state.ts';
 import { PhysicalMemory } from '../machine/memory.ts';
+import type { Rom } from '../machine/rom.ts';
 import { Field } from '../machine/vmx/fields.ts';
 import { IntrInfo } from '../machine/vmx/qualification.ts';
 import { Vmx } from '../machine/vmx/vmx.ts';
@@ -52,8 +53,8 @@ export class PhysicalMachine implements Machine {
   };
 
   /** @param memoryBytes machine memory: the domains' and the hypervisor's. */
-  constructor(memoryBytes: number, model: CpuModel) {
-    this.memory = new PhysicalMemory(memoryBytes);
+  constructor(memoryBytes: number, model: CpuModel, rom?: Rom) {
+    this.memory = new PhysicalMemory(memoryBytes, rom);
     this.processor = buildProcessor(this.memory, this.bus, this.clock, model, { deliverEvent, deliverPendingFault });
     this.cpu = this.processor.cpu;
     this.state = this.cpu.s;

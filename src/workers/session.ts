@@ -17,7 +17,10 @@ export interface NamedBytes {
 }
 
 export interface BootConfig {
+  /** The kernel, or the firmware. */
   readonly image: NamedBytes;
+  /** The image is firmware: a ROM that the processor starts in. Only on the bare machine; what is for a kernel is not looked at. */
+  readonly firmware?: boolean;
   readonly cmdline: string;
   readonly initrd?: NamedBytes;
   readonly modules: readonly (NamedBytes & { readonly cmdline: string })[];
@@ -145,6 +148,8 @@ export interface Session {
   typeSerial(bytes: Uint8Array): void;
   /** Serial output since the last call. */
   takeSerial(): Uint8Array;
+  /** What firmware wrote to the debug console since the last call. */
+  takeDebugConsole(): Uint8Array;
   /** 80x25 text of the VGA screen, lines joined by \n, trailing blanks removed. */
   vgaText(): string;
   domains(): readonly DomainView[];

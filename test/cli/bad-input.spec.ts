@@ -123,6 +123,7 @@ const OPTIONS: readonly (readonly [what: string, args: readonly string[], line: 
   ['no instructions', ['--max-instructions', '0'], /^--max-instructions: "0" is no positive whole number$/],
   ['a negative time', ['--timeout', '-1'], /^--timeout: "-1" is no positive/],
   ['a serial target that is none', ['--serial', 'tcp:80'], /^--serial: "tcp:80" is none of stdio, null, file:PATH$/],
+  ['firmware with a kernel', ['--bare', '--bios', text], /^kansoku boot: --bios starts firmware in place of a kernel/],
   ['a second image', [tsubame], /^kansoku boot: give one IMAGE/],
   [
     'an initrd for Multiboot',
@@ -163,7 +164,34 @@ const COMMANDS: readonly (readonly [what: string, args: readonly string[], line:
     /^kansoku gdb is not in this release: it comes with the debugger$/,
   ],
   ['boot without an image', ['boot'], /^kansoku boot: give one IMAGE/],
-  ['firmware of a later release', ['boot', '-'], /^kansoku boot: IMAGE "-" needs --bios or --disk/],
+  ['nothing to boot', ['boot', '-'], /^kansoku boot: IMAGE "-" needs --bios \(or --disk, which is not/],
+  [
+    'firmware under the hypervisor',
+    ['boot', '-', '--bios', text],
+    /^kansoku boot: --bios needs --bare: firmware under the hypervisor is not in this release/,
+  ],
+  [
+    'a command line for firmware',
+    ['boot', '-', '--bare', '--bios', text, '--cmdline', 'x'],
+    /^kansoku boot: --cmdline is for a kernel; --bios starts firmware$/,
+  ],
+  [
+    'firmware that is missing',
+    ['boot', '-', '--bare', '--bios', inScratch('none')],
+    /none: cannot read the firmware: no such file$/,
+  ],
+  [
+    'firmware of a size that no ROM has',
+    ['boot', '-', '--bare', '--bios', text],
+    new RegExp(
+      `^${quote(text)}: not a firmware image: it has 6 bytes, and a ROM has a multiple of 2048, at most 4194304$`,
+    ),
+  ],
+  [
+    'firmware without a start',
+    ['boot', '-', '--bare', '--bios', put('blank.rom', new Uint8Array(65536).fill(0xff))],
+    /blank\.rom: not a firmware image: there is no code in its last 16 bytes, where the processor starts$/,
+  ],
   [
     'an initrd larger than memory',
     ['boot', put('linux', linux()), '--initrd', big],

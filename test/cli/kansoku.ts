@@ -70,6 +70,7 @@ export interface Report {
   readonly interrupts: Readonly<Record<string, number>>;
   readonly events: { readonly recorded: number; readonly lost: number; readonly bytes: number };
   readonly serial: string;
+  readonly debugConsole: string;
   readonly vgaText: string;
   readonly stateHash: string;
   readonly stateHashes: readonly string[];

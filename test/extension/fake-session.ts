@@ -162,6 +162,9 @@ class FakeSession implements Session {
     this.serial = '';
     return bytes;
   }
+  takeDebugConsole(): Uint8Array {
+    return new Uint8Array();
+  }
   vgaText(): string {
     return '';
   }

@@ -43,6 +43,9 @@ export const buildGuest = (guest: Guest): string => make(`${guest}.elf`);
 /** Path of the firmware that starts a guest in Bochs (bochs-rom.S), built if need be. */
 export const buildBochsRom = (): string => make('bochs-rom.bin');
 
+/** The same for the ROM that checks itself (firmware.S). */
+export const buildFirmware = (): string => make('firmware.rom');
+
 function make(name: string): string {
   const file = join(out, name);
   if (existsSync(file) && statSync(file).mtimeMs > newestSource()) return file;

@@ -2,7 +2,7 @@
 // lists where QEMU 7.2 is; those checks need the word `strict`).
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { buildGuest, missingCompiler, selfChecking, type Guest } from './build.ts';
+import { buildFirmware, buildGuest, missingCompiler, selfChecking, type Guest } from './build.ts';
 import { missingQemu, Qemu } from './qemu.ts';
 
 const skip = missingCompiler() ?? missingQemu() ?? false;
@@ -89,6 +89,12 @@ describe('test guests in QEMU', { skip }, () => {
     assert.equal(all.output.match(/^ring3 /gm)?.length, 18);
     const one = await run(buildGuest('hypercall'), { cmdline: 'ring3 enable marker' });
     assert.deepEqual(one.output.match(/^ring.*$/gm), ['ring3 enable -> #UD', 'ring3 marker -> #UD']);
+  });
+
+  it('firmware finds its ROM as it must be', async () => {
+    const { status, output } = await run(buildFirmware(), { firmware: true });
+    assert.match(output, /^(ok [\w-]+\n){19}$/);
+    assert.equal(status, 33);
   });
 
   it('triple ends in a reset', async () => {

@@ -17,6 +17,8 @@ export interface QemuOptions {
   readonly extra?: readonly string[];
   /** What standard input and output are connected to; the serial line if not given. */
   readonly console?: 'serial' | 'monitor';
+  /** The file is firmware, with a debug console that nobody reads. */
+  readonly firmware?: boolean;
 }
 
 /** One running QEMU. `close` must be called in the end. */
@@ -28,9 +30,13 @@ export class Qemu {
   #changed: () => void = () => undefined;
   #running = true;
 
-  constructor(kernel: string, options: QemuOptions = {}) {
+  constructor(file: string, options: QemuOptions = {}) {
     const serial = (options.console ?? 'serial') === 'serial';
-    const args = ['-kernel', kernel, '-append', options.cmdline ?? '', '-m', String(options.memory ?? 64)];
+    const args =
+      options.firmware === true
+        ? ['-bios', file, '-chardev', 'null,id=log', '-device', 'isa-debugcon,iobase=0x402,chardev=log']
+        : ['-kernel', file, '-append', options.cmdline ?? ''];
+    args.push('-m', String(options.memory ?? 64));
     args.push('-display', 'none', '-no-reboot', '-device', 'isa-debug-exit,iobase=0xf4,iosize=4');
     args.push(...(serial ? ['-serial', 'stdio', '-monitor', 'none'] : ['-monitor', 'stdio']));
     this.#process = spawn('qemu-system-i386', [...args, ...(options.extra ?? [])], {

@@ -10,9 +10,11 @@ export const enter: Helper = (cpu, op) => {
   const mask = cpu.stackMask;
   const level = op.imm2 & 31;
   const size = op.imm & 0xffff;
+  // A 16-bit stack moves SP alone: the frame pointer has the upper half of ESP as it was.
+  const below = (pointer: number, distance: number): number => (pointer & ~mask) | ((pointer - distance) & mask);
   let sp = s.gpr(ESP);
   const push = (value: number): boolean => {
-    sp = (sp - bytes) | 0;
+    sp = below(sp, bytes);
     return cpu.write(SS, (sp & mask) >>> 0, bytes, value);
   };
   if (!push(s.gpr(EBP))) return false;
@@ -20,18 +22,18 @@ export const enter: Helper = (cpu, op) => {
   if (level > 0) {
     let bp = s.gpr(EBP);
     for (let i = 1; i < level; i++) {
-      bp = (bp - bytes) | 0;
+      bp = below(bp, bytes);
       const pointer = cpu.read(SS, (bp & mask) >>> 0, bytes);
       if (cpu.faulted || !push(pointer)) return false;
     }
     if (!push(frame)) return false;
   }
-  sp = (sp - size) | 0;
+  sp = below(sp, size);
   // The new stack top must be writable (SDM: a final check before ESP changes).
   const top = cpu.linear(SS, (sp & mask) >>> 0, bytes, true);
   if (top === undefined || cpu.mmu.translate(top, true, s.cpl === 3) < 0) return false;
   if (op.size === 16) s.setGpr16(EBP, frame);
-  else s.setGpr(EBP, mask === 0xffff ? (s.gpr(EBP) & 0xffff0000) | (frame & 0xffff) : frame);
+  else s.setGpr(EBP, frame);
   cpu.setStackPointer(sp);
   return true;
 };

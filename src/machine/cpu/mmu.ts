@@ -13,7 +13,7 @@ import { INVALID, Tlb, TlbContext } from './tlb.ts';
 const BOUNCE = 0x1000;
 
 /** Page attributes that forbid a direct write entry. */
-export const PageFlag = { code: 1, watched: 2 } as const;
+export const PageFlag = { code: 1, watched: 2, rom: 4 } as const;
 
 /** Takes the place of paging while an instruction is emulated for the hypervisor (hypervisor/machine.ts EmulatorOps). */
 export interface LinearAccess {
@@ -55,6 +55,7 @@ export class Mmu {
     );
     this.tlb = new Tlb(this.memory);
     this.pageFlags = new Uint8Array(Math.ceil(this.memory.bytes / 4096));
+    this.pageFlags.fill(PageFlag.rom, this.memory.ramBytes >>> 12);
   }
 
   /** The context for the present CPL and VMX mode; the empty one where every access must be looked at. */

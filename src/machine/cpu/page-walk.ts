@@ -21,11 +21,12 @@ export class PageWalker {
     this.memory = cpu.memory;
   }
 
-  /** Physical address, or -1 with #PF in the mailbox. Sets accessed and dirty bits. */
+  /** The place (memory.ts) of the physical address, or -1 with #PF in the mailbox. Sets accessed and dirty bits. */
   translate(linear: number, write: boolean, user: boolean): number {
     const s = this.cpu.s;
-    if ((s.cr0 & Cr0.PG) === 0) return linear >>> 0;
-    return s.cr4 & Cr4.PAE ? this.walkPae(linear >>> 0, write, user) : this.walk32(linear >>> 0, write, user);
+    if ((s.cr0 & Cr0.PG) === 0) return this.memory.place(linear >>> 0);
+    const pa = s.cr4 & Cr4.PAE ? this.walkPae(linear >>> 0, write, user) : this.walk32(linear >>> 0, write, user);
+    return pa < 0 ? pa : this.memory.place(pa);
   }
 
   private fault(linear: number, code: number): -1 {
@@ -40,13 +41,15 @@ export class PageWalker {
     return (present ? PfError.P : 0) | (write ? PfError.W : 0) | (user ? PfError.U : 0);
   }
   private readPhysical32(pa: number): number {
-    return pa + 4 <= this.memory.bytes ? this.memory.read32(pa) : 0xffffffff;
+    const place = this.memory.place(pa);
+    return place + 4 <= this.memory.bytes ? this.memory.read32(place) : 0xffffffff;
   }
   /** Sets bits of a paging entry; a page-table page can hold code too. */
   private setEntry(pa: number, value: number): void {
-    if (pa + 4 > this.memory.bytes) return;
-    if (this.holdsCode(pa)) this.codeWritten(pa, 4);
-    this.memory.write32(pa, value);
+    const place = this.memory.place(pa);
+    if (place + 4 > this.memory.bytes) return;
+    if (this.holdsCode(place)) this.codeWritten(place, 4);
+    this.memory.write32(place, value);
   }
 
   private walk32(linear: number, write: boolean, user: boolean): number {

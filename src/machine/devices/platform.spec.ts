@@ -12,6 +12,7 @@ const world = () => {
   const bus = new Bus();
   const memory = new Uint8Array(0x100000);
   const serial: number[] = [];
+  const debug: number[] = [];
   const exits: number[] = [];
   let resets = 0;
   const platform = new PcPlatform({
@@ -20,6 +21,7 @@ const world = () => {
     memoryBytes: 64 * 1024 * 1024,
     read8: (pa) => memory[pa]!,
     onSerialByte: (byte) => serial.push(byte),
+    onDebugByte: (byte) => debug.push(byte),
     onReset: () => resets++,
     onDebugExit: (value) => exits.push(value),
   });
@@ -35,7 +37,7 @@ test('every chip answers at its ports', () => {
   const owners: readonly (readonly [number, string])[] = [
     [0x00, 'dma0'], [0x20, 'pic0'], [0x43, 'pit'], [0x60, 'i8042'], [0x61, 'port61'], [0x64, 'i8042'], [0x71, 'rtc'], [0x80, 'post'],
     [0x87, 'dma-pages'], [0x92, 'port92'], [0xa1, 'pic1'], [0xd6, 'dma1'], [0xf4, 'debug-exit'], [0x3c0, 'vga'], [0x3d5, 'vga'],
-    [0x3da, 'vga'], [0x3f8, 'uart0'], [0x3ff, 'uart0'], [0x4d1, 'elcr'], [0xcf9, 'reset'],
+    [0x3da, 'vga'], [0x3f8, 'uart0'], [0x3ff, 'uart0'], [0x402, 'debug-console'], [0x4d1, 'elcr'], [0xcf9, 'reset'],
   ]; // prettier-ignore
   for (const [port, name] of owners) assert.equal(bus.portOwner(port)?.device.name, name, port.toString(16));
   assert.equal(bus.portOwner(0x64)?.offset, 4);

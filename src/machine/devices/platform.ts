@@ -4,6 +4,7 @@
 import type { Bus } from '../bus.ts';
 import type { Clock } from '../clock.ts';
 import type { InterruptSource } from '../cpu/cpu.ts';
+import { DebugConsole } from './debug-console.ts';
 import { DebugExit } from './debug-exit.ts';
 import type { Device } from './device.ts';
 import { Dma8237, DmaPageRegisters } from './dma.ts';
@@ -28,6 +29,8 @@ export interface PcPlatformOptions {
   /** A byte of the owner's physical memory: the VGA's text buffer is ordinary RAM. */
   readonly read8: (physical: number) => number;
   readonly onSerialByte: (byte: number) => void;
+  /** A character of the firmware's log. */
+  readonly onDebugByte: (byte: number) => void;
   /** The guest asked for a reset (keyboard controller, port 92h or CF9h). Called within its OUT instruction. */
   readonly onReset: () => void;
   /** The guest wrote to the debug-exit port. */
@@ -73,6 +76,7 @@ export class PcPlatform {
     const port92 = new SystemControlPortA(a20, options.onReset);
     const reset = new ResetControl(options.onReset);
     const debugExit = new DebugExit(options.onDebugExit);
+    const debugConsole = new DebugConsole(options.onDebugByte);
 
     const map: readonly (readonly [first: number, count: number, device: Device, offset?: number])[] = [
       [0x00, 16, dma0],
@@ -92,6 +96,7 @@ export class PcPlatform {
       [0x3d4, 2, this.vga, 0x14],
       [0x3da, 1, this.vga, 0x1a],
       [0x3f8, 8, this.uart0],
+      [0x402, 1, debugConsole],
       [0x4d0, 2, pic.elcr],
       [0xcf8, 4, reset],
     ];
@@ -113,6 +118,7 @@ export class PcPlatform {
       port92,
       reset,
       debugExit,
+      debugConsole,
     ];
   }
 

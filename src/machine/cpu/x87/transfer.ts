@@ -282,7 +282,7 @@ export const ffree = (popping: boolean): Helper =>
   unit.computing((cpu, op) => {
     unit.freeSt(cpu.s, op.rm);
     unit.setC1(cpu.s, false);
-    if (popping) unit.moveTop(cpu.s, 1);
+    if (popping) unit.pop(cpu.s);
     return true;
   });
 export const rotateStack = (by: 1 | -1): Helper =>

@@ -63,6 +63,14 @@ test('the pointers name the last instruction and its operand; control instructio
   assert.equal(w.s.get(StateLayout.fpuOpcode), 0x143);
 });
 
+test('FFREEP frees its register and the one that it pops', () => {
+  const w = fresh();
+  for (let i = 0; i < 3; i++) w.run('d9 e8'); // fld1: registers 5 to 7
+  w.run('df c1'); // ffreep st(1)
+  assert.equal(w.s.get(StateLayout.fpuTags), 0x80);
+  assert.equal(w.s.get(StateLayout.fpuTop), 6);
+});
+
 test('FNSTENV: 32-bit protected layout, then all exceptions are masked', () => {
   const w = fresh();
   w.memory.write16(DATA, 0x340);
