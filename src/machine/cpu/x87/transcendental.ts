@@ -222,9 +222,11 @@ const logarithmTimes = (y: Float80, x: Float80, env: Environment): Rounded => {
   const length = bitLength(x.significand);
   const k = scaleOf(x) + length - 1;
   const mantissa = x.significand << BigInt(64 - length);
-  // Even an exact product raises PE.
-  if (mantissa === ONE.significand)
-    return flagged(round(sign, y.significand * BigInt(Math.abs(k)), scaleOf(y), false, env), flags | Exception.PE);
+  if (mantissa === ONE.significand) {
+    // Even an exact product raises PE, and so UE with it where it is tiny.
+    const product = round(sign, y.significand * BigInt(Math.abs(k)), scaleOf(y), false, env);
+    return flagged(product, flags | Exception.PE | (isDenormal(product.value) ? Exception.UE : 0));
+  }
   const m = mantissa << BigInt(fixed.BITS - 63);
   const half = m > (fixed.ONE * 3n) / 2n;
   const natural = half ? -fixed.logarithm((fixed.ONE << BigInt(fixed.BITS + 1)) / m) : fixed.logarithm(m);
@@ -239,10 +241,10 @@ const logarithmPlusOneTimes = (y: Float80, x: Float80, env: Environment): Rounde
   const sign = x.sign ^ y.sign;
   if (isInfinity(x)) return x.sign || isZero(y) ? INVALID : flagged(exact(infinity(y.sign)), flags);
   if (isZero(x)) return isInfinity(y) ? INVALID : flagged(exact(zero(sign)), flags);
-  // Undefined by the manual: AMD's processors leave the operand.
-  if (x.sign && exponentOf(x) >= 0) return flagged(exact(x, Exception.PE), flags);
   if (isInfinity(y)) return flagged(exact(infinity(sign)), flags);
   if (isZero(y)) return flagged(exact(zero(sign)), flags);
+  // Undefined by the manual: AMD's processors leave the operand.
+  if (x.sign && exponentOf(x) >= 0) return flagged(exact(x, Exception.PE), flags);
   if (exponentOf(x) >= -1) {
     const sum = x.sign ? fixed.ONE - toFixed(x) : fixed.ONE + toFixed(x);
     const k = bitLength(sum) - 1 - fixed.BITS;
