@@ -5,11 +5,18 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, st
 import { join } from 'node:path';
 
 /** Test guests by name; NAME.c or NAME.S is the source, its head says what the guest does. */
-export const guests = ['hypercall', 'triple', 'paging', 'paging-pae', 'interrupts', 'io', 'cpuid'] as const;
+export const guests = ['hypercall', 'triple', 'paging', 'paging-pae', 'interrupts', 'io', 'cpuid', 'fpu'] as const;
 export type Guest = (typeof guests)[number];
 
 /** Guests that check themselves: they print `ok NAME` or `FAIL NAME`, then `done: N ok, M failed`, and end with status 33 or 35. */
-export const selfChecking = ['paging', 'paging-pae', 'interrupts', 'io', 'cpuid'] as const satisfies readonly Guest[];
+export const selfChecking = [
+  'paging',
+  'paging-pae',
+  'interrupts',
+  'io',
+  'cpuid',
+  'fpu',
+] as const satisfies readonly Guest[];
 
 /** What the test runner puts in place of import.meta.dirname: the top of the repository. */
 const root = import.meta.dirname;

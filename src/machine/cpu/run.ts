@@ -11,6 +11,7 @@ import type { LinearAccess } from './mmu.ts';
 import { Vector } from './cpu.ts';
 import { AGAIN } from './access-inspection.ts';
 import { CS, Flag, StateLayout } from './state.ts';
+import { ignoringError, isExternalError, stopsForError } from './x87/errors.ts';
 
 /** How faults and interrupts enter the guest: cpu/exceptions.ts, or a recorder in conformance tests. */
 export interface EventDelivery {
@@ -38,6 +39,8 @@ export class Processor {
   retired = 0;
   /** Asked for by a device or the user: the loop returns at the next boundary. */
   stopRequested = false;
+  /** The next instruction waits for the interrupt of a floating-point error (x87/errors.ts). */
+  frozen = false;
   /** The last `execute` ended with an instruction that retired, not with a fault or exit. */
   private completed = false;
   /** RF was set before the present instruction. */
@@ -60,6 +63,8 @@ export class Processor {
     const cpu = this.cpu;
     const s = cpu.s;
     const clock = cpu.clock;
+    // Found out anew: from outside anything may have changed.
+    this.frozen = false;
     for (;;) {
       if (clock.nextDeadline <= clock.now) clock.runDue();
       if (this.stopRequested || cpu.vmExitPending) return;
@@ -67,11 +72,12 @@ export class Processor {
       if (activity >= Activity.shutdown) return;
       const shadow = s.get(StateLayout.interruptibility) & SHADOW;
       if (this.takeInterrupt(shadow)) {
+        this.frozen = false;
         if (cpu.vmExitPending) return;
         continue;
       }
       if (clock.now >= until) return;
-      if (s.get(StateLayout.activity) === Activity.hlt) {
+      if (this.frozen || s.get(StateLayout.activity) === Activity.hlt) {
         const wake = Math.min(clock.nextDeadline, until);
         if (wake === Infinity) return;
         clock.set(wake);
@@ -250,7 +256,7 @@ export class Processor {
             return;
           }
           this.finishShadow(shadow);
-          this.events.deliverPendingFault(cpu);
+          this.fault();
           return;
       }
       this.finishShadow(shadow);
@@ -296,6 +302,13 @@ export class Processor {
     // A VM exit has saved the shadow with the guest; otherwise it ends here too.
     if (!cpu.vmExitPending) this.finishShadow(shadow);
     if (cpu.retiredBeforeFault > 0) this.retire(cpu.retiredBeforeFault);
-    if (cpu.faulted) this.events.deliverPendingFault(cpu);
+    if (cpu.faulted) this.fault();
+  }
+  /** An instruction's fault. With CR0.NE clear a pending x87 exception is none: it goes out by FERR#, or is ignored. */
+  private fault(): void {
+    const cpu = this.cpu;
+    if (!isExternalError(cpu)) this.events.deliverPendingFault(cpu);
+    else if (stopsForError(cpu)) this.frozen = true;
+    else ignoringError(cpu.s, () => this.execute(1, 0));
   }
 }
