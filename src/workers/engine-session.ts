@@ -119,6 +119,7 @@ class EngineSession implements Session {
       // Without a kernel the processor stays where RESET has put it: in the ROM.
       if ('kernel' in start) loadBareMachine(this.machine, start.kernel);
       this.machine.cpu.interrupts = this.platform.interrupts;
+      this.machine.cpu.errorPins = this.platform.errorPins;
       return;
     }
     this.machine.enterVmxOperation();
@@ -257,6 +258,13 @@ class EngineSession implements Session {
         address: first,
         message: `triple fault at ${this.symbols.describe(first)}`,
         details: exceptionChain(this.machine.cpu).map((line) => symbolise(this.symbols, line)),
+      });
+    } else if (processor.frozen && (state.eflagsRest & Flag.IF) === 0) {
+      this.finish({
+        kind: 'power-off',
+        address: state.eip,
+        message: `the guest waits for the interrupt of a floating-point error with interrupts disabled ${this.here()}`,
+        details: [],
       });
     } else if (activity === 1 && (state.eflagsRest & Flag.IF) === 0) {
       this.finish({

@@ -43,7 +43,7 @@ describe('self-checking guests', { skip }, () => {
   for (const guest of selfChecking) {
     for (const { place, bare } of PLACES) {
       it(`${guest} finds nothing wrong ${place}${missingIn(guest) === undefined ? '' : ', but for what is missing'}`, () => {
-        const run = new RunningGuest(configOf(buildGuest(guest), { bare, cmdline: 'strict' }));
+        const run = new RunningGuest(configOf(buildGuest(guest), { bare, cmdline: bare ? 'strict' : 'strict native' }));
         const stop = run.waitForStop();
         const failed = [...run.output.matchAll(/^FAIL ([^:\n]+)/gm)].map((match) => match[1]);
         const missing = missingIn(guest);
@@ -59,6 +59,12 @@ describe('self-checking guests', { skip }, () => {
       });
     }
   }
+
+  it('fpu with an error that no interrupt can answer ends, and names the place', () => {
+    const stop = new RunningGuest(configOf(buildGuest('fpu'), { bare: true, cmdline: 'freeze' })).waitForStop();
+    assert.equal(stop.kind, 'power-off');
+    assert.match(stop.message, /^the guest waits for the interrupt of a floating-point error .* fpu\.c:\d+/);
+  });
 
   for (const { place, bare } of PLACES) {
     it(`triple ends in a triple fault ${place}, and the events stay`, () => {

@@ -18,7 +18,7 @@ export const DATA = 0x4000;
 export class FloatWorld {
   readonly memory = new PhysicalMemory(1 << 20);
   readonly cpu: Cpu;
-  private readonly processor: Processor;
+  readonly processor: Processor;
   private fault: number | undefined;
 
   constructor() {

@@ -7,12 +7,14 @@ import type { PhysicalMemory } from '../memory.ts';
 import { CodeCache } from '../translate/code-cache.ts';
 import { buildThreadedModule } from '../translate/forms.ts';
 import { NO_VMX } from '../vmx/hooks.ts';
-import { Cpu, type InterruptSource } from './cpu.ts';
+import { Cpu, type ErrorPins, type InterruptSource } from './cpu.ts';
 import { Mmu } from './mmu.ts';
 import type { CpuModel } from './model.ts';
 import { type EventDelivery, Processor } from './run.ts';
 
 const NO_INTERRUPTS: InterruptSource = { intr: false, acknowledge: () => 0 };
+/** FERR# leads nowhere, IGNNE# is pulled up. */
+const NO_ERROR_PINS: ErrorPins = { ignne: false, ferr: () => undefined };
 
 export const buildProcessor = (
   memory: PhysicalMemory,
@@ -24,6 +26,7 @@ export const buildProcessor = (
   const cpu = new Cpu(memory, bus, clock, model);
   cpu.vmx = NO_VMX;
   cpu.interrupts = NO_INTERRUPTS;
+  cpu.errorPins = NO_ERROR_PINS;
   const mmu = new Mmu(cpu);
   cpu.mmu = mmu;
   const module = buildThreadedModule(rows, memory.memory, {

@@ -40,6 +40,14 @@ export interface InterruptSource {
   acknowledge(): number;
 }
 
+/** The chip set's side of the FERR# and IGNNE# pins: floating-point errors with CR0.NE clear (SDM vol. 1, 8.7.2). */
+export interface ErrorPins {
+  /** IGNNE# is asserted: pending x87 exceptions are ignored. */
+  readonly ignne: boolean;
+  /** FERR# as the processor drives it now; the level may be told again. */
+  ferr(asserted: boolean): void;
+}
+
 /** The decoded operands of the instruction that a TypeScript helper executes. One object, refilled for each call. */
 export interface Operands {
   /** Address of the instruction (EIP, not linear) and its length in bytes. */
@@ -85,6 +93,7 @@ export class Cpu {
   mmu!: Mmu;
   vmx!: VmxHooks;
   interrupts!: InterruptSource;
+  errorPins!: ErrorPins;
   nextEip = 0;
   /** Linear address of a #PF in the mailbox (CR2 gets it on delivery, not before: a VM exit leaves CR2 alone), or of a #DB: its DR6 bits. */
   faultAddress = 0;

@@ -12,6 +12,7 @@ import { Vector } from './cpu.ts';
 import { AGAIN } from './access-inspection.ts';
 import { injectEvent } from './exceptions.ts';
 import { CS, Flag, StateLayout } from './state.ts';
+import { ignoringError, isExternalError, stopsForError } from './x87/errors.ts';
 
 /** How faults and interrupts enter the guest: cpu/exceptions.ts, or a recorder in conformance tests. */
 export interface EventDelivery {
@@ -39,6 +40,8 @@ export class Processor {
   retired = 0;
   /** Asked for by a device or the user: the loop returns at the next boundary. */
   stopRequested = false;
+  /** The next instruction waits for the interrupt of a floating-point error (x87/errors.ts). */
+  frozen = false;
   /** The last `execute` ended with an instruction that retired, not with a fault or exit. */
   private completed = false;
   /** RF was set before the present instruction. */
@@ -61,6 +64,8 @@ export class Processor {
     const cpu = this.cpu;
     const s = cpu.s;
     const clock = cpu.clock;
+    // Found out anew: from outside anything may have changed.
+    this.frozen = false;
     for (;;) {
       if (clock.nextDeadline <= clock.now) clock.runDue();
       if (this.stopRequested || cpu.vmExitPending) return;
@@ -68,11 +73,12 @@ export class Processor {
       if (activity >= Activity.shutdown) return;
       const shadow = s.get(StateLayout.interruptibility) & SHADOW;
       if (this.takeInterrupt(shadow)) {
+        this.frozen = false;
         if (cpu.vmExitPending) return;
         continue;
       }
       if (clock.now >= until) return;
-      if (s.get(StateLayout.activity) === Activity.hlt) {
+      if (this.frozen || s.get(StateLayout.activity) === Activity.hlt) {
         const wake = Math.min(clock.nextDeadline, until);
         if (wake === Infinity) return;
         clock.set(wake);
@@ -282,7 +288,7 @@ export class Processor {
             return;
           }
           this.finishShadow(shadow);
-          this.events.deliverPendingFault(cpu);
+          this.fault();
           return;
       }
       this.finishShadow(shadow);
@@ -328,6 +334,13 @@ export class Processor {
     // A VM exit has saved the shadow with the guest; otherwise it ends here too.
     if (!cpu.vmExitPending) this.finishShadow(shadow);
     if (cpu.retiredBeforeFault > 0) this.retire(cpu.retiredBeforeFault);
-    if (cpu.faulted) this.events.deliverPendingFault(cpu);
+    if (cpu.faulted) this.fault();
+  }
+  /** An instruction's fault. With CR0.NE clear a pending x87 exception is none: it goes out by FERR#, or is ignored. */
+  private fault(): void {
+    const cpu = this.cpu;
+    if (!isExternalError(cpu)) this.events.deliverPendingFault(cpu);
+    else if (stopsForError(cpu)) this.frozen = true;
+    else ignoringError(cpu.s, () => this.execute(1, 0));
   }
 }

@@ -1,8 +1,8 @@
 // SSE and SSE2 conversions between single, double and integers in XMM, MMX and general registers; the reciprocal approximations.
 // Not arithmetic (sse-float.ts). SDM vol. 2, CVT*, RCPPS, RSQRTPS.
 //
-// The processors differ in CVTPI2PS with a memory source: Intel's manual has it change from x87 to MMX, AMD's processors do not, like
-// both with CVTPI2PD. Here neither changes.
+// CVTPI2PS with a memory source: Intel's manual has it change from x87 to MMX, the processors do not, as with CVTPI2PD. Here neither changes
+// (docs/floating-point.md). Where there is a change, it comes before #XM.
 
 import type { Cpu, Helper, Operands } from './cpu.ts';
 import { convert, Double, type Layout, Mxcsr, roundNarrow, roundingOf, Single } from './narrow-float.ts';
@@ -161,9 +161,9 @@ const fromMmx =
   (conversion: Conversion, toBytes: number): Helper =>
   (cpu, op) => {
     const from = mmxSource(cpu, op);
-    if (from === 0 || !report(cpu, gather(cpu.s, conversion, 2, from, 4, toBytes))) return false;
+    if (from === 0) return false;
     if (!op.memory) enterMmx(cpu);
-    return store(cpu, xmmAddress(op.reg), 2 * toBytes);
+    return report(cpu, gather(cpu.s, conversion, 2, from, 4, toBytes)) && store(cpu, xmmAddress(op.reg), 2 * toBytes);
   };
 const mmxSource = (cpu: Cpu, op: Operands): number => {
   if (op.memory) return operandSource(cpu, op, 8);
@@ -177,8 +177,9 @@ const toMmx = (f: Layout, truncating: boolean): Helper => {
   return (cpu, op) => {
     if (!mayUseMmx(cpu)) return false;
     const from = source(cpu, op, 2 * f.bytes);
-    if (from === 0 || !report(cpu, gather(cpu.s, conversion, 2, from, f.bytes, 4))) return false;
-    return storeMmx(cpu, op.reg);
+    if (from === 0) return false;
+    enterMmx(cpu);
+    return report(cpu, gather(cpu.s, conversion, 2, from, f.bytes, 4)) && storeMmx(cpu, op.reg);
   };
 };
 export const cvtps2pi = toMmx(Single, false);
@@ -191,12 +192,7 @@ export const cvttpd2pi = toMmx(Double, true);
 const QUIET_SINGLE = 0x400000;
 const INFINITY_SINGLE = 0x7f800000;
 const INDEFINITE_SINGLE = 0xffc00000 | 0;
-/** The value cut to twelve significant bits: the error stays below 1.5 * 2^-12. */
-const approximate = (s: CpuState, to: number, value: number): void => {
-  s.view.setFloat32(to, value, true);
-  s.view.setInt32(to, (s.view.getInt32(to, true) + 0x800) & ~0xfff, true);
-};
-/** Neither raises an exception; denormals count as zeros, and a result that would be denormal is zero. */
+/** Rounded as a single, which the manual's bound of 1.5 * 2^-12 allows: no processor's table can be further away than that bound. Neither raises an exception; denormals count as zeros, and a result that would be denormal is zero. */
 const reciprocal: Conversion = (s, from, to) => {
   const bits = s.view.getInt32(from, true);
   const sign = bits & 0x80000000;
@@ -205,7 +201,7 @@ const reciprocal: Conversion = (s, from, to) => {
   else if (exponent === 0) s.view.setInt32(to, sign | INFINITY_SINGLE, true);
   else if (exponent >= 253)
     s.view.setInt32(to, exponent === 253 && (bits & 0x7fffff) === 0 ? sign | 0x800000 : sign, true);
-  else approximate(s, to, 1 / s.view.getFloat32(from, true));
+  else s.view.setFloat32(to, 1 / s.view.getFloat32(from, true), true);
   return 0;
 };
 const reciprocalRoot: Conversion = (s, from, to) => {
@@ -215,7 +211,7 @@ const reciprocalRoot: Conversion = (s, from, to) => {
   else if (exponent === 0) s.view.setInt32(to, (bits & 0x80000000) | INFINITY_SINGLE, true);
   else if (bits < 0) s.view.setInt32(to, INDEFINITE_SINGLE, true);
   else if (exponent === 0xff) s.view.setInt32(to, 0, true);
-  else approximate(s, to, 1 / Math.sqrt(s.view.getFloat32(from, true)));
+  else s.view.setFloat32(to, 1 / Math.sqrt(s.view.getFloat32(from, true)), true);
   return 0;
 };
 export const rcpps = intoXmm(reciprocal, 4, 4, 4);

@@ -3,7 +3,8 @@
 
 import type { Bus } from '../bus.ts';
 import type { Clock } from '../clock.ts';
-import type { InterruptSource } from '../cpu/cpu.ts';
+import type { ErrorPins, InterruptSource } from '../cpu/cpu.ts';
+import { CoprocessorError } from './coprocessor-error.ts';
 import { DebugConsole } from './debug-console.ts';
 import { DebugExit } from './debug-exit.ts';
 import type { Device } from './device.ts';
@@ -19,7 +20,7 @@ import { Uart16550 } from './uart.ts';
 import { VgaText } from './vga-text.ts';
 
 /** IRQ lines of the PC AT. */
-export const Irq = { TIMER: 0, KEYBOARD: 1, COM1: 4, RTC: 8 } as const;
+export const Irq = { TIMER: 0, KEYBOARD: 1, COM1: 4, RTC: 8, FPU: 13 } as const;
 
 export interface PcPlatformOptions {
   readonly bus: Bus;
@@ -51,6 +52,7 @@ export class PcPlatform {
   readonly keyboard: I8042;
   readonly vga: VgaText;
   readonly post: PostCode;
+  private readonly coprocessorError: CoprocessorError;
   /** Every device, always in this order: that of the saved state. */
   readonly devices: readonly Device[];
   private readonly read8: (physical: number) => number;
@@ -70,6 +72,7 @@ export class PcPlatform {
     this.keyboard = new I8042(clock, pic.line(Irq.KEYBOARD), a20, options.onReset);
     this.vga = new VgaText(clock);
     this.post = new PostCode();
+    this.coprocessorError = new CoprocessorError(pic.line(Irq.FPU));
     const dma0 = new Dma8237('dma0', 0);
     const dma1 = new Dma8237('dma1', 1);
     const pages = new DmaPageRegisters();
@@ -91,6 +94,7 @@ export class PcPlatform {
       [0x92, 1, port92],
       [0xa0, 2, pic.slave],
       [0xc0, 32, dma1],
+      [0xf0, 1, this.coprocessorError],
       [0xf4, 4, debugExit],
       [0x3c0, 16, this.vga],
       [0x3d4, 2, this.vga, 0x14],
@@ -119,12 +123,17 @@ export class PcPlatform {
       reset,
       debugExit,
       debugConsole,
+      this.coprocessorError,
     ];
   }
 
   /** The INTR pin. */
   get interrupts(): InterruptSource {
     return this.pic;
+  }
+  /** The FERR# and IGNNE# pins. */
+  get errorPins(): ErrorPins {
+    return this.coprocessorError;
   }
 
   /** Bytes typed on COM1, delivered from the present virtual time on. */

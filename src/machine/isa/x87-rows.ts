@@ -1,6 +1,6 @@
 // Rows of the x87 instructions, opcodes D8 to DF and 9B, and of FXSAVE and FXRSTOR. Semantics: cpu/x87/.
 // A register operand `R` of these rows is ST(i), `i` by ModRM.rm. The aliases that the 8087 left (DC D0, DD C8, DE D0, DF C8...) are
-// the instructions they act as. SDM vol. 2, appendix A, tables A-7 to A-22.
+// the instructions they act as; D9 D8 alone differs a little. SDM vol. 2, appendix A, tables A-7 to A-22.
 
 import {
   compareMemory,
@@ -152,7 +152,7 @@ export const x87Rows: readonly Row[] = [
   ...x87('fxch', 'df /1', 'R', fxch),
   ...x87('fst', 'dd /2', 'R', fstRegister(false)),
   ...x87('fstp', 'dd /3', 'R', fstRegister(true)),
-  ...x87('fstp', 'd9 /3', 'R', fstRegister(true)),
+  ...x87('fstp', 'd9 /3', 'R', fstRegister(true, true)),
   ...x87('fstp', 'df /2', 'R', fstRegister(true)),
   ...x87('fstp', 'df /3', 'R', fstRegister(true)),
   ...x87('ffree', 'dd /0', 'R', ffree(false)),

@@ -358,7 +358,9 @@ const remainder = (nearest: boolean): Helper =>
     }
     const denormal = isDenormal(a) || isDenormal(b);
     if (isInfinity(b) || isZero(a)) {
-      if (deliver(s, 0, withDenormal(exact(a), denormal))) unit.setConditions(s, C0 | C1 | C2 | C3, 0);
+      // The dividend, but as a result: a pseudo-denormal is normal then, a denormal underflows where that is not masked.
+      const whole = round(a.sign, a.significand, scaleOf(a), false, unit.fullEnvironment(s));
+      if (deliver(s, 0, withDenormal(whole, denormal))) unit.setConditions(s, C0 | C1 | C2 | C3, 0);
       return;
     }
     const exponentOf = (x: Float80): number => scaleOf(x) + bitLength(x.significand);

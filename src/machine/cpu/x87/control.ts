@@ -25,15 +25,15 @@ export const initialize = (s: CpuState): void => {
   ])
     s.set(word, 0);
 };
-export const fninit: Helper = (cpu) => {
+export const fninit: Helper = unit.settling((cpu) => {
   initialize(cpu.s);
   return true;
-};
-export const fnclex: Helper = (cpu) => {
+});
+export const fnclex: Helper = unit.settling((cpu) => {
   const s = cpu.s;
   s.set(StateLayout.fpuStatus, s.get(StateLayout.fpuStatus) & 0x4700);
   return true;
-};
+});
 /** FNOP, and FENI, FDISI, FSETPM of the 8087 and 80287. */
 export const fnop: Helper = unit.computing(() => true);
 export const ignored: Helper = () => true;
@@ -43,7 +43,9 @@ export const fwait: Helper = (cpu) => {
   return !unit.raisesPending(cpu);
 };
 
-export const fldcw: Helper = unit.waiting((cpu, op) => {
+/** A control instruction that waits and loads flags or masks. */
+const loading = (body: Helper): Helper => unit.waiting(unit.settling(body));
+export const fldcw: Helper = loading((cpu, op) => {
   const word = cpu.read(op.segment, op.offset, 2);
   if (cpu.faulted) return false;
   unit.setControlWord(cpu.s, word);
@@ -135,22 +137,22 @@ const loadEnvironment = (cpu: Cpu, at: number, size: number): void => {
 };
 
 /** Afterwards all exceptions are masked. */
-export const fnstenv: Helper = (cpu, op) => {
+export const fnstenv: Helper = unit.settling((cpu, op) => {
   const at = operandDestination(cpu, op, environmentBytes(op.size));
   if (at === 0) return false;
   storeEnvironment(cpu, at, op.size);
   commitOperand(cpu, at);
   unit.setControlWord(cpu.s, cpu.s.get(StateLayout.fpuControl) | 0x3f);
   return true;
-};
-export const fldenv: Helper = unit.waiting((cpu, op) => {
+});
+export const fldenv: Helper = loading((cpu, op) => {
   const at = operandSource(cpu, op, environmentBytes(op.size));
   if (at === 0) return false;
   loadEnvironment(cpu, at, op.size);
   return true;
 });
 /** The environment, then ST(0) to ST(7), ten bytes each; then FNINIT. */
-export const fnsave: Helper = (cpu, op) => {
+export const fnsave: Helper = unit.settling((cpu, op) => {
   const s = cpu.s;
   const header = environmentBytes(op.size);
   const at = operandDestination(cpu, op, header + 80);
@@ -160,8 +162,8 @@ export const fnsave: Helper = (cpu, op) => {
   commitOperand(cpu, at);
   initialize(s);
   return true;
-};
-export const frstor: Helper = unit.waiting((cpu, op) => {
+});
+export const frstor: Helper = loading((cpu, op) => {
   const s = cpu.s;
   const header = environmentBytes(op.size);
   const at = operandSource(cpu, op, header + 80);

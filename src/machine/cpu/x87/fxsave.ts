@@ -52,7 +52,7 @@ export const fxsave: Helper = (cpu, op) => {
   return true;
 };
 
-export const fxrstor: Helper = (cpu, op) => {
+export const fxrstor: Helper = unit.settling((cpu, op) => {
   if (!requireAligned(cpu, op)) return false;
   const at = operandSource(cpu, op, IMAGE_BYTES);
   if (at === 0) return false;
@@ -75,7 +75,7 @@ export const fxrstor: Helper = (cpu, op) => {
     s.u8.copyWithin(StateLayout.xmm, at + Image.xmm, at + Image.xmm + 128);
   }
   return true;
-};
+});
 
 export const ldmxcsr: Helper = (cpu, op) => {
   const value = cpu.read(op.segment, op.offset, 4);

@@ -205,6 +205,12 @@ const exponential = (a: Float80, env: Environment): Rounded => {
   return roundFixed(a.sign, a.significand * ratio, env, scaleOf(a));
 };
 
+/** y * n for a logarithm that is an integer. Even an exact product raises PE, and so UE with it where it is tiny. */
+const wholeProduct = (sign: number, y: Float80, n: number, env: Environment): Rounded => {
+  const product = round(sign, y.significand * BigInt(n), scaleOf(y), false, env);
+  return flagged(product, Exception.PE | (isDenormal(product.value) ? Exception.UE : 0));
+};
+
 /** y * log2(x). */
 const logarithmTimes = (y: Float80, x: Float80, env: Environment): Rounded => {
   const flags = denormalFlag(x, y);
@@ -222,9 +228,7 @@ const logarithmTimes = (y: Float80, x: Float80, env: Environment): Rounded => {
   const length = bitLength(x.significand);
   const k = scaleOf(x) + length - 1;
   const mantissa = x.significand << BigInt(64 - length);
-  // Even an exact product raises PE.
-  if (mantissa === ONE.significand)
-    return flagged(round(sign, y.significand * BigInt(Math.abs(k)), scaleOf(y), false, env), flags | Exception.PE);
+  if (mantissa === ONE.significand) return flagged(wholeProduct(sign, y, Math.abs(k), env), flags);
   const m = mantissa << BigInt(fixed.BITS - 63);
   const half = m > (fixed.ONE * 3n) / 2n;
   const natural = half ? -fixed.logarithm((fixed.ONE << BigInt(fixed.BITS + 1)) / m) : fixed.logarithm(m);
@@ -239,13 +243,14 @@ const logarithmPlusOneTimes = (y: Float80, x: Float80, env: Environment): Rounde
   const sign = x.sign ^ y.sign;
   if (isInfinity(x)) return x.sign || isZero(y) ? INVALID : flagged(exact(infinity(y.sign)), flags);
   if (isZero(x)) return isInfinity(y) ? INVALID : flagged(exact(zero(sign)), flags);
-  // Undefined by the manual: AMD's processors leave the operand.
-  if (x.sign && exponentOf(x) >= 0) return flagged(exact(x, Exception.PE), flags);
   if (isInfinity(y)) return flagged(exact(infinity(sign)), flags);
   if (isZero(y)) return flagged(exact(zero(sign)), flags);
+  // Undefined by the manual: AMD's processors leave the operand.
+  if (x.sign && exponentOf(x) >= 0) return flagged(exact(x, Exception.PE), flags);
   if (exponentOf(x) >= -1) {
     const sum = x.sign ? fixed.ONE - toFixed(x) : fixed.ONE + toFixed(x);
     const k = bitLength(sum) - 1 - fixed.BITS;
+    if (sum === 1n << BigInt(k + fixed.BITS)) return flagged(wholeProduct(sign, y, Math.abs(k), env), flags);
     const natural = fixed.logarithm(k >= 0 ? sum >> BigInt(k) : sum << BigInt(-k));
     const binary = ((natural * fixed.INVERSE_LN2) >> BigInt(fixed.BITS)) + BigInt(k) * fixed.ONE;
     return flagged(roundFixed(sign, y.significand * (binary < 0n ? -binary : binary), env, scaleOf(y)), flags);

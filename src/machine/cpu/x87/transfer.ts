@@ -238,11 +238,17 @@ const decimalBytes = (magnitude: bigint, sign: number): number[] => {
 
 // ---- between registers --------------------------------------------------------------------------------------------------
 
-export const fstRegister = (popping: boolean): Helper =>
+/** FSTP's alias D9 D8 (`always`): an empty ST(0) is popped without a stack fault. */
+export const fstRegister = (popping: boolean, always = false): Helper =>
   unit.computing((cpu, op) => {
     const s = cpu.s;
     let value = INDEFINITE;
     if (unit.isEmpty(s, 0)) {
+      if (always) {
+        unit.setC1(s, false);
+        unit.moveTop(s, 1);
+        return true;
+      }
       if (!unit.underflow(s)) return true;
     } else {
       value = unit.readSt(s, 0);

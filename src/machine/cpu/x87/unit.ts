@@ -1,11 +1,9 @@
 // The x87 unit: register stack, tags, status word, pending exceptions, the pointers to the last instruction and operand.
 // Not arithmetic (float80.ts) and not the instructions. SDM vol. 1, 8.1 and 8.6.
-//
-// With CR0.NE clear a pending exception is not reported: the machine's FERR# and IRQ 13 are not wired, and no supported guest uses them.
 
 import type { Cpu, Helper, Operands } from '../cpu.ts';
 import { Vector } from '../cpu.ts';
-import { Cr0, CS, type CpuState, StateLayout } from '../state.ts';
+import { CS, type CpuState, StateLayout } from '../state.ts';
 import { type Environment, Exception, f80, type Float80, INDEFINITE } from './float80.ts';
 
 /** Status word bits above the six exceptions (SDM vol. 1, figure 8-4). */
@@ -115,9 +113,9 @@ export const roomToPush = (s: CpuState): boolean => {
 
 // ---- the frame of an instruction ----------------------------------------------------------------------------------------
 
-/** The exception that an earlier instruction left pending. True if it is raised now. */
+/** The exception that an earlier instruction left pending. True if it is raised now; what that means with CR0.NE clear, errors.ts says. */
 export const raisesPending = (cpu: Cpu): boolean => {
-  if ((cpu.s.get(StateLayout.fpuStatus) & Status.ES) === 0 || (cpu.s.cr0 & Cr0.NE) === 0) return false;
+  if ((cpu.s.get(StateLayout.fpuStatus) & Status.ES) === 0) return false;
   cpu.raise(Vector.MF);
   return true;
 };
@@ -126,6 +124,14 @@ export const waiting =
   (body: Helper): Helper =>
   (cpu, op) =>
     !raisesPending(cpu) && body(cpu, op);
+/** One that can clear ES: FERR# falls with it. */
+export const settling =
+  (body: Helper): Helper =>
+  (cpu, op) => {
+    if (!body(cpu, op)) return false;
+    if ((cpu.s.get(StateLayout.fpuStatus) & Status.ES) === 0) cpu.errorPins.ferr(false);
+    return true;
+  };
 /** Any other: FIP, FCS, FOP and, with a memory operand, FDP and FDS point to it afterwards. `body` returns false for a fault. */
 export const computing =
   (body: Helper): Helper =>

@@ -28,13 +28,6 @@ test('an unmasked exception is raised by the next waiting instruction, not by it
   assert.equal(w.run('9b'), undefined);
 });
 
-test('without CR0.NE nothing is raised', () => {
-  const w = fresh();
-  w.s.cr0 &= ~Cr0.NE;
-  w.s.set(StateLayout.fpuStatus, Exception.IE | Status.ES | Status.B);
-  assert.equal(w.run('9b'), undefined);
-});
-
 test('#NM: CR0.EM or TS for the instructions, MP with TS for FWAIT', () => {
   const cases: readonly [number, string, number | undefined][] = [
     [Cr0.EM, 'd9 e8', Vector.NM],
