@@ -25,18 +25,19 @@ export interface CpuModel {
 
 /** CPUID leaf 1 EDX (SDM vol. 2A, table 3-11). */
 export const Feature = {
-  FPU: 1 << 0, PSE: 1 << 3, TSC: 1 << 4, MSR: 1 << 5, PAE: 1 << 6, CX8: 1 << 8, SEP: 1 << 11, PGE: 1 << 13,
+  FPU: 1 << 0, VME: 1 << 1, DE: 1 << 2, PSE: 1 << 3, TSC: 1 << 4, MSR: 1 << 5, PAE: 1 << 6, CX8: 1 << 8, SEP: 1 << 11, PGE: 1 << 13,
   CMOV: 1 << 15, PAT: 1 << 16, CLFSH: 1 << 19, MMX: 1 << 23, FXSR: 1 << 24, SSE: 1 << 25, SSE2: 1 << 26,
 } as const; // prettier-ignore
 /** CPUID leaf 1 ECX (table 3-10). */
 export const FeatureC = { MONITOR: 1 << 3, VMX: 1 << 5 } as const;
 
 const IMPLEMENTED =
-  Feature.FPU | Feature.PSE | Feature.TSC | Feature.MSR | Feature.PAE | Feature.CX8 | Feature.SEP | Feature.PGE |
+  Feature.FPU | Feature.VME | Feature.DE | Feature.PSE | Feature.TSC | Feature.MSR | Feature.PAE | Feature.CX8 | Feature.SEP | Feature.PGE |
   Feature.CMOV | Feature.PAT | Feature.CLFSH | Feature.MMX | Feature.FXSR | Feature.SSE | Feature.SSE2; // prettier-ignore
 
-/** No VME, PVI, DE, MCE: MOV to CR4 with a bit that is not here raises #GP. PCE has no counters behind it, but may be set. */
-const CR4_IMPLEMENTED = Cr4.TSD | Cr4.PSE | Cr4.PAE | Cr4.PGE | Cr4.PCE | Cr4.OSFXSR | Cr4.OSXMMEXCPT | Cr4.VMXE;
+/** MOV to CR4 with a bit that is not here raises #GP. PCE has no counters behind it, but may be set. */
+const CR4_IMPLEMENTED =
+  Cr4.VME | Cr4.PVI | Cr4.DE | Cr4.TSD | Cr4.PSE | Cr4.PAE | Cr4.PGE | Cr4.PCE | Cr4.OSFXSR | Cr4.OSXMMEXCPT | Cr4.VMXE;
 
 const leaf = (eax: number, ebx: number, ecx: number, edx: number): CpuidLeaf => ({
   eax: eax >>> 0,

@@ -133,7 +133,7 @@ test('MOV to CR0: PG without PE, NW without CD, ET fixed, reserved bits ignored'
 
 test('MOV to CR4: only bits the model has; PAE loads the PDPTEs', () => {
   const f = bare();
-  for (const bit of [1, 2, 8, 64, 1 << 14, 1 << 20]) {
+  for (const bit of [64, 1 << 11, 1 << 14, 1 << 20]) {
     f.cpu.s.setGpr(3, bit);
     faults(f, controlRegisters.movToCr, { reg: 4, rm: 3 }, Vector.GP, 0);
   }
@@ -208,6 +208,25 @@ test('non-root: reads come from the shadow, writes keep host-owned bits', () => 
   assert.equal(setCr(f, 0, 0x11), false);
   assert.equal(f.vmx.vmread(Field.VM_EXIT_REASON), 28);
   assert.equal(f.cpu.faulted, false);
+});
+
+test('DR4 and DR5 under CR4.DE are #UD, at any level; MOV-DR exiting comes before that and before privilege', () => {
+  const f = bare();
+  assert.equal(setCr(f, 4, f.cpu.s.cr4 | 8), true);
+  for (const cpl of [0, 3]) {
+    f.cpu.s.cpl = cpl;
+    for (const helper of [controlRegisters.movFromDr, controlRegisters.movToDr]) {
+      for (const dr of [4, 5]) faults(f, helper, { reg: dr, rm: 0 }, Vector.UD, undefined);
+    }
+  }
+  const g = fixture();
+  setControls(g.vmx, Field.CPU_BASED_VM_EXEC_CONTROL, PrimaryControl.MOV_DR_EXITING);
+  enter(g);
+  g.cpu.s.cr4 |= 8;
+  g.cpu.s.cpl = 3;
+  assert.equal(run(g, controlRegisters.movToDr, { reg: 4, rm: 0 }), false);
+  assert.equal(g.cpu.faulted, false);
+  assert.equal(g.vmx.vmread(Field.VM_EXIT_REASON), 29);
 });
 
 test('debug registers: DR4 and DR5 are DR6 and DR7, fixed bits, general detect', () => {

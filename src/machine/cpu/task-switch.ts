@@ -24,6 +24,7 @@ import {
 } from './segmentation.ts';
 import { PendingStack } from './stack.ts';
 import { Access, Cr0, Cr4, CS, Flag, LDTR, SS, TR } from './state.ts';
+import { noVirtualInterruptPending } from './virtual-interrupts.ts';
 
 /** What initiated the switch, numbered as in the exit qualification (SDM vol. 3, table 27-2). */
 export const TaskSource = { CALL: 0, IRET: 1, JMP: 2, GATE: 3 } as const;
@@ -223,7 +224,7 @@ export const switchTask = (
     cpu.faultAddress = DR6_BT;
     return cpu.raise(Vector.DB);
   }
-  return true;
+  return noVirtualInterruptPending(cpu);
 };
 
 /** The new TSS could not be marked: the old one is busy again (its descriptor was just written, so this cannot fault). */
