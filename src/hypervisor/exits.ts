@@ -26,6 +26,12 @@ const invalidOpcode: ExitHandler = (vcpu) => {
   return HandlerOutcome.INJECTED;
 };
 
+/** A guest has no performance counters: whatever ECX says, there is none of that number. */
+const rdpmc: ExitHandler = (vcpu) => {
+  vcpu.injectException(Vector.GP, 0);
+  return HandlerOutcome.INJECTED;
+};
+
 /** A guest here has no VMX of its own. */
 const vmxInstruction: ExitHandler = (vcpu) => {
   vcpu.domain.observer?.vmxInstruction(vcpu.vmx.vmread(Field.VM_EXIT_REASON) & 0xffff, -1, 0, 0, 0);
@@ -117,6 +123,7 @@ export const exitHandlers = (model: CpuModel, hypercalls: Hypercalls): ReadonlyA
   set(ExitReason.HLT, hlt);
   set(ExitReason.INVD, nothing);
   set(ExitReason.INVLPG, invlpg);
+  set(ExitReason.RDPMC, rdpmc);
   set(ExitReason.RDTSC, rdtsc);
   set(ExitReason.VMCALL, vmcall(hypercalls));
   // No VMX for the guest.

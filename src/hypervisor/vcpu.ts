@@ -6,6 +6,7 @@ import { Field } from '../machine/vmx/fields.ts';
 import { EventType, IntrInfo } from '../machine/vmx/qualification.ts';
 import type { BootState } from './boot/image.ts';
 import type { Domain } from './domain.ts';
+import { GuestMsrs } from './guest-msrs.ts';
 import type { Machine, VmxPort } from './machine.ts';
 import { CrLoad, ExceptionDelivery, NO_LINE, PageFaultDelivery } from './observer.ts';
 import { GuestAccess } from './shadow/guest-access.ts';
@@ -33,6 +34,7 @@ export const combineExceptions = (first: number, second: number): 'serial' | 'do
 export class Vcpu {
   readonly vmx: VmxPort;
   readonly access: GuestAccess;
+  readonly msrs = new GuestMsrs();
   /** CR0 and CR4 as the guest sees them; CR3 is `shadow.mode.cr3`. */
   cr0 = 0;
   cr4 = 0;

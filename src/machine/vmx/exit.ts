@@ -1,7 +1,9 @@
 // A VM exit: recording why, saving guest state, loading host state. Not the decision that there is one (intercepts.ts, vmx.ts).
 // SDM vol. 3, ch. 27.
 
-import { MsrSlot, readMsr, writeMsr, type MsrValue } from '../cpu/msr.ts';
+import { disarm } from '../cpu/monitor-wait.ts';
+import { readMsr, writeMsr } from '../cpu/msr.ts';
+import { MsrSlot, type MsrValue } from '../cpu/msr-rows.ts';
 import { Access, CS, DS, ES, FS, Flag, GS, LDTR, SS, StateLayout, TR } from '../cpu/state.ts';
 import { ExitControl, PinControl } from './controls.ts';
 import { pdptesValid } from './entry-checks.ts';
@@ -249,6 +251,8 @@ export const vmExit = (
     vmx.exitPending = true;
     return true;
   }
+  // 27.5.6: no monitor outlives an exit, and who waited with MWAIT is active (27.3.4).
+  disarm(vmx.cpu);
   recordInformation(vmx, reason, qualification, info);
   const injected = vmx.vmcs.read(Field.VM_ENTRY_INTR_INFO);
   vmx.vmcs.write(Field.VM_ENTRY_INTR_INFO, injected & ~IntrInfo.VALID);
