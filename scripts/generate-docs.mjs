@@ -172,7 +172,6 @@ const vmxPage = (t) => {
     invalidOpcode: '#UD to the guest',
     nothing: 'skipped: caches are not modelled',
     tripleFault: 'stops the domain',
-    taskSwitch: 'stops the domain: hardware task switches are not supported here',
   };
   const failure = (reason) => t.EXIT_REASONS[reason].id.startsWith('ENTRY_FAILURE');
   const exits = t.EXIT_REASONS.filter((info) => info !== undefined && produced.has(info.id)).map((info) => {

@@ -12,7 +12,7 @@ import { CrLoad, ExceptionDelivery, NO_LINE, PageFaultDelivery } from './observe
 import { GuestAccess } from './shadow/guest-access.ts';
 import type { ShadowPaging } from './shadow/paging.ts';
 
-export const Vector = { DB: 1, UD: 6, DF: 8, TS: 10, GP: 13, PF: 14 } as const;
+export const Vector = { DB: 1, UD: 6, DF: 8, TS: 10, NP: 11, SS: 12, GP: 13, PF: 14 } as const;
 /** "This exception has no error code." */
 export const NO_ERROR = -1;
 
@@ -42,6 +42,8 @@ export class Vcpu {
   launched = false;
   /** Waiting in HLT for an interrupt. */
   blocked = false;
+  /** The handler of this exit has delivered the event whose delivery the exit interrupted (through a task gate). */
+  eventDelivered = false;
   /** What the handler of this exit tells the observer (observer.ts `handler`). */
   detail0 = 0;
   detail1 = 0;

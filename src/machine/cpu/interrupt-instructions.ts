@@ -11,7 +11,8 @@ import { deliverInVirtual8086, redirectedToVirtual8086 } from './interrupts.ts';
 import { loadVirtual8086Segment, nextOffset } from './segmentation.ts';
 import { peekStack } from './stack.ts';
 import { Cr4, CS, DS, ES, ESP, Flag, FS, GS, SS, StateLayout, TR } from './state.ts';
-import { switchTask, TaskSource } from './task-switch.ts';
+import { TaskSource } from './task-state.ts';
+import { switchTask } from './task-switch.ts';
 import { mayPopVirtualFlags, noVirtualInterruptPending } from './virtual-interrupts.ts';
 
 /** True if the handler was entered. False: its delivery raised an exception, which has been delivered instead, or the guest was left. */

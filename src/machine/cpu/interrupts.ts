@@ -14,7 +14,8 @@ import {
 } from './segmentation.ts';
 import { innerStack, PendingStack, readInnerStack } from './stack.ts';
 import { CS, DS, ES, ESP, Flag, FS, GS, SS, StateLayout, TR } from './state.ts';
-import { switchTask, TaskSource } from './task-switch.ts';
+import { TaskSource } from './task-state.ts';
+import { switchTask } from './task-switch.ts';
 import { virtualFlags } from './virtual-interrupts.ts';
 
 const gate = new Descriptor();

@@ -7,7 +7,8 @@ import { Vector, type Helper } from './cpu.ts';
 import { cli, popf, pushf, sti } from './flag-instructions.ts';
 import { iret } from './interrupt-instructions.ts';
 import { Cr4, ES, ESP, Flag, SS, StateLayout } from './state.ts';
-import { switchTask, TaskSource } from './task-switch.ts';
+import { TaskSource } from './task-state.ts';
+import { switchTask } from './task-switch.ts';
 
 const world = new CpuWorld();
 const { cpu, memory } = world;

@@ -28,6 +28,8 @@ export interface ExitInformation {
   intrInfo: number;
   intrErrorCode: number;
   linearAddress: number;
+  /** A task switch: the EFLAGS of the old task, whose RF is saved. */
+  taskFlags: number;
 }
 
 const saveSegments = (vmx: NonRootOperation): void => {
@@ -47,7 +49,10 @@ const saveSegments = (vmx: NonRootOperation): void => {
   v.write(Field.GUEST_IDTR_LIMIT, s.get(StateLayout.idtrLimit));
 };
 
-/** RF as the saved image would have it (27.3.3): set by faults other than #DB, clear for intercepted instructions, else as it is. */
+/**
+ * RF as the saved image would have it (27.3.3): set by faults other than #DB, clear for intercepted instructions, as in the old TSS for
+ * task switches, else as it is.
+ */
 const savedFlags = (
   flags: number,
   reason: number,
@@ -57,6 +62,7 @@ const savedFlags = (
 ): number => {
   if (instruction) return flags & ~Flag.RF;
   if (unfinished && reason === ExitReason.EXTERNAL_INTERRUPT) return flags | Flag.RF;
+  if (reason === ExitReason.TASK_SWITCH) return (flags & ~Flag.RF) | (info.taskFlags & Flag.RF);
   if (reason !== ExitReason.EXCEPTION_OR_NMI) return flags;
   const fault = IntrInfo.type(info.intrInfo) === EventType.HARDWARE_EXCEPTION && IntrInfo.vector(info.intrInfo) !== 1;
   return fault ? flags | Flag.RF : flags;
