@@ -1,4 +1,4 @@
-// Writes the reference pages that are tables of the source: docs/events.md, docs/vmx.md, and the option tables of
+// Writes the reference pages that are tables of the source: docs/events.md, docs/processor.md, docs/vmx.md, and the option tables of
 // docs/command-line.md (between its "generated" comments). `--check` writes nothing and fails if a page is out of date.
 // Not the prose of those pages: the heads of the generated ones are here, all other text is in docs/.
 import { build } from 'esbuild';
@@ -20,6 +20,7 @@ const loadTables = async () => {
         export { TRACE_OPTIONS } from './cli/trace.ts';
         export { VECTORS_OPTIONS } from './cli/vectors-command.ts';
         export { CPU_MODELS } from './machine/cpu/model.ts';
+        export { FEATURES } from './machine/cpu/features.ts';
         export { CONTROLS } from './machine/vmx/controls.ts';
         export { FIELDS } from './machine/vmx/fields.ts';
         export { supportedEncodings } from './machine/vmx/vmcs.ts';
@@ -171,7 +172,6 @@ const vmxPage = (t) => {
     invalidOpcode: '#UD to the guest',
     nothing: 'skipped: caches are not modelled',
     tripleFault: 'stops the domain',
-    taskSwitch: 'stops the domain: hardware task switches are not supported here',
   };
   const failure = (reason) => t.EXIT_REASONS[reason].id.startsWith('ENTRY_FAILURE');
   const exits = t.EXIT_REASONS.filter((info) => info !== undefined && produced.has(info.id)).map((info) => {
@@ -237,6 +237,33 @@ ${checks.join('\n\n')}
 `;
 };
 
+const processorPage = ({ FEATURES, CPU_MODELS }) => {
+  const place = ({ word, bit }) => {
+    const [leaf, register] = word.split('.');
+    return `${leaf === '1' ? '1' : `${leaf}h`} ${register} bit ${bit}`;
+  };
+  const present = FEATURES.filter((f) => f.absent === undefined).map((f) => [f.id, f.text, place(f)]);
+  const absent = FEATURES.filter((f) => f.absent !== undefined).map((f) => [f.id, f.text, place(f), f.absent]);
+  return `# The processor
+
+${GENERATED}
+
+What CPUID of the emulated processors says. The models are ${Object.values(CPU_MODELS)
+    .map((model) => `${code(model.id)} ("${model.name.replace(/ +/g, ' ')}")`)
+    .join(' and ')}; they differ in VMX only (see
+vmx.md). A flag is set only where the machine implements the feature. Under the hypervisor a guest sees the same flags without VMX and
+MONITOR, no performance counters, and no machine-check banks.
+
+## Features
+
+${table(['Flag', 'Feature', 'CPUID leaf'], present)}
+
+## What a Core Duo T2400 has besides
+
+${table(['Flag', 'Feature', 'CPUID leaf', 'Why it is clear'], absent)}
+`;
+};
+
 const options = (list) =>
   table(
     ['Option', 'Meaning'],
@@ -273,6 +300,7 @@ const tables = await loadTables();
 const stale = [];
 for (const [name, page] of Object.entries({
   'events.md': eventsPage,
+  'processor.md': processorPage,
   'vmx.md': vmxPage,
   'command-line.md': commandLinePage,
 })) {

@@ -5,12 +5,13 @@ import type { CpuModel } from '../machine/cpu/model.ts';
 import { EAX, EBX, ECX, EDX, Flag } from '../machine/cpu/state.ts';
 import { describeExit, ExitReason, exitReasonName } from '../machine/vmx/exit-reasons.ts';
 import { Field } from '../machine/vmx/fields.ts';
-import { IntrInfo, TaskSwitch } from '../machine/vmx/qualification.ts';
+import { IntrInfo } from '../machine/vmx/qualification.ts';
 import { exitCrAccess, exitMovDr } from './exits/control-registers.ts';
 import { exitCpuid } from './exits/cpuid.ts';
 import { exitIo } from './exits/io.ts';
 import { exitRdmsr, exitWrmsr, readTimeStamp } from './exits/msr.ts';
 import { exitException } from './exits/page-fault.ts';
+import { exitTaskSwitch } from './exits/task-switch.ts';
 import type { Hypercalls } from './hypercalls.ts';
 import { LOCAL_TIMER_VECTOR } from './machine.ts';
 import { HandlerOutcome } from './observer.ts';
@@ -23,6 +24,12 @@ const hex = (value: number): string => `0x${(value >>> 0).toString(16)}`;
 
 const invalidOpcode: ExitHandler = (vcpu) => {
   vcpu.injectException(Vector.UD, NO_ERROR);
+  return HandlerOutcome.INJECTED;
+};
+
+/** A guest has no performance counters: whatever ECX says, there is none of that number. */
+const rdpmc: ExitHandler = (vcpu) => {
+  vcpu.injectException(Vector.GP, 0);
   return HandlerOutcome.INJECTED;
 };
 
@@ -95,13 +102,6 @@ const vmcall =
     return HandlerOutcome.EMULATED;
   };
 
-const taskSwitch: ExitHandler = (vcpu) => {
-  const qualification = vcpu.vmx.vmread(Field.EXIT_QUALIFICATION);
-  const message = `the guest switches to task ${hex(TaskSwitch.selector(qualification))} in hardware, which is not supported under the hypervisor`;
-  vcpu.domain.stop({ kind: 'unsupported', message, details: [] });
-  return HandlerOutcome.CRASHED;
-};
-
 /** What every exit reason leads to; reasons without an entry are `unhandled`. */
 export const exitHandlers = (model: CpuModel, hypercalls: Hypercalls): ReadonlyArray<ExitHandler | undefined> => {
   const table: (ExitHandler | undefined)[] = Array.from({ length: 128 }, () => undefined);
@@ -112,11 +112,12 @@ export const exitHandlers = (model: CpuModel, hypercalls: Hypercalls): ReadonlyA
   set(ExitReason.EXTERNAL_INTERRUPT, externalInterrupt);
   set(ExitReason.TRIPLE_FAULT, tripleFault);
   set(ExitReason.INTERRUPT_WINDOW, interruptWindow);
-  set(ExitReason.TASK_SWITCH, taskSwitch);
+  set(ExitReason.TASK_SWITCH, exitTaskSwitch);
   set(ExitReason.CPUID, exitCpuid(model));
   set(ExitReason.HLT, hlt);
   set(ExitReason.INVD, nothing);
   set(ExitReason.INVLPG, invlpg);
+  set(ExitReason.RDPMC, rdpmc);
   set(ExitReason.RDTSC, rdtsc);
   set(ExitReason.VMCALL, vmcall(hypercalls));
   // No VMX for the guest.

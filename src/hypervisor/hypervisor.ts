@@ -246,6 +246,7 @@ export class Hypervisor {
     vcpu.detail0 = 0;
     vcpu.detail1 = 0;
     vcpu.detail2 = 0;
+    vcpu.eventDelivered = false;
     const handler = this.handlers[reason] ?? unhandledExit;
     const outcome = handler(vcpu);
     observer?.handler(reason, outcome, cycles, vcpu.detail0, vcpu.detail1, vcpu.detail2);

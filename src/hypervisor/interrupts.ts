@@ -41,13 +41,14 @@ export class InterruptAssist {
   }
 
   /**
-   * After the handler of an exit that interrupted the delivery of an event: the event is delivered again, unless the handler put
-   * something else into the entry fields (an exception of the guest's own, which has taken the event's place).
+   * After the handler of an exit that interrupted the delivery of an event: the event is delivered again, unless the handler has delivered
+   * it, or put something else into the entry fields (an exception of the guest's own, which has taken the event's place).
    */
   reinject(): void {
     const { vmx, domain } = this.vcpu;
     const info = vmx.vmread(Field.IDT_VECTORING_INFO);
-    if (!IntrInfo.valid(info) || IntrInfo.valid(vmx.vmread(Field.VM_ENTRY_INTR_INFO))) return;
+    if (this.vcpu.eventDelivered || !IntrInfo.valid(info) || IntrInfo.valid(vmx.vmread(Field.VM_ENTRY_INTR_INFO)))
+      return;
     // Bit 12 is undefined here and reserved there (24.9.3).
     const event = (info & ~IntrInfo.NMI_UNBLOCKING) >>> 0;
     const error = vmx.vmread(Field.IDT_VECTORING_ERROR_CODE);

@@ -206,7 +206,7 @@ export const DemoteTrigger = {
 export const WrmapMethod = { GUESS: 0, BRUTE_FORCE: 1 } as const;
 /** FLUSH_ONLY: the value did not change. FIRST_SEEN: this address space was never loaded before. */
 export const Cr3Flag = { FLUSH_ONLY: 1, FIRST_SEEN: 2 } as const;
-export const CrLoad = { MOV: 0, CLTS: 1, LMSW: 2 } as const;
+export const CrLoad = { MOV: 0, CLTS: 1, LMSW: 2, TASK_SWITCH: 3 } as const;
 export const TlbScope = { PAGE: 0, NON_GLOBAL: 1, ALL: 2 } as const;
 
 export const PicCommand = { ICW1: 0, ICW2: 1, ICW3: 2, ICW4: 3, OCW1: 4, OCW2: 5, OCW3: 6 } as const;

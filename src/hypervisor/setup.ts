@@ -22,6 +22,7 @@ const PRIMARY =
   PrimaryControl.CR3_STORE_EXITING |
   PrimaryControl.MWAIT_EXITING |
   PrimaryControl.MONITOR_EXITING |
+  PrimaryControl.RDPMC_EXITING |
   PrimaryControl.MOV_DR_EXITING |
   PrimaryControl.USE_IO_BITMAPS |
   PrimaryControl.USE_MSR_BITMAPS |

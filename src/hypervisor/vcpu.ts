@@ -6,12 +6,13 @@ import { Field } from '../machine/vmx/fields.ts';
 import { EventType, IntrInfo } from '../machine/vmx/qualification.ts';
 import type { BootState } from './boot/image.ts';
 import type { Domain } from './domain.ts';
+import { GuestMsrs } from './guest-msrs.ts';
 import type { Machine, VmxPort } from './machine.ts';
 import { CrLoad, ExceptionDelivery, NO_LINE, PageFaultDelivery } from './observer.ts';
 import { GuestAccess } from './shadow/guest-access.ts';
 import type { ShadowPaging } from './shadow/paging.ts';
 
-export const Vector = { DB: 1, UD: 6, DF: 8, TS: 10, GP: 13, PF: 14 } as const;
+export const Vector = { DB: 1, UD: 6, DF: 8, TS: 10, NP: 11, SS: 12, GP: 13, PF: 14 } as const;
 /** "This exception has no error code." */
 export const NO_ERROR = -1;
 
@@ -33,6 +34,7 @@ export const combineExceptions = (first: number, second: number): 'serial' | 'do
 export class Vcpu {
   readonly vmx: VmxPort;
   readonly access: GuestAccess;
+  readonly msrs = new GuestMsrs();
   /** CR0 and CR4 as the guest sees them; CR3 is `shadow.mode.cr3`. */
   cr0 = 0;
   cr4 = 0;
@@ -42,6 +44,8 @@ export class Vcpu {
   blocked = false;
   /** In a state that VM entry refuses (real-mode.ts). */
   outsideVmx = false;
+  /** The handler of this exit has delivered the event whose delivery the exit interrupted (through a task gate). */
+  eventDelivered = false;
   /** What the handler of this exit tells the observer (observer.ts `handler`). */
   detail0 = 0;
   detail1 = 0;

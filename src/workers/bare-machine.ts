@@ -2,6 +2,8 @@
 // Not the run loop and not why it stops (engine-session.ts).
 
 import type { BootImage } from '../hypervisor/boot/image.ts';
+import { FIRMWARE_MTRRS } from '../machine/cpu/memory-types.ts';
+import { MsrSlot } from '../machine/cpu/msr-rows.ts';
 import { CS, DS, ES, FS, GS, SS, StateLayout } from '../machine/cpu/state.ts';
 import type { PhysicalMachine } from './physical-machine.ts';
 
@@ -30,5 +32,7 @@ export const loadBareMachine = (machine: PhysicalMachine, image: BootImage): voi
   s.set(StateLayout.idtrBase, boot.idtr.base);
   s.set(StateLayout.idtrLimit, boot.idtr.limit);
   s.cpl = 0;
+  // The boot protocol starts where firmware ends.
+  FIRMWARE_MTRRS.forEach(([low, high], i) => s.setMsr(MsrSlot.MTRR + i, low, high));
   machine.cpu.modeDirty = true;
 };

@@ -395,6 +395,7 @@ class EngineSession implements Session {
       machine,
       mfnOf: domain?.p2m.mfnOf,
       registers: this.registers(),
+      msrs: domain?.vcpu.msrs.words ?? [],
       pdptes: domain?.vcpu.shadow.mode.pdptes ?? machine.cpu.mmu.saveState(),
       devices: [this.platform.saveState(), this.video.saveState()],
       time: [this.instructions, machine.clock.now],

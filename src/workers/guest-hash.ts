@@ -24,6 +24,8 @@ export interface HashedGuest {
   /** The domain's frames; undefined: the bare machine's whole RAM. */
   readonly mfnOf: Int32Array | undefined;
   readonly registers: RegistersView;
+  /** MSRs that the hypervisor keeps for the domain; the processor's own are part of its state. */
+  readonly msrs: ArrayLike<number>;
   /** PDPTE registers, meaningful under PAE. */
   readonly pdptes: ArrayLike<number>;
   /** Saved states of all devices in a fixed order. */
@@ -45,6 +47,7 @@ export const hashGuest = (hash: StateHash, guest: HashedGuest): string => {
   hash.add([r.gdtr.base, r.gdtr.limit, r.idtr.base, r.idtr.limit]);
   for (const segment of r.segments) hash.add([segment.selector, segment.base, segment.limit, segment.access]);
   hash.add(guest.pdptes);
+  hash.add(guest.msrs);
   hash.add(s.u32.subarray(StateLayout.fpuRegisters >> 2, StateLayout.end >> 2));
   for (let i = 0; i < 8; i++) hash.add([s.dr(i)]);
   for (const device of guest.devices) hash.add(device);

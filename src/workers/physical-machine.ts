@@ -7,7 +7,7 @@ import { buildProcessor } from '../machine/cpu/build.ts';
 import { deliverEvent, deliverPendingFault } from '../machine/cpu/exceptions.ts';
 import type { Cpu } from '../machine/cpu/cpu.ts';
 import type { CpuModel } from '../machine/cpu/model.ts';
-import { type LinearAccess, PageFlag } from '../machine/cpu/mmu.ts';
+import type { LinearAccess } from '../machine/cpu/mmu.ts';
 import type { Processor } from '../machine/cpu/run.ts';
 import { Cr0, type CpuState, ESP, Flag, StateLayout } from '../machine/cpu/state.ts';
 import { PhysicalMemory } from '../machine/memory.ts';
@@ -180,7 +180,7 @@ export class PhysicalMachine implements Machine {
     this.clock.set(this.clock.now + instructions);
   }
   wrote(pa: number, bytes: number): void {
-    if (this.cpu.mmu.pageFlags[pa >>> 12]! & PageFlag.code) this.cpu.mmu.onCodeWrite(pa, bytes);
+    this.cpu.mmu.noteStore(pa, bytes);
   }
   invalidateGuestPage(linear: number): void {
     this.cpu.mmu.invalidateGuestPage(linear);

@@ -7,6 +7,7 @@ import { Bus } from '../../src/machine/bus.ts';
 import { Clock } from '../../src/machine/clock.ts';
 import type { Device } from '../../src/machine/devices/device.ts';
 import { CORE_DUO } from '../../src/machine/cpu/model.ts';
+import { MsrSlot } from '../../src/machine/cpu/msr-rows.ts';
 import { Cr0, Cr4, EAX, EBX, ECX, EDI, EDX, ESI, Flag } from '../../src/machine/cpu/state.ts';
 import { PrimaryControl } from '../../src/machine/vmx/controls.ts';
 import { ExitReason } from '../../src/machine/vmx/exit-reasons.ts';
@@ -447,16 +448,59 @@ describe('MSRs, CPUID, TSC', () => {
     const counter = state.gpr(EDX) * 2 ** 32 + state.gpr(EAX);
     assert.ok(counter > 7 * 2 ** 32 + 0xffff_fff0 && counter < 8 * 2 ** 32 + 2000);
   });
-  test('CPUID hides VMX and Xen', () => {
+  test('CPUID hides VMX, MONITOR, the performance counters and Xen', () => {
     const rig = new Rig();
     const { state } = rig.machine;
-    const leaf = (n: number) => () => state.setGpr(EAX, n);
-    rig.play([ExitReason.CPUID, {}, leaf(1)]);
-    assert.equal(state.gpr(ECX) & 0x20, 0);
-    assert.equal(state.gpr(EAX), CORE_DUO.cpuid.get(1)!.eax);
-    rig.play([ExitReason.CPUID, {}, leaf(0x40000000)]);
-    const highest = CORE_DUO.cpuid.get(CORE_DUO.cpuid.get(0)!.eax)!;
-    assert.equal(state.gpr(EBX), highest.ebx);
+    const ask = (leaf: number, subleaf = 0): number[] => {
+      const set = (): void => {
+        state.setGpr(EAX, leaf);
+        state.setGpr(ECX, subleaf);
+      };
+      rig.play([ExitReason.CPUID, {}, set]);
+      return [EAX, EBX, ECX, EDX].map((n) => state.gpr(n));
+    };
+    const leaf1 = CORE_DUO.cpuid.get(1)!;
+    assert.deepEqual(ask(1), [leaf1.eax, leaf1.ebx, 1, leaf1.edx]);
+    assert.deepEqual(ask(4, 2), [0x143, 0x01c0_003f, 0xfff, 1]);
+    for (const leaf of [5, 0xa, 0xb, 0x4000_0000]) assert.deepEqual(ask(leaf), [0, 0, 0, 0]);
+    state.setGpr(ECX, 0x8b);
+    rig.play([ExitReason.RDMSR, {}, () => state.setGpr(ECX, 0x8b)]);
+    assert.equal(state.gpr(EDX), CORE_DUO.microcode);
+  });
+  test("a guest's MTRRs are its own and begin as firmware leaves them; no machine-check banks, no counters", () => {
+    const rig = new Rig();
+    const { state } = rig.machine;
+    const exit = (reason: number, index: number, low = 0, high = 0): void => {
+      rig.entries.length = 0;
+      const set = (): void => {
+        state.setGpr(ECX, index);
+        state.setGpr(EAX, low);
+        state.setGpr(EDX, high);
+      };
+      rig.play([reason, {}, set]);
+    };
+    const read = (index: number): number[] => {
+      exit(ExitReason.RDMSR, index);
+      return [state.gpr(EAX), state.gpr(EDX)];
+    };
+    assert.deepEqual(read(0xfe), [0x508, 0]);
+    assert.deepEqual(read(0x2ff), [0xc06, 0]);
+    assert.deepEqual(read(0x26f), [0x0505_0505, 0x0505_0505]);
+    exit(ExitReason.WRMSR, 0x2ff, 0x800);
+    assert.deepEqual(read(0x2ff), [0x800, 0]);
+    assert.equal(state.msrLow(MsrSlot.MTRR), 0, "the processor's own stays");
+    assert.deepEqual(read(0x179), [0, 0]);
+    assert.deepEqual(read(0x1a0), [0x1801, 0]);
+    for (const [reason, index, low] of [
+      [ExitReason.WRMSR, 0x2ff, 2],
+      [ExitReason.WRMSR, 0x1a0, 1 << 18],
+      [ExitReason.RDMSR, 0x186],
+      [ExitReason.RDMSR, 0x400],
+      [ExitReason.RDPMC, 0],
+    ] as const) {
+      exit(reason, index, low);
+      assert.ok(rig.entries.includes(exception(13)), `${reason} ${index.toString(16)}`);
+    }
   });
 });
 

@@ -1,9 +1,11 @@
 // Exit reasons 31 and 32: RDMSR and WRMSR. One table of the MSRs a guest has; all others raise #GP(0), as on hardware.
 // SYSENTER's three do not exit (setup.ts). SDM vol. 4; Xen: vmx_msr_read_intercept, vmx_msr_write_intercept.
 
-import { MsrSlot } from '../../machine/cpu/msr.ts';
+import { MTRR_CAP, MTRRS, mtrrAccepts, patAccepts } from '../../machine/cpu/memory-types.ts';
+import { MsrSlot } from '../../machine/cpu/msr-rows.ts';
 import { EAX, ECX, EDX } from '../../machine/cpu/state.ts';
 import { Field } from '../../machine/vmx/fields.ts';
+import { GUEST_MISC_READ_ONLY, GUEST_MISC_WRITABLE, GuestMsr } from '../guest-msrs.ts';
 import { HandlerOutcome } from '../observer.ts';
 import { Vector, type Vcpu } from '../vcpu.ts';
 
@@ -55,13 +57,31 @@ const inProcessor = (name: string, slot: number, accepts: (low: number, high: nu
   },
 });
 
-/** Memory types of IA32_PAT: 0, 1, 4 to 7 (SDM vol. 3, 11.12.2). */
-const patValid = (half: number): boolean => {
-  for (let i = 0; i < 4; i++) {
-    const type = (half >>> (8 * i)) & 0xff;
-    if (type > 7 || type === 2 || type === 3) return false;
-  }
-  return true;
+/** MSRs that the hypervisor keeps for the vCPU. */
+const virtual = (name: string, slot: number, accepts: (low: number, high: number) => boolean): Msr => ({
+  name,
+  read: (vcpu, out) => put(out, vcpu.msrs.low(slot), vcpu.msrs.high(slot)),
+  write: (vcpu, low, high) => {
+    if (!accepts(low, high)) return false;
+    vcpu.msrs.set(slot, low, high);
+    return true;
+  },
+});
+/** MSRs that read as zero and take nothing else. */
+const zero = (name: string): Msr => ({
+  name,
+  read: (_vcpu, out) => put(out, 0, 0),
+  write: (_vcpu, low, high) => low === 0 && high === 0,
+});
+
+/** Reserved bits and those of features that a guest lacks are #GP; read-only bits stay. */
+const miscEnable: Msr = {
+  ...virtual('IA32_MISC_ENABLE', GuestMsr.MISC_ENABLE, () => true),
+  write: (vcpu, low, high) => {
+    if ((low & ~(GUEST_MISC_READ_ONLY | GUEST_MISC_WRITABLE)) !== 0 || high !== 0) return false;
+    vcpu.msrs.set(GuestMsr.MISC_ENABLE, (low & GUEST_MISC_WRITABLE) | GUEST_MISC_READ_ONLY, 0);
+    return true;
+  },
 };
 
 /** By index. */
@@ -69,18 +89,19 @@ export const MSRS: ReadonlyMap<number, Msr> = new Map<number, Msr>([
   [0x10, { name: 'IA32_TIME_STAMP_COUNTER', read: readTsc, write: writeTsc }],
   [0x17, { name: 'IA32_PLATFORM_ID', read: (_vcpu, out) => put(out, 0, 5 << 18), write: readOnly }],
   [0x79, { name: 'IA32_BIOS_UPDT_TRIG', read: () => false, write: ignored }],
-  [0x8b, inProcessor('IA32_BIOS_SIGN_ID', MsrSlot.BIOS_SIGN_ID, () => true)],
-  [0x1a0, inProcessor('IA32_MISC_ENABLE', MsrSlot.MISC_ENABLE, () => true)],
+  [0x8b, virtual('IA32_BIOS_SIGN_ID', GuestMsr.BIOS_SIGN_ID, () => true)],
+  [0xfe, { name: 'IA32_MTRRCAP', read: (_vcpu, out) => put(out, MTRR_CAP, 0), write: readOnly }],
+  // A guest has no machine-check banks: what the real ones say is not its business.
+  [0x179, { name: 'IA32_MCG_CAP', read: (_vcpu, out) => put(out, 0, 0), write: readOnly }],
+  [0x17a, zero('IA32_MCG_STATUS')],
+  [0x1a0, miscEnable],
   // No trace or branch facility exists: only 0 can be written.
-  [
-    0x1d9,
-    {
-      name: 'IA32_DEBUGCTL',
-      read: (_vcpu, out) => put(out, 0, 0),
-      write: (_vcpu, low, high) => low === 0 && high === 0,
-    },
-  ],
-  [0x277, inProcessor('IA32_PAT', MsrSlot.PAT, (low, high) => patValid(low) && patValid(high))],
+  [0x1d9, zero('IA32_DEBUGCTL')],
+  [0x277, inProcessor('IA32_PAT', MsrSlot.PAT, patAccepts)],
+  ...MTRRS.map((index, slot): [number, Msr] => [
+    index,
+    virtual('IA32_MTRR', slot, (low, high) => mtrrAccepts(index, low, high)),
+  ]),
 ]);
 
 const value: Value = { low: 0, high: 0 };

@@ -10,6 +10,7 @@ import { NO_VMX } from '../vmx/hooks.ts';
 import { Cpu, type ErrorPins, type InterruptSource } from './cpu.ts';
 import { Mmu } from './mmu.ts';
 import type { CpuModel } from './model.ts';
+import { noteMonitoredStore } from './monitor-wait.ts';
 import { type EventDelivery, Processor } from './run.ts';
 
 const NO_INTERRUPTS: InterruptSource = { intr: false, acknowledge: () => 0 };
@@ -40,5 +41,8 @@ export const buildProcessor = (
     raise: (vector, errorCode) => void cpu.raise(vector, errorCode < 0 ? undefined : errorCode),
   });
   const cache = new CodeCache(cpu, module, opcodeTable, unavailable);
-  return new Processor(cpu, cache, module, events);
+  const processor = new Processor(cpu, cache, module, events);
+  cpu.progress = processor;
+  mmu.onMonitoredStore = (pa, bytes) => noteMonitoredStore(cpu, pa, bytes);
+  return processor;
 };

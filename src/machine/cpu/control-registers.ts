@@ -123,13 +123,15 @@ export const smsw: Helper = (cpu, op) => {
   return true;
 };
 
-/** Without CR4.DE (no model has it) DR4 and DR5 are DR6 and DR7. */
-const debugRegister = (number: number): number => (number === 4 || number === 5 ? number + 2 : number);
+/** Without CR4.DE, DR4 and DR5 are DR6 and DR7. */
+const isAlias = (number: number): boolean => number === 4 || number === 5;
+const debugRegister = (number: number): number => (isAlias(number) ? number + 2 : number);
 
-/** Privilege, VM exit and general detect, in this order. */
+/** VM exit, DR4 and DR5 under CR4.DE, privilege, general detect, in this order: the exit comes even before the others (25.1.3). */
 const debugAccess = (cpu: Cpu, op: Operands, from: boolean): boolean => {
-  if (cpu.s.cpl !== 0) return cpu.raise(Vector.GP, 0);
   if (cpu.vmx.exitOnMovDr(op.reg, from, op)) return false;
+  if (isAlias(op.reg) && (cpu.s.cr4 & Cr4.DE) !== 0) return cpu.raise(Vector.UD);
+  if (cpu.s.cpl !== 0) return cpu.raise(Vector.GP, 0);
   if ((cpu.s.dr(7) & DR7_GD) === 0) return true;
   cpu.faultAddress = DR6_BD;
   return cpu.raise(Vector.DB);

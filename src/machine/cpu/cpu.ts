@@ -111,6 +111,8 @@ export class Cpu {
   /** An event's handler was entered by the last instruction itself (INT n): TF, which the delivery clears, traps no more. */
   enteredHandler = false;
   readonly breakpoints = new Breakpoints();
+  /** The run loop's count of retired instructions. */
+  progress: { readonly retired: number } = { retired: 0 };
   /** A VM exit to a TypeScript root: the run loop returns. */
   vmExitPending = false;
   /** Set by anything that changes CPL, CS.D, SS.B, segments' flatness, CR0/CR4 or the TLB context: the run loop recomputes the mode word. */

@@ -5,6 +5,7 @@ import { EventType } from '../vmx/qualification.ts';
 import type { ChainedException, Cpu } from './cpu.ts';
 import { Vector } from './cpu.ts';
 import { deliverThroughTable } from './interrupts.ts';
+import { disarm } from './monitor-wait.ts';
 import { Flag, StateLayout } from './state.ts';
 
 /** What became of an event. `ESCALATED`: another exception than the one asked for was delivered. */
@@ -121,6 +122,7 @@ const deliver = (
       cpu.enteredHandler = true;
       s.set(StateLayout.interruptibility, s.get(StateLayout.interruptibility) & ~BLOCKING_BY_STI_OR_MOV_SS);
       s.set(StateLayout.activity, 0);
+      disarm(cpu);
       return chain.length === 1 ? Outcome.DELIVERED : Outcome.ESCALATED;
     }
     if (!cpu.faulted) return Outcome.LEFT;

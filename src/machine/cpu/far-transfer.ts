@@ -15,7 +15,8 @@ import {
 } from './segmentation.ts';
 import { innerStack, peekStack, PendingStack, readInnerStack } from './stack.ts';
 import { CS, ESP, SS } from './state.ts';
-import { switchTask, TaskSource } from './task-switch.ts';
+import { TaskSource } from './task-state.ts';
+import { switchTask } from './task-switch.ts';
 
 const target = new Descriptor();
 const code = new Descriptor();

@@ -1,27 +1,34 @@
-// CLI, STI, PUSHF, POPF: EFLAGS under the rules of IOPL and virtual-8086 mode. No model has VME or PVI, so that a refused access is
-// always #GP(0). SDM vol. 2; vol. 3, 20.2.
+// CLI, STI, PUSHF, POPF: EFLAGS under the rules of IOPL, virtual-8086 mode and the virtual interrupt flag (virtual-interrupts.ts).
+// SDM vol. 2; vol. 3, 20.2 to 20.4.
 
 import type { Cpu, Helper } from './cpu.ts';
 import { Vector } from './cpu.ts';
 import { ARITHMETIC_FLAGS, ESP, Flag, SS, StateLayout } from './state.ts';
+import { hasVirtualIf, mayPopVirtualFlags, virtualFlags } from './virtual-interrupts.ts';
 
 const BLOCKING_BY_STI = 1;
 
 /** IF may be changed: in real mode always, else CPL <= IOPL; virtual-8086 mode has CPL 3. */
 const mayChangeIf = (cpu: Cpu): boolean => !cpu.protectedMode || cpu.s.cpl <= cpu.s.iopl;
-const refusedInVirtual8086 = (cpu: Cpu): boolean => cpu.protectedMode && cpu.virtual8086 && cpu.s.iopl < 3;
+const belowIopl3 = (cpu: Cpu): boolean => cpu.protectedMode && cpu.virtual8086 && cpu.s.iopl < 3;
+/** PUSHF and POPF in virtual-8086 mode below IOPL 3: only CR4.VME's 16-bit forms exist, with VIF in the place of IF. */
+const refusedInVirtual8086 = (cpu: Cpu, size: number): boolean =>
+  belowIopl3(cpu) && (size === 32 || !hasVirtualIf(cpu));
 
 export const cli: Helper = (cpu) => {
-  if (!mayChangeIf(cpu)) return cpu.raise(Vector.GP, 0);
-  cpu.s.eflagsRest &= ~Flag.IF;
+  if (mayChangeIf(cpu)) cpu.s.eflagsRest &= ~Flag.IF;
+  else if (hasVirtualIf(cpu)) cpu.s.eflagsRest &= ~Flag.VIF;
+  else return cpu.raise(Vector.GP, 0);
   return true;
 };
 
-/** If IF was 0, interrupts stay blocked until after the next instruction. */
+/** If IF was 0, interrupts stay blocked until after the next instruction. VIF has no such shadow, and needs VIP clear. */
 export const sti: Helper = (cpu) => {
-  if (!mayChangeIf(cpu)) return cpu.raise(Vector.GP, 0);
   const s = cpu.s;
-  if ((s.eflagsRest & Flag.IF) === 0) {
+  if (!mayChangeIf(cpu)) {
+    if (!hasVirtualIf(cpu) || (s.eflagsRest & Flag.VIP) !== 0) return cpu.raise(Vector.GP, 0);
+    s.eflagsRest |= Flag.VIF;
+  } else if ((s.eflagsRest & Flag.IF) === 0) {
     s.eflagsRest |= Flag.IF;
     s.set(StateLayout.interruptibility, s.get(StateLayout.interruptibility) | BLOCKING_BY_STI);
   }
@@ -29,10 +36,10 @@ export const sti: Helper = (cpu) => {
 };
 
 export const pushf: Helper = (cpu, op) => {
-  if (refusedInVirtual8086(cpu)) return cpu.raise(Vector.GP, 0);
+  if (refusedInVirtual8086(cpu, op.size)) return cpu.raise(Vector.GP, 0);
   const s = cpu.s;
   const bytes = op.size === 32 ? 4 : 2;
-  const image = s.eflags & ~(Flag.VM | Flag.RF);
+  const image = (belowIopl3(cpu) ? virtualFlags(s.eflags) : s.eflags) & ~(Flag.VM | Flag.RF);
   const top = ((s.gpr(ESP) - bytes) & cpu.stackMask) >>> 0;
   if (!cpu.write(SS, top, bytes, bytes === 2 ? image & 0xffff : image >>> 0)) return false;
   cpu.setStackPointer(top);
@@ -42,17 +49,22 @@ export const pushf: Helper = (cpu, op) => {
 const ALWAYS = ARITHMETIC_FLAGS | Flag.TF | Flag.DF | Flag.NT | Flag.AC | Flag.ID;
 
 export const popf: Helper = (cpu, op) => {
-  if (refusedInVirtual8086(cpu)) return cpu.raise(Vector.GP, 0);
+  if (refusedInVirtual8086(cpu, op.size)) return cpu.raise(Vector.GP, 0);
   const s = cpu.s;
   const bytes = op.size === 32 ? 4 : 2;
   const top = (s.gpr(ESP) & cpu.stackMask) >>> 0;
-  const image = cpu.read(SS, top, bytes);
+  let image = cpu.read(SS, top, bytes);
   if (cpu.faulted) return false;
   let writable: number = ALWAYS;
   if (!cpu.protectedMode || s.cpl === 0) writable |= Flag.IOPL;
   if (mayChangeIf(cpu)) writable |= Flag.IF;
   if (bytes === 2) writable &= 0xffff;
-  // RF is cleared; VM, VIF and VIP stay.
+  if (belowIopl3(cpu)) {
+    if (!mayPopVirtualFlags(cpu, image)) return false;
+    if (image & Flag.IF) image |= Flag.VIF;
+    writable |= Flag.VIF;
+  }
+  // RF is cleared; VM and VIP stay, and VIF but for the form above.
   s.eflags = (s.eflags & ~(writable | Flag.RF)) | (image & writable);
   cpu.setStackPointer(top + bytes);
   return true;

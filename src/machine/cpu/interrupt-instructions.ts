@@ -11,7 +11,9 @@ import { deliverInVirtual8086, redirectedToVirtual8086 } from './interrupts.ts';
 import { loadVirtual8086Segment, nextOffset } from './segmentation.ts';
 import { peekStack } from './stack.ts';
 import { Cr4, CS, DS, ES, ESP, Flag, FS, GS, SS, StateLayout, TR } from './state.ts';
-import { switchTask, TaskSource } from './task-switch.ts';
+import { TaskSource } from './task-state.ts';
+import { switchTask } from './task-switch.ts';
+import { mayPopVirtualFlags, noVirtualInterruptPending } from './virtual-interrupts.ts';
 
 /** True if the handler was entered. False: its delivery raised an exception, which has been delivered instead, or the guest was left. */
 const raise = (cpu: Cpu, op: Operands, vector: number, type: number): boolean => {
@@ -98,8 +100,11 @@ export const iret: Helper = (cpu, op) => {
   else if (cpu.virtual8086) done = inVirtual8086Mode(cpu, size);
   else if (cpu.s.eflagsRest & Flag.NT) done = toPreviousTask(cpu, op);
   else done = inProtectedMode(cpu, size);
-  if (done) cpu.nmiUnblockedByIret = false;
-  return done;
+  if (!done) return false;
+  cpu.nmiUnblockedByIret = false;
+  if (noVirtualInterruptPending(cpu)) return true;
+  cpu.retiredBeforeFault = 1;
+  return false;
 };
 
 /** Leaves real or virtual-8086 mode's frame; false with #GP(0) if EIP is outside the segment. */
@@ -125,10 +130,8 @@ const inVirtual8086Mode = (cpu: Cpu, size: 2 | 4): boolean => {
     return readFrame(cpu, size) && returnToParagraph(cpu, size, size === 4 ? mask | POPPED32 : mask);
   }
   if (!(s.cr4 & Cr4.VME) || size === 4) return cpu.raise(Vector.GP, 0);
-  if (!readFrame(cpu, size)) return false;
-  const enables = (frame.flags & Flag.IF) !== 0;
-  if (frame.flags & Flag.TF || (enables && s.eflagsRest & Flag.VIP)) return cpu.raise(Vector.GP, 0);
-  if (enables) frame.flags |= Flag.VIF;
+  if (!readFrame(cpu, size) || !mayPopVirtualFlags(cpu, frame.flags)) return false;
+  if (frame.flags & Flag.IF) frame.flags |= Flag.VIF;
   return returnToParagraph(cpu, size, POPPED | Flag.VIF);
 };
 

@@ -14,7 +14,9 @@ import {
 } from './segmentation.ts';
 import { innerStack, PendingStack, readInnerStack } from './stack.ts';
 import { CS, DS, ES, ESP, Flag, FS, GS, SS, StateLayout, TR } from './state.ts';
-import { switchTask, TaskSource } from './task-switch.ts';
+import { TaskSource } from './task-state.ts';
+import { switchTask } from './task-switch.ts';
+import { virtualFlags } from './virtual-interrupts.ts';
 
 const gate = new Descriptor();
 const code = new Descriptor();
@@ -187,7 +189,7 @@ export const deliverInVirtual8086 = (cpu: Cpu, vector: number, returnEip: number
   const s = cpu.s;
   const virtual = s.iopl < 3;
   let flags = s.eflags & ~Flag.RF;
-  if (virtual) flags = (flags & ~Flag.IF) | Flag.IOPL | (flags & Flag.VIF ? Flag.IF : 0);
+  if (virtual) flags = virtualFlags(flags);
   const entry = cpu.readLinear(vector * 4, 4, false);
   if (cpu.faulted || !pushRealReturn(cpu, returnEip, flags)) return false;
   cpu.setStackPointer(pending.pointer);

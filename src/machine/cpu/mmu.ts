@@ -13,7 +13,7 @@ import { INVALID, Tlb, TlbContext } from './tlb.ts';
 const BOUNCE = 0x1000;
 
 /** Page attributes that forbid a direct write entry. */
-export const PageFlag = { code: 1, watched: 2, rom: 4 } as const;
+export const PageFlag = { code: 1, watched: 2, rom: 4, monitored: 8 } as const;
 
 /** Takes the place of paging while an instruction is emulated for the hypervisor (hypervisor/machine.ts EmulatorOps). */
 export interface LinearAccess {
@@ -39,6 +39,8 @@ export class Mmu {
   readonly inspection: AccessInspection;
   /** Called before a store to a page that holds translated code: (physical address, bytes). */
   onCodeWrite: (pa: number, bytes: number) => void = () => undefined;
+  /** Called before a store to a page that MONITOR watches a line of. */
+  onMonitoredStore: (pa: number, bytes: number) => void = () => undefined;
   /** Called when mappings may have changed: cached code addresses are stale. */
   onFlush: () => void = () => undefined;
   /** Where `hostWrite` last gave the bounce buffer for. */
@@ -50,8 +52,8 @@ export class Mmu {
     this.inspection = new AccessInspection(cpu);
     this.walker = new PageWalker(
       cpu,
-      (pa) => (this.pageFlags[pa >>> 12]! & PageFlag.code) !== 0,
-      (pa, bytes) => this.onCodeWrite(pa, bytes),
+      (pa) => this.pageFlags[pa >>> 12] !== 0,
+      (pa, bytes) => this.noteStore(pa, bytes),
     );
     this.tlb = new Tlb(this.memory);
     this.pageFlags = new Uint8Array(Math.ceil(this.memory.bytes / 4096));
@@ -132,6 +134,12 @@ export class Mmu {
     this.pageFlags[page] = this.pageFlags[page]! | flag;
     this.tlb.forbidWrites(page);
   }
+  /** A store to RAM that bypasses the TLB: to a flagged page, by the page walk or by other agents on the bus. */
+  noteStore(pa: number, bytes: number): void {
+    const flags = this.pageFlags[pa >>> 12]!;
+    if (flags & PageFlag.code) this.onCodeWrite(pa, bytes);
+    if (flags & PageFlag.monitored) this.onMonitoredStore(pa, bytes);
+  }
   unprotectPage(page: number, flag: number): void {
     this.pageFlags[page] = this.pageFlags[page]! & ~flag;
   }
@@ -196,7 +204,7 @@ export class Mmu {
       return;
     }
     if (pa + size > m.bytes) return;
-    if (this.pageFlags[pa >>> 12]! & PageFlag.code) this.onCodeWrite(pa, size);
+    if (this.pageFlags[pa >>> 12] !== 0) this.noteStore(pa, size);
     if (size === 1) m.write8(pa, value);
     else if (size === 2) m.write16(pa, value);
     else m.write32(pa, value);

@@ -1,78 +1,49 @@
 // The model-specific registers: ONE table of those that exist, and RDMSR and WRMSR. Reads and writes also serve the MSR areas of VMX.
 // An MSR that is not in the table raises #GP(0), as on hardware. SDM vol. 4 and vol. 3, ch. 35.
 
+import { ExitReason } from '../vmx/exit-reasons.ts';
 import type { Cpu, Helper } from './cpu.ts';
 import { Vector } from './cpu.ts';
+import { machineCheckMsrs } from './machine-check.ts';
+import { memoryTypeMsrs } from './memory-types.ts';
+import {
+  constant,
+  type MsrInfo,
+  type MsrReader,
+  MsrSlot,
+  type MsrValue,
+  type MsrWriter,
+  readOnly,
+  row,
+  slotReader,
+  slotWriter,
+} from './msr-rows.ts';
+import { performanceMsrs } from './performance-counters.ts';
 import { Cr4, EAX, ECX, EDX } from './state.ts';
-import { ExitReason } from '../vmx/exit-reasons.ts';
-
-/** Slots of the state's MSRs, 8 bytes each (StateLayout.msrs). */
-export const MsrSlot = {
-  SYSENTER_CS: 0,
-  SYSENTER_ESP: 1,
-  SYSENTER_EIP: 2,
-  APIC_BASE: 3,
-  MISC_ENABLE: 4,
-  PAT: 5,
-  DEBUGCTL: 6,
-  EFER: 7,
-  /** Added to the clock's cycles: writes of IA32_TIME_STAMP_COUNTER land here. */
-  TSC_ADJUST: 8,
-  FEATURE_CONTROL: 9,
-  BIOS_SIGN_ID: 10,
-} as const;
 
 /** IA32_FEATURE_CONTROL: lock and "enable VMX outside SMX". */
 export const FEATURE_CONTROL_LOCK = 1;
 export const FEATURE_CONTROL_VMXON = 5;
 /** Power-on values. */
-export const PAT_RESET = { low: 0x0007_0406, high: 0x0007_0406 } as const;
-/** IA32_MISC_ENABLE: fast strings (0), branch trace storage and PEBS unavailable (11, 12). */
-const MISC_ENABLE_RESET = 0x1801;
+const PAT_RESET = { low: 0x0007_0406, high: 0x0007_0406 } as const;
 
-export interface MsrValue {
-  low: number;
-  high: number;
-}
-
-/** False: #GP. */
-type Reader = (cpu: Cpu, out: MsrValue) => boolean;
-type Writer = (cpu: Cpu, low: number, high: number) => boolean;
-
-interface MsrInfo {
-  readonly index: number;
-  readonly name: string;
-  readonly read: Reader;
-  readonly write: Writer;
-}
-
-const slotReader =
-  (slot: number): Reader =>
-  (cpu, out) => {
-    out.low = cpu.s.msrLow(slot);
-    out.high = cpu.s.msrHigh(slot);
-    return true;
-  };
-/** Accepts what `mask` allows in the low half and zero in the high half. */
-const slotWriter =
-  (slot: number, mask: number): Writer =>
-  (cpu, low, high) => {
-    if ((low & ~mask) !== 0 || high !== 0) return false;
-    cpu.s.setMsr(slot, low, 0);
-    return true;
-  };
-const readOnly: Writer = () => false;
-const ignored: Writer = () => true;
-const constant =
-  (low: number, high = 0): Reader =>
-  (_cpu, out) => {
-    out.low = low >>> 0;
-    out.high = high >>> 0;
-    return true;
-  };
+/** IA32_MISC_ENABLE: the bits that mean something here. */
+export const MiscEnable = {
+  FAST_STRINGS: 1 << 0,
+  /** Read-only: there are performance counters; no branch trace storage; no event-based sampling. */
+  PERFORMANCE_MONITORING: 1 << 7,
+  BTS_UNAVAILABLE: 1 << 11,
+  PEBS_UNAVAILABLE: 1 << 12,
+  MONITOR: 1 << 18,
+  /** CPUID's highest basic leaf is 3 at most: for software that cannot deal with more. */
+  LIMIT_CPUID: 1 << 22,
+} as const;
+const MISC_READ_ONLY = MiscEnable.PERFORMANCE_MONITORING | MiscEnable.BTS_UNAVAILABLE | MiscEnable.PEBS_UNAVAILABLE;
+const MISC_WRITABLE = MiscEnable.FAST_STRINGS | MiscEnable.MONITOR | MiscEnable.LIMIT_CPUID;
+const MISC_ENABLE_RESET = MISC_READ_ONLY | MiscEnable.FAST_STRINGS | MiscEnable.MONITOR;
 
 /** The time-stamp counter without VMX's offset: cycles plus what software wrote, modulo 2^64. */
-export const readTsc: Reader = (cpu, out) => {
+export const readTsc: MsrReader = (cpu, out) => {
   const now = cpu.clock.now;
   const low = (now >>> 0) + cpu.s.msrLow(MsrSlot.TSC_ADJUST);
   out.low = low >>> 0;
@@ -81,7 +52,7 @@ export const readTsc: Reader = (cpu, out) => {
 };
 
 /** The time-stamp counter as software sees it: with the TSC offset in VMX non-root operation (SDM vol. 3, 25.3). */
-export const readGuestTsc: Reader = (cpu, out) => {
+export const readGuestTsc: MsrReader = (cpu, out) => {
   readTsc(cpu, out);
   const low = out.low + cpu.vmx.tscOffsetLow;
   out.high = (out.high + cpu.vmx.tscOffsetHigh + (low > 0xffff_ffff ? 1 : 0)) >>> 0;
@@ -89,7 +60,7 @@ export const readGuestTsc: Reader = (cpu, out) => {
   return true;
 };
 
-const writeTsc: Writer = (cpu, low, high) => {
+const writeTsc: MsrWriter = (cpu, low, high) => {
   const now = cpu.clock.now;
   const difference = (low >>> 0) - (now >>> 0);
   const borrow = difference < 0 ? 1 : 0;
@@ -97,50 +68,45 @@ const writeTsc: Writer = (cpu, low, high) => {
   return true;
 };
 
-const patWritable = (half: number): boolean => {
-  for (let i = 0; i < 4; i++) {
-    const type = (half >>> (8 * i)) & 0xff;
-    if (type > 7 || type === 2 || type === 3) return false;
-  }
-  return true;
-};
-
-const writePat: Writer = (cpu, low, high) => {
-  if (!patWritable(low) || !patWritable(high)) return false;
-  cpu.s.setMsr(MsrSlot.PAT, low, high);
-  return true;
-};
-
-const writeFeatureControl: Writer = (cpu, low, high) => {
+const writeFeatureControl: MsrWriter = (cpu, low, high) => {
   if ((cpu.s.msrLow(MsrSlot.FEATURE_CONTROL) & FEATURE_CONTROL_LOCK) !== 0) return false;
   if ((low & ~FEATURE_CONTROL_VMXON) !== 0 || high !== 0) return false;
   cpu.s.setMsr(MsrSlot.FEATURE_CONTROL, low, 0);
   return true;
 };
 
-const whole = (slot: number): Writer => slotWriter(slot, 0xffff_ffff);
-const both =
-  (slot: number): Writer =>
-  (cpu, low, high) => {
-    cpu.s.setMsr(slot, low, high);
-    return true;
-  };
+/** Reserved bits and those of features that do not exist are #GP; read-only bits stay. */
+const writeMiscEnable: MsrWriter = (cpu, low, high) => {
+  if ((low & ~(MISC_WRITABLE | MISC_READ_ONLY)) !== 0 || high !== 0) return false;
+  cpu.s.setMsr(MsrSlot.MISC_ENABLE, (low & MISC_WRITABLE) | MISC_READ_ONLY, 0);
+  return true;
+};
 
-const row = (index: number, name: string, read: Reader, write: Writer): MsrInfo => ({ index, name, read, write });
+const anything = (): boolean => true;
+const nothing = (low: number, high: number): boolean => low === 0 && high === 0;
+const low32 = (_low: number, high: number): boolean => high === 0;
 
 /** Every MSR but the VMX capability MSRs (vmx/capability-msrs.ts). */
 const TABLE: readonly MsrInfo[] = [
   row(0x10, 'IA32_TIME_STAMP_COUNTER', readGuestTsc, writeTsc),
   row(0x17, 'IA32_PLATFORM_ID', constant(0, 5 << 18), readOnly),
   row(0x3a, 'IA32_FEATURE_CONTROL', slotReader(MsrSlot.FEATURE_CONTROL), writeFeatureControl),
-  row(0x79, 'IA32_BIOS_UPDT_TRIG', () => false, ignored),
-  row(0x8b, 'IA32_BIOS_SIGN_ID', slotReader(MsrSlot.BIOS_SIGN_ID), both(MsrSlot.BIOS_SIGN_ID)),
-  row(0x174, 'IA32_SYSENTER_CS', slotReader(MsrSlot.SYSENTER_CS), whole(MsrSlot.SYSENTER_CS)),
-  row(0x175, 'IA32_SYSENTER_ESP', slotReader(MsrSlot.SYSENTER_ESP), whole(MsrSlot.SYSENTER_ESP)),
-  row(0x176, 'IA32_SYSENTER_EIP', slotReader(MsrSlot.SYSENTER_EIP), whole(MsrSlot.SYSENTER_EIP)),
-  row(0x1a0, 'IA32_MISC_ENABLE', slotReader(MsrSlot.MISC_ENABLE), both(MsrSlot.MISC_ENABLE)),
-  row(0x1d9, 'IA32_DEBUGCTL', slotReader(MsrSlot.DEBUGCTL), slotWriter(MsrSlot.DEBUGCTL, 0)),
-  row(0x277, 'IA32_PAT', slotReader(MsrSlot.PAT), writePat),
+  // A microcode update is taken and changes nothing; write-only.
+  row(
+    0x79,
+    'IA32_BIOS_UPDT_TRIG',
+    () => false,
+    () => true,
+  ),
+  row(0x8b, 'IA32_BIOS_SIGN_ID', slotReader(MsrSlot.BIOS_SIGN_ID), slotWriter(MsrSlot.BIOS_SIGN_ID, anything)),
+  row(0x174, 'IA32_SYSENTER_CS', slotReader(MsrSlot.SYSENTER_CS), slotWriter(MsrSlot.SYSENTER_CS, low32)),
+  row(0x175, 'IA32_SYSENTER_ESP', slotReader(MsrSlot.SYSENTER_ESP), slotWriter(MsrSlot.SYSENTER_ESP, low32)),
+  row(0x176, 'IA32_SYSENTER_EIP', slotReader(MsrSlot.SYSENTER_EIP), slotWriter(MsrSlot.SYSENTER_EIP, low32)),
+  row(0x1a0, 'IA32_MISC_ENABLE', slotReader(MsrSlot.MISC_ENABLE), writeMiscEnable),
+  row(0x1d9, 'IA32_DEBUGCTL', slotReader(MsrSlot.DEBUGCTL), slotWriter(MsrSlot.DEBUGCTL, nothing)),
+  ...memoryTypeMsrs,
+  ...machineCheckMsrs,
+  ...performanceMsrs,
 ];
 
 const BY_INDEX = new Map(TABLE.map((info) => [info.index, info]));
@@ -157,7 +123,7 @@ export const writeMsr = (cpu: Cpu, index: number, low: number, high: number): bo
 
 /** Values after power-on. */
 export const resetMsrs = (cpu: Cpu): void => {
-  for (let slot = 0; slot <= MsrSlot.BIOS_SIGN_ID; slot++) cpu.s.setMsr(slot, 0, 0);
+  for (let slot = 0; slot < MsrSlot.COUNT; slot++) cpu.s.setMsr(slot, 0, 0);
   cpu.s.setMsr(MsrSlot.PAT, PAT_RESET.low, PAT_RESET.high);
   cpu.s.setMsr(MsrSlot.MISC_ENABLE, MISC_ENABLE_RESET, 0);
 };
@@ -191,12 +157,4 @@ export const rdtsc: Helper = (cpu, op) => {
   s.setGpr(EAX, value.low);
   s.setGpr(EDX, value.high);
   return true;
-};
-
-/** There are no performance counters: every counter number is an invalid one. */
-export const rdpmc: Helper = (cpu, op) => {
-  const s = cpu.s;
-  if ((s.cr4 & Cr4.PCE) === 0 && s.cpl !== 0) return cpu.raise(Vector.GP, 0);
-  if (cpu.vmx.exitOnInstruction(ExitReason.RDPMC, 0, op)) return false;
-  return cpu.raise(Vector.GP, 0);
 };

@@ -139,9 +139,15 @@ export const StateLayout = {
   fpuOpcode: 0x320,
   xmm: 0x340,
   mxcsr: 0x3c0,
-  /** IA-32 MSRs kept as state (8 bytes each): SYSENTER_CS, SYSENTER_ESP, SYSENTER_EIP, APIC_BASE, MISC_ENABLE, PAT, DEBUGCTL, EFER. */
+  /** IA-32 MSRs kept as state, 8 bytes each: the slots of msr-rows.ts. */
   msrs: 0x3d0,
-  end: 0x440,
+  /** MONITOR: physical address of the line, and whether it is watched and waited for (monitor-wait.ts). */
+  monitorAddress: 0x600,
+  monitor: 0x604,
+  /** 1 while a performance counter is enabled, and the CPL of the instructions that it has not counted yet. */
+  counting: 0x608,
+  countedLevel: 0x60c,
+  end: 0x620,
 } as const;
 
 /** Fields of a segment slot. `limit` is in bytes (granularity applied); `access` is the VMX access-rights word (SDM vol. 3, table 24-2). */

@@ -7,9 +7,10 @@ import { NO_VMX } from '../vmx/hooks.ts';
 import { enter, fixture, operands, PAGE_DIRECTORY, setControls, STACK, type Fixture } from '../vmx/vmx.fixture.ts';
 import * as controlRegisters from './control-registers.ts';
 import { Vector, type Helper } from './cpu.ts';
-import { cpuid, cpuidLeaf } from './cpuid.ts';
+import { cpuid } from './cpuid.ts';
+import { Feature, featureFlags } from './features.ts';
 import * as flagInstructions from './flag-instructions.ts';
-import { CORE_DUO, CPU_MODELS, Feature, FeatureC } from './model.ts';
+import { CORE_DUO, CPU_MODELS, cpuidLeaf } from './model.ts';
 import * as msrs from './msr.ts';
 import { readMsr, writeMsr } from './msr.ts';
 import { CS, SS, StateLayout } from './state.ts';
@@ -51,7 +52,6 @@ test('CPUID: vendor, signature, features that exist, brand; leaves beyond the hi
   const [highest, b, c, d] = ask(0);
   assert.equal(text([b!, d!, c!]), 'GenuineIntel');
   assert.equal(ask(1)[0], 0x6e8);
-  assert.equal(ask(1)[2], FeatureC.VMX);
   const edx = ask(1)[3]!;
   assert.equal(edx & Feature.SSE2, Feature.SSE2);
   assert.equal(edx & (1 << 9), 0, 'no local APIC');
@@ -59,8 +59,27 @@ test('CPUID: vendor, signature, features that exist, brand; leaves beyond the hi
   assert.equal(brand, 'Genuine Intel(R) CPU           T2400  @ 1.83GHz');
   assert.deepEqual(ask(highest! + 5), ask(highest!));
   assert.deepEqual(ask(0x8000_0009), ask(highest!));
-  assert.deepEqual(cpuidLeaf(CORE_DUO, 0x4000_0000), CORE_DUO.cpuid.get(highest!));
+  assert.deepEqual(cpuidLeaf(CORE_DUO, 0x4000_0000, 0), CORE_DUO.cpuid.get(highest!));
   for (const [id, model] of Object.entries(CPU_MODELS)) assert.equal(model.id, id);
+});
+
+test("the feature flags are the T2400's, less those whose reason to be clear is given", () => {
+  assert.equal(featureFlags('1.EDX', true), 0xbfe9_fbff);
+  assert.equal(featureFlags('1.ECX', true), 0xc1a9);
+  assert.equal(featureFlags('80000001.EDX', true), 0x0010_0000);
+  const leaf1 = cpuidLeaf(CORE_DUO, 1, 0);
+  assert.deepEqual([leaf1.edx, leaf1.ecx], [0x0f89_f9ff, 0x29]);
+  // Deterministic cache parameters: the T2400's, with one processor instead of two.
+  assert.deepEqual(
+    [0, 1, 2, 3].map((n) => Object.values(cpuidLeaf(CORE_DUO, 4, n))),
+    [
+      [0x121, 0x01c0_003f, 0x3f, 1],
+      [0x122, 0x01c0_003f, 0x3f, 1],
+      [0x143, 0x01c0_003f, 0xfff, 1],
+      [0, 0, 0, 0],
+    ],
+  );
+  assert.equal(cpuidLeaf(CORE_DUO, 0xa, 0).eax, 0x0728_0201);
 });
 
 test('MSRs: what exists reads back, what does not is #GP; the high half is refused where it has no bits', () => {
@@ -133,7 +152,7 @@ test('MOV to CR0: PG without PE, NW without CD, ET fixed, reserved bits ignored'
 
 test('MOV to CR4: only bits the model has; PAE loads the PDPTEs', () => {
   const f = bare();
-  for (const bit of [1, 2, 8, 64, 1 << 14, 1 << 20]) {
+  for (const bit of [1 << 11, 1 << 12, 1 << 14, 1 << 20]) {
     f.cpu.s.setGpr(3, bit);
     faults(f, controlRegisters.movToCr, { reg: 4, rm: 3 }, Vector.GP, 0);
   }
@@ -208,6 +227,25 @@ test('non-root: reads come from the shadow, writes keep host-owned bits', () => 
   assert.equal(setCr(f, 0, 0x11), false);
   assert.equal(f.vmx.vmread(Field.VM_EXIT_REASON), 28);
   assert.equal(f.cpu.faulted, false);
+});
+
+test('DR4 and DR5 under CR4.DE are #UD, at any level; MOV-DR exiting comes before that and before privilege', () => {
+  const f = bare();
+  assert.equal(setCr(f, 4, f.cpu.s.cr4 | 8), true);
+  for (const cpl of [0, 3]) {
+    f.cpu.s.cpl = cpl;
+    for (const helper of [controlRegisters.movFromDr, controlRegisters.movToDr]) {
+      for (const dr of [4, 5]) faults(f, helper, { reg: dr, rm: 0 }, Vector.UD, undefined);
+    }
+  }
+  const g = fixture();
+  setControls(g.vmx, Field.CPU_BASED_VM_EXEC_CONTROL, PrimaryControl.MOV_DR_EXITING);
+  enter(g);
+  g.cpu.s.cr4 |= 8;
+  g.cpu.s.cpl = 3;
+  assert.equal(run(g, controlRegisters.movToDr, { reg: 4, rm: 0 }), false);
+  assert.equal(g.cpu.faulted, false);
+  assert.equal(g.vmx.vmread(Field.VM_EXIT_REASON), 29);
 });
 
 test('debug registers: DR4 and DR5 are DR6 and DR7, fixed bits, general detect', () => {
@@ -305,7 +343,7 @@ test('STI blocks interrupts only if IF was 0', () => {
   assert.equal(f.cpu.s.get(StateLayout.interruptibility), 0);
 });
 
-test('HLT, INVLPG, CLFLUSH, PAUSE, UD2, MONITOR', () => {
+test('HLT, INVLPG, CLFLUSH, PAUSE, UD2', () => {
   const f = bare();
   assert.equal(run(f, i.hlt), true);
   assert.equal(f.cpu.s.get(StateLayout.activity), 1);
@@ -315,21 +353,6 @@ test('HLT, INVLPG, CLFLUSH, PAUSE, UD2, MONITOR', () => {
   faults(f, i.clflush, { memory: true, offset: 0x9999_9999 }, Vector.PF, 0);
   assert.equal(run(f, i.pause), true);
   faults(f, i.ud2, {}, Vector.UD, undefined);
-  faults(f, i.monitor, {}, Vector.UD, undefined);
-  faults(f, i.mwait, {}, Vector.UD, undefined);
-  faults(f, msrs.rdpmc, {}, Vector.GP, 0);
-});
-
-test('MONITOR and MWAIT on a model that has them', () => {
-  const cpuid = new Map(CORE_DUO.cpuid);
-  cpuid.set(1, { ...cpuid.get(1)!, ecx: FeatureC.MONITOR | FeatureC.VMX });
-  const f = fixture({ bare: true, model: { ...CORE_DUO, cpuid } });
-  f.cpu.s.setGpr(0, 0x1000);
-  assert.equal(run(f, i.monitor), true);
-  assert.equal(run(f, i.mwait), true);
-  f.cpu.s.setGpr(1, 1);
-  faults(f, i.monitor, {}, Vector.GP, 0);
-  faults(f, i.mwait, {}, Vector.GP, 0);
 });
 
 test('SYSENTER and SYSEXIT load flat segments', () => {

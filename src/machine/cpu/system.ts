@@ -1,12 +1,10 @@
-// System instructions with little state of their own: HLT, the cache and TLB instructions, PAUSE, MONITOR and MWAIT, SYSENTER and SYSEXIT,
-// UD2. SDM vol. 2.
+// System instructions with little state of their own: HLT, the cache and TLB instructions, PAUSE, SYSENTER and SYSEXIT, UD2. SDM vol. 2.
 
 import { ExitReason } from '../vmx/exit-reasons.ts';
 import type { Cpu, Helper } from './cpu.ts';
 import { Vector } from './cpu.ts';
-import { FeatureC } from './model.ts';
-import { MsrSlot } from './msr.ts';
-import { CS, EAX, ECX, EDX, ESP, Flag, SS, StateLayout } from './state.ts';
+import { MsrSlot } from './msr-rows.ts';
+import { CS, ECX, EDX, ESP, Flag, SS, StateLayout } from './state.ts';
 
 const HALTED = 1;
 
@@ -48,25 +46,6 @@ export const clflush: Helper = (cpu, op) => {
 export const pause: Helper = (cpu, op) => !cpu.vmx.exitOnInstruction(ExitReason.PAUSE, 0, op);
 
 export const ud2: Helper = (cpu) => cpu.raise(Vector.UD);
-
-const hasMonitor = (cpu: Cpu): boolean => ((cpu.model.cpuid.get(1)?.ecx ?? 0) & FeatureC.MONITOR) !== 0;
-
-/** #UD on a model without the feature and outside CPL 0. ECX must be 0: there are no extensions. */
-export const monitor: Helper = (cpu, op) => {
-  if (!hasMonitor(cpu) || cpu.s.cpl !== 0) return cpu.raise(Vector.UD);
-  if (cpu.vmx.exitOnInstruction(ExitReason.MONITOR, 0, op)) return false;
-  if (cpu.s.gpr(ECX) !== 0) return cpu.raise(Vector.GP, 0);
-  const address = op.addressSize === 32 ? cpu.s.gpr(EAX) : cpu.s.gpr16(EAX);
-  cpu.read(op.segment, address, 1);
-  return !cpu.faulted;
-};
-
-/** A wait that ends at once, which the SDM allows: the monitoring hardware is never armed (exit qualification 0). */
-export const mwait: Helper = (cpu, op) => {
-  if (!hasMonitor(cpu) || cpu.s.cpl !== 0) return cpu.raise(Vector.UD);
-  if (cpu.vmx.exitOnInstruction(ExitReason.MWAIT, 0, op)) return false;
-  return cpu.s.gpr(ECX) === 0 || cpu.raise(Vector.GP, 0);
-};
 
 /** Access rights of the flat segments that SYSENTER and SYSEXIT load: 32-bit, page-granular, accessed. */
 const FLAT_CODE = 0xc09b;

@@ -22,7 +22,8 @@ import { Vector } from './cpu.ts';
 import { callFar, jmpFar } from './far-transfer.ts';
 import { deliverThroughTable } from './interrupts.ts';
 import { Access, Cr0, Cr4, CS, DS, ES, ESP, Flag, FS, GS, LDTR, SS, StateLayout, TR } from './state.ts';
-import { switchTask, TaskSource } from './task-switch.ts';
+import { TaskSource } from './task-state.ts';
+import { switchTask } from './task-switch.ts';
 
 const world = new CpuWorld();
 const { cpu, memory } = world;
@@ -169,9 +170,9 @@ test('VMX: the exit comes after the checks of the new TSS and changes nothing', 
   world.interrupt(9, { selector: TSS_B_SELECTOR, type: 5 });
   assert.equal(deliverThroughTable(cpu, 9, true, undefined, 0x8002, 2, 2), false);
   assert.deepEqual(log, [
-    [TSS_B_SELECTOR, 0, 7],
-    [TSS_B_SELECTOR, 2, 7],
-    [TSS_B_SELECTOR, 3, 2],
+    [TSS_B_SELECTOR, 0, 7, s.eflags],
+    [TSS_B_SELECTOR, 2, 7, s.eflags],
+    [TSS_B_SELECTOR, 3, 2, 2],
   ]);
   assert.deepEqual([world.fault(), world.snapshot(), memory.read32(TSS_A + 0x20)], [undefined, before, 0]);
 });

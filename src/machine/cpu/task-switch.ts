@@ -24,31 +24,8 @@ import {
 } from './segmentation.ts';
 import { PendingStack } from './stack.ts';
 import { Access, Cr0, Cr4, CS, Flag, LDTR, SS, TR } from './state.ts';
-
-/** What initiated the switch, numbered as in the exit qualification (SDM vol. 3, table 27-2). */
-export const TaskSource = { CALL: 0, IRET: 1, JMP: 2, GATE: 3 } as const;
-export type TaskSource = (typeof TaskSource)[keyof typeof TaskSource];
-
-/** Field offsets (SDM vol. 3, figures 7-2 and 7-10). Registers and segments follow each other in encoding order. */
-const TSS32 = {
-  minimum: 0x67,
-  cr3: 0x1c,
-  eip: 0x20,
-  eflags: 0x24,
-  gpr: 0x28,
-  sreg: 0x48,
-  ldt: 0x60,
-  trap: 0x64,
-} as const;
-const TSS16 = { minimum: 0x2b, eip: 0x0e, eflags: 0x10, gpr: 0x12, sreg: 0x22, ldt: 0x2a } as const;
-
-/** DR6.BT: the T bit of the new TSS (SDM vol. 3, 17.2.3). */
-const DR6_BT = 1 << 15;
-/** L0 to L3 and LE of DR7: breakpoints of the old task only (SDM vol. 3, 17.2.4). */
-const DR7_LOCAL = 0x155;
-
-/** The bits of EFLAGS that exist. */
-const FLAGS = 0x3f7fd5;
+import { DR6_BT, DR7_LOCAL, TaskSource, TSS16, TSS16_FILLER, TSS32, TSS_EFLAGS } from './task-state.ts';
+import { noVirtualInterruptPending } from './virtual-interrupts.ts';
 
 const newTss = new Descriptor();
 const oldTss = new Descriptor();
@@ -90,10 +67,10 @@ const readTask = (cpu: Cpu): boolean => {
   const wide = newTss.isWide;
   const t = wide ? TSS32 : TSS16;
   const size = wide ? 4 : 2;
-  const filler = wide ? 0 : 0xffff0000;
+  const filler = wide ? 0 : TSS16_FILLER;
   incoming.cr3 = wide ? readField(cpu, TSS32.cr3, 4) : 0;
   incoming.eip = readField(cpu, t.eip, size);
-  incoming.eflags = readField(cpu, t.eflags, size) & FLAGS;
+  incoming.eflags = readField(cpu, t.eflags, size) & TSS_EFLAGS;
   for (let i = 0; i < 8; i++) incoming.gpr[i] = filler | readField(cpu, t.gpr + i * size, size);
   for (let i = 0; i < 6; i++) incoming.sreg[i] = wide || i < 4 ? readField(cpu, t.sreg + i * size, 2) : 0;
   incoming.ldt = readField(cpu, t.ldt, 2);
@@ -176,7 +153,7 @@ export const switchTask = (
   const wide = newTss.isWide;
   const minimum = wide ? TSS32.minimum : TSS16.minimum;
   if (newTss.limit < minimum) return cpu.raise(Vector.TS, selectorError(selector));
-  if (cpu.vmx.exitOnTaskSwitch(selector, source, instructionLength)) return false;
+  if (cpu.vmx.exitOnTaskSwitch(selector, source, instructionLength, flags)) return false;
   const oldWide = (s.access(TR) & 8) !== 0;
   const oldSelector = s.selector(TR);
   if (s.access(TR) & Access.UNUSABLE || s.limit(TR) < (oldWide ? TSS32.minimum : TSS16.minimum)) {
@@ -223,7 +200,7 @@ export const switchTask = (
     cpu.faultAddress = DR6_BT;
     return cpu.raise(Vector.DB);
   }
-  return true;
+  return noVirtualInterruptPending(cpu);
 };
 
 /** The new TSS could not be marked: the old one is busy again (its descriptor was just written, so this cannot fault). */

@@ -3,6 +3,7 @@
 import { Access, Cr0, Cr4, CS, DS, ES, SS, StateLayout } from '../cpu/state.ts';
 import { DR7_ENABLES } from '../cpu/breakpoints.ts';
 import type { Cpu } from '../cpu/cpu.ts';
+import { countUntilNow } from '../cpu/performance-counters.ts';
 
 export const Mode = {
   code32: 1,
@@ -52,6 +53,7 @@ export const computeMode = (cpu: Cpu): number => {
 
 /** Writes the mode word and the TLB context for the present state. */
 export const refreshMode = (cpu: Cpu): void => {
+  if (cpu.s.get(StateLayout.counting) !== 0) countUntilNow(cpu);
   cpu.s.set(StateLayout.mode, computeMode(cpu));
   const { breakpoints: b } = cpu;
   const concerned = (cpu.s.dr(7) & DR7_ENABLES) !== 0 || b.instructions || b.data || b.io;

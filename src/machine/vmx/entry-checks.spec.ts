@@ -109,7 +109,7 @@ const BREAKS: Record<string, Break> = {
   'host-tr-null': write(Field.HOST_TR_SELECTOR, 0),
   'host-ss-null': write(Field.HOST_SS_SELECTOR, 0),
   'guest-cr0': clear(Field.GUEST_CR0, 1),
-  'guest-cr4': set(Field.GUEST_CR4, 1),
+  'guest-cr4': set(Field.GUEST_CR4, 1 << 14),
   'guest-debugctl': both(set(ENTRY, EntryControl.LOAD_DEBUG_CONTROLS), write(Field.GUEST_IA32_DEBUGCTL, 4)),
   'guest-pat': both(set(ENTRY, EntryControl.LOAD_IA32_PAT), write(Field.GUEST_IA32_PAT + 1, 3 << 24)),
   'guest-tr-ti': write(selector(TR), 0x1c),

@@ -2,7 +2,8 @@
 // Not the checks themselves (entry-checks.ts). SDM vol. 3, ch. 26.
 
 import { injectEvent } from '../cpu/exceptions.ts';
-import { MsrSlot } from '../cpu/msr.ts';
+import { disarm } from '../cpu/monitor-wait.ts';
+import { MsrSlot } from '../cpu/msr-rows.ts';
 import { Cr0, Cr4, ES, SS, StateLayout, TR } from '../cpu/state.ts';
 import { EntryControl, PinControl, PrimaryControl } from './controls.ts';
 import {
@@ -153,6 +154,7 @@ export const enterGuest = (vmx: Vmx): VmxResult => {
 
   v.launchState = LaunchState.LAUNCHED;
   vmx.enterNonRoot();
+  disarm(cpu); // 26.3.4
   cpu.modeDirty = true;
   updateTranslation(vmx, oldCr0, oldCr4);
   cpu.nextEip = cpu.s.eip;

@@ -202,13 +202,14 @@ test('pending debug exceptions: delivered at the first boundary, or an exit with
 test('task switch: qualification, length, IDT vectoring of a task gate', () => {
   const f = fixture();
   enter(f);
-  f.vmx.exitOnTaskSwitch(0x28, 2, 7);
+  f.vmx.exitOnTaskSwitch(0x28, 2, 7, 2);
   assert.equal(f.vmx.vmread(Field.VM_EXIT_REASON), ExitReason.TASK_SWITCH);
   assert.equal(f.vmx.vmread(Field.EXIT_QUALIFICATION), 0x8000_0028);
   assert.equal(f.vmx.vmread(Field.VM_EXIT_INSTRUCTION_LEN), 7);
   f.vmx.vmresume();
   f.vmx.beginDelivery(8, EventType.HARDWARE_EXCEPTION, 0, 0);
-  f.vmx.exitOnTaskSwitch(0x30, 3, 0);
+  f.vmx.exitOnTaskSwitch(0x30, 3, 0, 0x1_0002);
+  assert.equal(f.vmx.vmread(Field.GUEST_RFLAGS) & 0x1_0000, 0x1_0000, "RF as the old task's TSS would have it");
   assert.equal(f.vmx.vmread(Field.EXIT_QUALIFICATION), 0xc000_0030);
   assert.equal(f.vmx.vmread(Field.IDT_VECTORING_INFO), 0x8000_0b08);
 });

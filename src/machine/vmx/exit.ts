@@ -1,7 +1,9 @@
 // A VM exit: recording why, saving guest state, loading host state. Not the decision that there is one (intercepts.ts, vmx.ts).
 // SDM vol. 3, ch. 27.
 
-import { MsrSlot, readMsr, writeMsr, type MsrValue } from '../cpu/msr.ts';
+import { disarm } from '../cpu/monitor-wait.ts';
+import { readMsr, writeMsr } from '../cpu/msr.ts';
+import { MsrSlot, type MsrValue } from '../cpu/msr-rows.ts';
 import { Access, CS, DS, ES, FS, Flag, GS, LDTR, SS, StateLayout, TR } from '../cpu/state.ts';
 import { ExitControl, PinControl } from './controls.ts';
 import { pdptesValid } from './entry-checks.ts';
@@ -26,6 +28,8 @@ export interface ExitInformation {
   intrInfo: number;
   intrErrorCode: number;
   linearAddress: number;
+  /** A task switch: the EFLAGS of the old task, whose RF is saved. */
+  taskFlags: number;
 }
 
 const saveSegments = (vmx: NonRootOperation): void => {
@@ -45,7 +49,10 @@ const saveSegments = (vmx: NonRootOperation): void => {
   v.write(Field.GUEST_IDTR_LIMIT, s.get(StateLayout.idtrLimit));
 };
 
-/** RF as the saved image would have it (27.3.3): set by faults other than #DB, clear for intercepted instructions, else as it is. */
+/**
+ * RF as the saved image would have it (27.3.3): set by faults other than #DB, clear for intercepted instructions, as in the old TSS for
+ * task switches, else as it is.
+ */
 const savedFlags = (
   flags: number,
   reason: number,
@@ -55,6 +62,7 @@ const savedFlags = (
 ): number => {
   if (instruction) return flags & ~Flag.RF;
   if (unfinished && reason === ExitReason.EXTERNAL_INTERRUPT) return flags | Flag.RF;
+  if (reason === ExitReason.TASK_SWITCH) return (flags & ~Flag.RF) | (info.taskFlags & Flag.RF);
   if (reason !== ExitReason.EXCEPTION_OR_NMI) return flags;
   const fault = IntrInfo.type(info.intrInfo) === EventType.HARDWARE_EXCEPTION && IntrInfo.vector(info.intrInfo) !== 1;
   return fault ? flags | Flag.RF : flags;
@@ -250,6 +258,8 @@ export const vmExit = (
     vmx.exitPending = true;
     return true;
   }
+  // 27.5.6: no monitor outlives an exit, and who waited with MWAIT is active (27.3.4).
+  disarm(vmx.cpu);
   recordInformation(vmx, reason, qualification, info);
   const injected = vmx.vmcs.read(Field.VM_ENTRY_INTR_INFO);
   vmx.vmcs.write(Field.VM_ENTRY_INTR_INFO, injected & ~IntrInfo.VALID);

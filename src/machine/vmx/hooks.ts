@@ -41,8 +41,8 @@ export interface VmxHooks {
    */
   exitAtBoundary(): boolean;
   exitOnTripleFault(): boolean;
-  /** qualification: SDM vol. 3, table 27-2 (task switch). */
-  exitOnTaskSwitch(selector: number, source: 0 | 1 | 2 | 3, instructionLength: number): boolean;
+  /** qualification: SDM vol. 3, table 27-2 (task switch). `flags`: what the old TSS would get, whose RF the exit saves (27.3.3). */
+  exitOnTaskSwitch(selector: number, source: 0 | 1 | 2 | 3, instructionLength: number, flags: number): boolean;
   /** An event being delivered when a further fault or exit happens becomes the IDT-vectoring information. */
   beginDelivery(vector: number, type: number, errorCode: number | undefined, instructionLength: number): void;
   endDelivery(): void;

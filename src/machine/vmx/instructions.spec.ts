@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Vector } from '../cpu/cpu.ts';
 import { MODERN } from '../cpu/model.ts';
-import { MsrSlot } from '../cpu/msr.ts';
+import { MsrSlot } from '../cpu/msr-rows.ts';
 import { StateLayout } from '../cpu/state.ts';
 import { ExitReason } from './exit-reasons.ts';
 import { Field } from './fields.ts';

@@ -3,7 +3,8 @@
 
 import type { Cpu, Operands } from '../cpu/cpu.ts';
 import { Vector } from '../cpu/cpu.ts';
-import { FEATURE_CONTROL_VMXON, MsrSlot } from '../cpu/msr.ts';
+import { FEATURE_CONTROL_VMXON } from '../cpu/msr.ts';
+import { MsrSlot } from '../cpu/msr-rows.ts';
 import { ARITHMETIC_FLAGS, Cr0, Cr4, Flag, StateLayout } from '../cpu/state.ts';
 import { ExitReason } from './exit-reasons.ts';
 import { InstructionError, VM_FAIL_INVALID, VM_SUCCEED, type VmxResult } from './instruction-errors.ts';

@@ -61,6 +61,7 @@ export abstract class NonRootOperation implements VmxHooks {
     intrInfo: 0,
     intrErrorCode: 0,
     linearAddress: 0,
+    taskFlags: 0,
   };
   protected monitorTrapArmed = false;
   protected preemptionExpired = false;
@@ -149,6 +150,7 @@ export abstract class NonRootOperation implements VmxHooks {
     info.intrInfo = 0;
     info.intrErrorCode = 0;
     info.linearAddress = 0;
+    info.taskFlags = 0;
     return info;
   }
 
@@ -233,9 +235,10 @@ export abstract class NonRootOperation implements VmxHooks {
     return this.nonRoot && this.leave(ExitReason.TRIPLE_FAULT, 0, this.clearInformation());
   }
 
-  exitOnTaskSwitch(selector: number, source: 0 | 1 | 2 | 3, instructionLength: number): boolean {
+  exitOnTaskSwitch(selector: number, source: 0 | 1 | 2 | 3, instructionLength: number, flags: number): boolean {
     if (!this.nonRoot) return false;
     const info = this.clearInformation();
+    info.taskFlags = flags;
     info.instructionLength = instructionLength;
     return this.leave(ExitReason.TASK_SWITCH, ((selector & 0xffff) | (source << 30)) >>> 0, info);
   }
