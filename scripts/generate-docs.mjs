@@ -18,7 +18,7 @@ const loadTables = async () => {
         export { EXPORT_FORMATS } from './monitor/export/index.ts';
         export { BOOT_OPTIONS } from './cli/options.ts';
         export { TRACE_OPTIONS } from './cli/trace.ts';
-        export { VECTORS_OPTIONS } from './cli/vectors-command.ts';
+        export { VECTORS_OPTIONS } from './cli/vectors/command.ts';
         export { CPU_MODELS } from './machine/cpu/model.ts';
         export { FEATURES } from './machine/cpu/features.ts';
         export { CONTROLS } from './machine/vmx/controls.ts';

@@ -3,7 +3,7 @@
 import { UserError } from '../workers/session.ts';
 import { boot, Status } from './boot.ts';
 import { trace } from './trace.ts';
-import { vectors } from './vectors-command.ts';
+import { vectors } from './vectors/command.ts';
 
 interface Command {
   readonly help: string;

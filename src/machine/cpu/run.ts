@@ -100,10 +100,13 @@ export class Processor {
     }
   }
 
-  /** Executes exactly one instruction, without looking at interrupts or timers. */
-  step(): void {
+  /**
+   * Executes exactly one instruction, without looking at interrupts or timers. `iterations`: how many of a repeated string instruction,
+   * below MAX_BLOCK; all other instructions are given 1.
+   */
+  step(iterations = 1): void {
     this.resumed = (this.cpu.s.eflagsRest & Flag.RF) !== 0;
-    this.execute(1, this.cpu.s.get(StateLayout.interruptibility) & SHADOW);
+    this.execute(iterations, this.cpu.s.get(StateLayout.interruptibility) & SHADOW);
   }
 
   /**

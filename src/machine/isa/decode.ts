@@ -177,15 +177,17 @@ export class Decoder {
     }
 
     const row = this.choose(candidates, operandPrefix);
-    if (row === undefined) return this.finish(at, DecodeResult.undefined);
-    if (this.lock && !(row.lockable && (this.memory || row.operands.some((o) => o.kind === 'O'))))
-      return this.finish(at, DecodeResult.undefined);
-    this.row = row;
+    const valid =
+      row !== undefined &&
+      !(this.lock && !(row.lockable && (this.memory || row.operands.some((o) => o.kind === 'O'))));
+    if (valid) this.row = row;
+    // Processors fetch all of an instruction before they find that it is none: its opcode says how long it would have been.
+    const shape = row ?? candidates[0]!;
 
     this.immediate = 0;
     this.immediate2 = 0;
     let first = true;
-    for (const { kind, bits } of row.operands) {
+    for (const { kind, bits } of shape.operands) {
       const width = bits > 0 ? bits : operand;
       let value: number;
       switch (kind) {
@@ -216,7 +218,7 @@ export class Decoder {
       first = false;
     }
     if (override >= 0) this.segment = override;
-    return this.finish(at, failure);
+    return this.finish(at, failure || (valid ? DecodeResult.ok : DecodeResult.undefined));
   }
 
   private finish(length: number, result: number): number {

@@ -52,6 +52,8 @@ export interface Row {
   readonly bits: 0 | 8 | 16;
   /** The execution unit that must be available: CR0.EM/TS and CR4.OSFXSR decide. */
   readonly unit: 'integer' | 'fpu' | 'mmx' | 'sse';
+  /** Faults that come before those of the memory operand's segment; part of `semantics` too, which flat segments reach at once. */
+  readonly prologue: Semantics | undefined;
 }
 
 // prettier-ignore
@@ -80,6 +82,7 @@ export interface RowOptions {
   readonly sized?: boolean;
   readonly bits?: 8 | 16;
   readonly unit?: 'integer' | 'fpu' | 'mmx' | 'sse';
+  readonly prologue?: Semantics;
 }
 
 const make = (
@@ -143,6 +146,7 @@ const make = (
     sized: options.sized === true,
     bits: options.bits ?? 0,
     unit: options.unit ?? 'integer',
+    prologue: options.prologue,
   };
   return plus ? Array.from({ length: 8 }, (_, i) => ({ ...row, opcode: row.opcode + i })) : [row];
 };

@@ -6,12 +6,11 @@ import type { Emitter, Val } from './emitter.ts';
 import type { RowOptions, Semantics } from './row.ts';
 
 export const SSE: RowOptions = { unit: 'sse' };
-export const MMX: RowOptions = { unit: 'mmx' };
-
 /** Every MMX instruction: a pending x87 exception comes first; then TOP = 0 and all tags valid (SDM vol. 3, 12.2). */
 export const mmxPrologue = (e: Emitter): void => {
   e.faultIf(e.and(e.state(StateLayout.fpuStatus), e.const(0x80)), 16);
 };
+export const MMX: RowOptions = { unit: 'mmx', prologue: mmxPrologue };
 const mmxEpilogue = (e: Emitter): void => {
   e.setState(StateLayout.fpuTop, e.let(e.const(0)));
   e.setState(StateLayout.fpuTags, e.let(e.const(0xff)));

@@ -68,7 +68,9 @@ const push: Semantics = (e) => {
   const value = e.let(e.read(0));
   e.push(value, wide(e));
 };
-/** A memory destination's address uses ESP as it is after the increment (SDM POP): the decoder adds the size to the displacement. */
+/** The stack is read before the destination is looked at. */
+const popPrologue: Semantics = (e) => void e.peek(wide(e));
+/** A memory destination's address uses ESP as it is after the increment (SDM POP): the entry writer adds the size to the displacement. */
 const pop: Semantics = (e) => {
   const value = e.peek(wide(e));
   if (e.isMemory(0)) {
@@ -172,7 +174,7 @@ export const transferRows: readonly Row[] = [
   ...row('push', '6a', 'Isv', push, { stack: true }),
   ...row('push', 'ff /6', 'Ev', push, { stack: true }),
   ...row('pop', '58 +r', 'Zv', pop, { stack: true }),
-  ...row('pop', '8f /0', 'Ev', pop, { stack: true }),
+  ...row('pop', '8f /0', 'Ev', pop, { stack: true, prologue: popPrologue }),
   ...[0x06, 0x0e, 0x16, 0x1e].flatMap((op, s) =>
     row('push', hex(op), '', pushSegment(s), { stack: true, sized: true }),
   ),

@@ -27,8 +27,8 @@ interface CodePage {
 
 /** Granules of 64 bytes: a store beside code does not throw the code away. */
 const GRANULE_SHIFT = 6;
-/** Room of a block in bytes: two entries an instruction, and the end. */
-const LONGEST_BLOCK = (MAX_BLOCK * 2 + 2) * ENTRY_SIZE;
+/** Room of a block in bytes: three entries an instruction, and the end. */
+const LONGEST_BLOCK = (MAX_BLOCK * 3 + 2) * ENTRY_SIZE;
 
 export class CodeCache {
   private readonly pages = new Map<number, CodePage[]>();
@@ -235,9 +235,9 @@ export class CodeCache {
   ): number {
     const s = this.cpu.s;
     const ramBase = this.cpu.memory.ramBase;
-    this.operands.length = this.keptOperands;
+    if (this.operands.length !== this.keptOperands) this.operands.length = this.keptOperands;
     this.unkeptEnd = this.unkept;
-    const start = this.allocate((Math.min(limit, MAX_BLOCK) * 2 + 2) * ENTRY_SIZE);
+    const start = this.allocate((Math.min(limit, MAX_BLOCK) * 3 + 2) * ENTRY_SIZE);
     const code32 = (s.get(StateLayout.mode) & Mode.code32) !== 0;
     const d = this.decoder;
     let at = start;

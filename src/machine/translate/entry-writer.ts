@@ -91,6 +91,9 @@ export class EntryWriter {
     this.ends = row.ends;
     if (row.helper !== undefined) return this.emitHelper(at, row, eip, done);
 
+    // POP m: the address is formed with ESP already incremented (SDM vol. 2, POP).
+    if (row.stack && row.mnemonic === 'pop' && d.memory && d.base === 4)
+      d.displacement = (d.displacement + d.operandSize / 8) | 0;
     let kind: number = MemoryKind.none;
     const memory =
       d.memory &&
@@ -118,6 +121,11 @@ export class EntryWriter {
               : MemoryKind.indexed;
       else {
         kind = MemoryKind.ea;
+        if (row.prologue !== undefined) {
+          const stackFlat = (mode & Mode.stackFlat) !== 0;
+          this.header(at, this.module.prologueSlot(row, d.operandSize, !stackFlat), eip, d.length, done);
+          at += ENTRY_SIZE;
+        }
         const wide = d.addressSize === 32;
         const fn = xlat
           ? wide
@@ -146,9 +154,6 @@ export class EntryWriter {
     );
     this.header(at, slot, eip, d.length, done);
     this.registers(at);
-    // POP m: the address is formed with ESP already incremented (SDM vol. 2, POP).
-    if (row.stack && row.mnemonic === 'pop' && memory && d.base === 4)
-      this.i32[(at + Entry.disp) >> 2] = d.displacement + d.operandSize / 8;
     for (const operand of row.operands) {
       const bits = operand.bits > 0 ? operand.bits : d.operandSize;
       switch (operand.kind) {

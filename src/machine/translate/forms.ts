@@ -3,7 +3,7 @@
 
 import { Code, I32 } from '../wasm/code.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
-import type { Row } from '../isa/row.ts';
+import type { Row, Semantics } from '../isa/row.ts';
 import { LinearLayout } from '../memory.ts';
 import { SegmentField, StateLayout } from '../cpu/state.ts';
 import { Entry, ENTRY_SIZE, ExitKind, JUMP_LINES } from './entry.ts';
@@ -48,6 +48,8 @@ export interface ThreadedModule {
   readonly micro: MicroSlots;
   /** Table slot of a form; throws if the table lacks it: a bug of ours. */
   slot(row: Row, size: 16 | 32, memory: number, genericStack: boolean, addressSize: 16 | 32): number;
+  /** Table slot of the row's prologue. */
+  prologueSlot(row: Row, size: 16 | 32, genericStack: boolean): number;
   /** Runs from an entry until something needs the run loop. State says why. */
   run(entry: number, budget: number, tlb: number): void;
   readonly formCount: number;
@@ -295,11 +297,21 @@ export const buildThreadedModule = (
     goto: add(new ThreadedEmitter(runtime, { row: gotoRow, ...plain }).emit()),
   };
 
+  const prologues = new Map<Semantics, number[]>();
+  const addPrologue = (row: Row, prologue: Semantics): void => {
+    if (prologues.has(prologue)) return;
+    const bare: Row = { ...row, operands: [], semantics: prologue };
+    const forms = [16, 32].flatMap((size) =>
+      [false, true].map((genericStack) => ({ ...plain, row: bare, size: size as 16 | 32, genericStack })),
+    );
+    prologues.set(prologue, forms.map((form) => add(new ThreadedEmitter(runtime, form).emit())));
+  };
   const slots = new Map<number, number>();
   const indexOf = new Map<Row, number>();
   rows.forEach((row, index) => {
     indexOf.set(row, index);
     if (row.semantics === undefined) return;
+    if (row.prologue !== undefined) addPrologue(row, row.prologue);
     const byAddress = row.operands.some((o) => o.kind === 'Y');
     for (const size of sizes(row))
       for (const memoryKind of memoryKinds(row))
@@ -338,6 +350,8 @@ export const buildThreadedModule = (
       if (slot === undefined) throw new Error(`no form of ${row.mnemonic} for size ${size}, memory ${memoryKind}`);
       return slot;
     },
+    prologueSlot: (row, size, genericStack) =>
+      prologues.get(row.prologue!)![(size === 32 ? 2 : 0) + (genericStack ? 1 : 0)]!,
     run: instance.exports['run'] as (entry: number, budget: number, tlb: number) => void,
     formCount: slots.size,
     moduleBytes: bytes.length,
