@@ -30,6 +30,11 @@ const MISSING = {
     underHypervisor:
       /^the guest switches to task 0x30 in hardware, which is not supported under the hypervisor, in interrupts\.c:\d+/,
   },
+  tasks: {
+    checks: [],
+    underHypervisor:
+      /^the guest switches to task 0x70 in hardware, which is not supported under the hypervisor, in tasks\.c:\d+/,
+  },
   // A near jump beyond the limit of CS faults at its target's EIP, not at its own.
   segments: { checks: ['code-limit', 'code-limit-same-code'] },
 };
