@@ -8,7 +8,21 @@ import { join } from 'node:path';
  * Guests that check themselves, by name: NAME.c is the source, its head says what the guest does. They print `ok NAME` or `FAIL NAME`,
  * then `done: N ok, M failed`, and end with status 33 or 35.
  */
-export const selfChecking = ['paging', 'paging-pae', 'interrupts', 'segments', 'debug', 'io', 'cpuid', 'fpu'] as const;
+export const selfChecking = [
+  'paging',
+  'paging-pae',
+  'interrupts',
+  'segments',
+  'gates',
+  'interrupt-gates',
+  'virtual-8086',
+  'double-faults',
+  'tasks',
+  'debug',
+  'io',
+  'cpuid',
+  'fpu',
+] as const;
 
 /** All test guests. */
 export const guests = [...selfChecking, 'hypercall', 'triple'] as const;

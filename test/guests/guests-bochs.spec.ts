@@ -11,6 +11,10 @@ const skip = missingCompiler() ?? missingBochs() ?? false;
 const known: Partial<Record<Guest, readonly string[]>> = {
   // Its cache of decoded instructions does not know the limit of CS.
   segments: ['code-limit-same-code'],
+  // Its IRET raises #NP for the stack segment.
+  'interrupt-gates': ['iret-stack-not-present'],
+  // It cuts EIP to 16 bits on the way into virtual-8086 mode, and loads it before the limit is looked at inside.
+  'virtual-8086': ['v86-iret-limit', 'v86-iret-limit-cs', 'v86-iretd-limit-eip'],
   // Its bus does not split wide accesses to byte-wide devices, and an absent device reads as 0.
   io: [
     'out-long',

@@ -3,48 +3,11 @@
  * type, DPL, RPL, CPL and present bit against the rules as the manual's pseudo-code gives them.
  * SDM vol. 2, the named instructions; vol. 3A 3.4.5, 3.5, 5.3-5.7, 6.13.
  * Word `strict`: also what QEMU 7.2 does not check: limits and types at each access, the limit of CS, LTR of a null selector. */
-#include "guest.h"
+#include "rules.h"
 
-#define S 0x10
-#define P 0x80
-#define ANY 0x80      /* the segment under test */
-#define ANY_LDT 0x88
-#define AREA 0x800000 /* unused memory */
+#define ANY_LDT ANY_2
 
 static volatile u32 wanted;
-static u32 tried, wrong;
-
-static u32 is_conforming(u32 type) { return (type & (S | 12)) == (S | 12); }
-static u32 is_readable(u32 type) { return type & S && (!(type & 8) || type & 2); }
-static u32 is_writable(u32 type) { return (type & (S | 8 | 2)) == (S | 2); }
-
-/* One combination; says the first few that are not as the manual has it. */
-static u32 type, dpl, rpl, cpl, present;
-static void compare(const char *what, u32 got, u32 should) {
-  tried++;
-  if (got == should || wrong++ >= 5) return;
-  print(what);
-  print(": type ");
-  print_hex(type);
-  print(present ? " present" : " not present");
-  print(", dpl rpl cpl ");
-  print_decimal(dpl * 100 + rpl * 10 + cpl);
-  print(": ");
-  print_hex(got);
-  print(" instead of ");
-  print_hex(should);
-  print("\n");
-}
-
-static void verdict(const char *name, u32 combinations) {
-  equal(name, wrong, 0);
-  equal("  combinations", tried, combinations);
-  tried = wrong = 0;
-}
-
-static u8 access_byte(u16 selector) { return gdt[selector / 8] >> 40; }
-static u32 outcome(void) { return fault.vector == FAULT_NONE ? FAULT_NONE : fault.vector << 16 | fault.error; }
-static u32 raises(u32 vector, u32 error) { return vector << 16 | error; }
 
 /* ---- loads ---- */
 

@@ -98,6 +98,8 @@ ring_done:
         .globl  leave_ring
 leave_ring:
         mov     4(%esp), %eax
+        mov     $0x10, %edx
+        mov     %edx, %ss
         mov     saved_esp, %esp
         movl    $0, in_ring
         push    $2
