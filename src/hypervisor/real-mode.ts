@@ -12,7 +12,8 @@ import { interruptBlocker } from './interrupts.ts';
 import { AssistBlocker } from './observer.ts';
 import { NO_ERROR, Vector, type Vcpu } from './vcpu.ts';
 
-/** DR6.BS and the bit of the pending-debug-exceptions field. */
+/** B0 to B3 and BS, in DR6 as in the pending-debug-exceptions field. */
+const DEBUG_CONDITIONS = 0x400f;
 const SINGLE_STEP = 1 << 14;
 
 /** An interrupt of the virtual platform goes into the entry fields as soon as the guest can take it. */
@@ -32,10 +33,10 @@ const assist = (domain: Domain): void => {
   if (blocker === AssistBlocker.NONE || !domain.assist.windowRequested) domain.assist.assist();
 };
 
-/** #DB of the trap flag: the hypervisor sets DR6, as for every #DB it injects. */
-const injectSingleStep = (vcpu: Vcpu): void => {
+/** #DB of the trap flag or of breakpoints: the hypervisor sets DR6, as for every #DB it injects. */
+const injectDebug = (vcpu: Vcpu, conditions: number): void => {
   const { state, vmx } = vcpu.machine;
-  state.setDr(6, state.dr(6) | SINGLE_STEP);
+  state.setDr(6, state.dr(6) | (conditions & DEBUG_CONDITIONS));
   vmx.vmwrite(Field.GUEST_PENDING_DBG_EXCEPTIONS, 0);
   vcpu.injectException(Vector.DB, NO_ERROR);
 };
@@ -58,7 +59,8 @@ const handleExit = (vcpu: Vcpu, handlers: ReadonlyArray<ExitHandler | undefined>
     return;
   }
   (handlers[reason] ?? unhandledExit)(vcpu);
-  if (domain.stopped === undefined && vmx.vmread(Field.GUEST_PENDING_DBG_EXCEPTIONS) !== 0) injectSingleStep(vcpu);
+  const pending = vmx.vmread(Field.GUEST_PENDING_DBG_EXCEPTIONS);
+  if (domain.stopped === undefined && pending !== 0) injectDebug(vcpu, pending);
 };
 
 /**
@@ -87,7 +89,7 @@ export const runOutsideVmx = (
       case 'event':
         break;
       case 'done':
-        if (trap) injectSingleStep(vcpu);
+        if (trap) injectDebug(vcpu, SINGLE_STEP);
         break;
       case 'fault':
         domain.noteException(access.faultVector, access.faultError, vcpu.rip, access.faultAddress);

@@ -5,6 +5,7 @@ import { EAX, ECX, EDI, ESI, Flag } from '../../machine/cpu/state.ts';
 import { Field } from '../../machine/vmx/fields.ts';
 import { IoAccess } from '../../machine/vmx/qualification.ts';
 import { HandlerOutcome } from '../observer.ts';
+import { ioBreakpointsMet, reportBreakpoints } from './io-breakpoints.ts';
 import type { Vcpu } from '../vcpu.ts';
 
 /** Elements of a REP INS or OUTS done at one exit: a guest cannot hold the hypervisor for longer. */
@@ -32,6 +33,7 @@ export const exitIo = (vcpu: Vcpu): number => {
   }
   domain.observer?.portIo(port, size, input ? 0 : 1, data, 0, 1);
   vcpu.completeInstruction();
+  reportBreakpoints(vcpu, ioBreakpointsMet(vcpu, port, size));
   return HandlerOutcome.EMULATED;
 };
 
@@ -52,7 +54,11 @@ const stringIo = (vcpu: Vcpu, port: number, size: 1 | 2 | 4, input: boolean, rep
   let done = 0;
   let data = 0;
   access.begin();
-  while (done < total && done < MAX_ELEMENTS) {
+  // Debug exceptions come between the elements.
+  const breakpoints = ioBreakpointsMet(vcpu, port, size);
+  const stepped = breakpoints !== 0 || (vmx.vmread(Field.GUEST_RFLAGS) & Flag.TF) !== 0;
+  const most = Math.min(total, stepped ? 1 : MAX_ELEMENTS);
+  while (done < most) {
     const linear = (base + offset) >>> 0;
     if (input) {
       // The destination must be writable before the port is read: a device's read has effects.
@@ -81,6 +87,8 @@ const stringIo = (vcpu: Vcpu, port: number, size: 1 | 2 | 4, input: boolean, rep
   // Each repetition counts as an instruction; the last one completes it.
   if (done > 1) machine.retire(done - 1);
   if (done === total) vcpu.completeInstruction();
+  else if (stepped) vcpu.finishEmulated();
   else machine.retire(1);
+  if (total > 0) reportBreakpoints(vcpu, breakpoints);
   return HandlerOutcome.EMULATED;
 };

@@ -5,31 +5,42 @@ import type { Emitter } from './emitter.ts';
 import { CONDITION_SUFFIXES } from './logic.ts';
 import { row, type Row, type Semantics } from './row.ts';
 
-const jump: Semantics = (e) => e.jump(0);
+const jump: Semantics = (e) => {
+  e.requireTarget(0);
+  e.jump(0);
+};
 const jumpIf =
   (cc: number): Semantics =>
   (e) =>
     e.jumpIf(0, e.condition(cc));
-const jumpIndirect: Semantics = (e) => e.jumpTo(e.let(e.read(0)));
+const jumpIndirect: Semantics = (e) => {
+  const target = e.let(e.read(0));
+  e.requireTargetAt(target);
+  e.jumpTo(target);
+};
 const wide = (e: Emitter): 16 | 32 => (e.size === 16 ? 16 : 32);
 const call: Semantics = (e) => {
+  e.requireTarget(0);
   const back = e.let(e.nextEip());
   e.push(back, wide(e));
   e.jump(0);
 };
 const callIndirect: Semantics = (e) => {
   const target = e.let(e.read(0));
+  e.requireTargetAt(target);
   const back = e.let(e.nextEip());
   e.push(back, wide(e));
   e.jumpTo(target);
 };
 const returnNear: Semantics = (e) => {
   const target = e.peek(wide(e));
+  e.requireTargetAt(target);
   e.addStack(wide(e) / 8);
   e.jumpTo(target);
 };
 const returnNearPop: Semantics = (e) => {
   const target = e.peek(wide(e));
+  e.requireTargetAt(target);
   const bytes = e.let(e.add(e.truncate(e.read(0), 16), e.const(wide(e) / 8)));
   e.setStack(e.let(e.add(e.reg(ESP, 32), e.get(bytes))));
   e.jumpTo(target);
@@ -40,9 +51,11 @@ const loop =
   (e) => {
     const size = e.operandSize(1) as 16 | 32;
     const count = e.let(e.sub(e.reg(ECX, size), e.const(1)));
-    e.setReg(ECX, size, count);
     const left = e.let(e.ne(e.truncate(e.get(count), size), e.const(0)));
-    e.jumpIf(0, cc === undefined ? e.get(left) : e.and(e.get(left), e.condition(cc)));
+    const taken = cc === undefined ? left : e.let(e.and(e.get(left), e.condition(cc)));
+    e.if(e.get(taken), () => e.requireTarget(0));
+    e.setReg(ECX, size, count);
+    e.jumpIf(0, e.get(taken));
   };
 const jumpIfCountZero: Semantics = (e) => e.jumpIf(0, e.eqz(e.reg(ECX, e.operandSize(1) as 16 | 32)));
 

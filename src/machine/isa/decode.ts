@@ -178,8 +178,7 @@ export class Decoder {
 
     const row = this.choose(candidates, operandPrefix);
     const valid =
-      row !== undefined &&
-      !(this.lock && !(row.lockable && (this.memory || row.operands.some((o) => o.kind === 'O'))));
+      row !== undefined && !(this.lock && !(row.lockable && (this.memory || row.operands.some((o) => o.kind === 'O'))));
     if (valid) this.row = row;
     // Processors fetch all of an instruction before they find that it is none: its opcode says how long it would have been.
     const shape = row ?? candidates[0]!;

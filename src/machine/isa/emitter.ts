@@ -97,6 +97,12 @@ export abstract class Emitter extends ValueEmitter {
 
   // ---- control ------------------------------------------------------------------------------------------------------
 
+  /**
+   * #GP(0) unless the relative target of operand k, or an EIP in a local, lies inside the code segment. Comes before anything changes: the
+   * jump itself faults (SDM vol. 2, JMP, CALL, RET).
+   */
+  abstract requireTarget(target: number): void;
+  abstract requireTargetAt(eip: Local): void;
   /** Jumps to the relative target of operand k. Ends the instruction. */
   abstract jump(k: number): void;
   /** Jumps if the 0/1 value on the stack is set; falls through otherwise. Ends the instruction. */

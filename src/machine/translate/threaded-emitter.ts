@@ -3,7 +3,8 @@
 
 import { type Size, type Val, VAL } from '../isa/emitter.ts';
 import type { OperandSpec } from '../isa/row.ts';
-import { ESP, SEGMENT_STRIDE, SegmentField, SS, StateLayout } from '../cpu/state.ts';
+import { Vector } from '../cpu/cpu.ts';
+import { CS, ESP, SEGMENT_STRIDE, SegmentField, SS, StateLayout } from '../cpu/state.ts';
 import type { Code, Local } from '../wasm/code.ts';
 import { Entry, ExitKind } from './entry.ts';
 import { type Form, MemoryKind, type Runtime } from './form.ts';
@@ -201,6 +202,15 @@ export class ThreadedEmitter extends ThreadedFrame {
 
   // ---- control ------------------------------------------------------------------------------------------------------
 
+  requireTarget(_k: number): void {
+    if (this.form.limitedCode) this.requireTargetAt(this.let(this.field32(Entry.imm)));
+  }
+  requireTargetAt(eip: Local): void {
+    if (!this.form.limitedCode) return;
+    const limit = StateLayout.segments + CS * SEGMENT_STRIDE + SegmentField.limit;
+    const target = this.form.size === 16 ? this.let(this.and(this.get(eip), this.const(0xffff))) : eip;
+    this.faultIf(this.gtU(this.get(target), this.state(limit)), Vector.GP, 0);
+  }
   jump(_k: number): void {
     this.ended = true;
     const c = this.code;
@@ -243,7 +253,10 @@ export class ThreadedEmitter extends ThreadedFrame {
     this.code.returnCall(this.runtime.goto);
   }
   jumpIf(k: number, condition: Val): void {
-    this.if(condition, () => this.jump(k));
+    this.if(condition, () => {
+      this.requireTarget(k);
+      this.jump(k);
+    });
     this.next();
   }
   jumpTo(eip: Local): void {
