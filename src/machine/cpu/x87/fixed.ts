@@ -2,21 +2,7 @@
 // units of 2^-BITS. A table takes an argument to within half a step, a short polynomial does the rest; results are good to some 110 bits,
 // of which the instructions keep 64. Not formats and not exceptions.
 
-import {
-  ARCTANGENT,
-  ARCTANGENTS,
-  BITS,
-  COSINE,
-  COSINES,
-  EXPONENTIAL,
-  LOGARITHM,
-  LOGARITHMS,
-  ONE,
-  POWERS,
-  SINE,
-  SINES,
-  STEP_BITS,
-} from './fixed-tables.ts';
+import { BITS, ONE, STEP_BITS, tables } from './fixed-tables.ts';
 
 export { BITS, ONE, PI } from './fixed-tables.ts';
 
@@ -39,58 +25,59 @@ const atStep = (k: number): bigint => BigInt(k) << STEP_SHIFT;
 const belowOne = (value: bigint): bigint => (value >= ONE ? ONE - 1n : value);
 
 /** sin(t) / t and cos(t), |t| at most half a step. */
-export const sineRatio = (t: bigint): bigint => belowOne(polynomial(SINE, times(t, t)));
-export const smallCosine = (t: bigint): bigint => belowOne(polynomial(COSINE, times(t, t)));
+export const sineRatio = (t: bigint): bigint => belowOne(polynomial(tables().sine, times(t, t)));
+export const smallCosine = (t: bigint): bigint => belowOne(polynomial(tables().cosine, times(t, t)));
 /** tan(t) / t, |t| at most half a step. */
 export const tangentRatio = (t: bigint): bigint => {
   const ratio = (sineRatio(t) << SHIFT) / smallCosine(t);
   return ratio < ONE ? ONE : ratio;
 };
 
-/** sin(t) and cos(t) for |t| up to pi/4. */
+/** sin(t) and cos(t) for t from 0 to pi/4. */
 export const sineAndCosine = (t: bigint): { readonly sine: bigint; readonly cosine: bigint } => {
-  const magnitude = t < 0n ? -t : t;
-  const k = stepOf(magnitude);
-  const rest = magnitude - atStep(k);
+  const k = stepOf(t);
+  const rest = t - atStep(k);
   const square = times(rest, rest);
-  const s = times(rest, polynomial(SINE, square));
-  const c = polynomial(COSINE, square);
-  const sine = k === 0 ? s : times(SINES[k]!, c) + times(COSINES[k]!, s);
-  const cosine = k === 0 ? c : times(COSINES[k]!, c) - times(SINES[k]!, s);
-  return { sine: t < 0n ? -sine : sine, cosine: belowOne(cosine) };
+  const of = tables();
+  const s = times(rest, polynomial(of.sine, square));
+  const c = polynomial(of.cosine, square);
+  const sine = k === 0 ? s : times(of.sines[k]!, c) + times(of.cosines[k]!, s);
+  const cosine = k === 0 ? c : times(of.cosines[k]!, c) - times(of.sines[k]!, s);
+  return { sine, cosine: belowOne(cosine) };
 };
 
 /** atan(t) / t, |t| at most half a step. */
-export const arctangentRatio = (t: bigint): bigint => belowOne(polynomial(ARCTANGENT, times(t, t)));
+export const arctangentRatio = (t: bigint): bigint => belowOne(polynomial(tables().arctangent, times(t, t)));
 /** atan(t) for 0 <= t <= 1. */
 export const arctangent = (t: bigint): bigint => {
   const k = stepOf(t);
   const at = atStep(k);
   const u = ((t - at) << SHIFT) / (ONE + times(t, at));
-  return ARCTANGENTS[k]! + times(u, polynomial(ARCTANGENT, times(u, u)));
+  return tables().arctangents[k]! + times(u, polynomial(tables().arctangent, times(u, u)));
 };
 
 /** log2(1 + t) / u for u = t / (2 + t), |u| at most a quarter of a step. */
-export const logarithmRatio = (u: bigint): bigint => polynomial(LOGARITHM, times(u, u));
+export const logarithmRatio = (u: bigint): bigint => polynomial(tables().logarithm, times(u, u));
 /** Is the nearest step of m, from 1 to 2, one of the two ends, where the logarithm is 0 or 1? */
 export const isNearPower = (m: bigint): boolean => {
   const k = stepOf(m - ONE);
-  return k === 0 || k === LOGARITHMS.length - 1;
+  return k === 0 || k === tables().logarithms.length - 1;
 };
 /** log2(m) for m from 1 to 2. */
 export const logarithm = (m: bigint): bigint => {
   const k = stepOf(m - ONE);
   const at = ONE + atStep(k);
   const u = ((m - at) << SHIFT) / (m + at);
-  return LOGARITHMS[k]! + times(u, logarithmRatio(u));
+  return tables().logarithms[k]! + times(u, logarithmRatio(u));
 };
 
 /** (2^t - 1) / t, |t| at most half a step. */
-export const exponentialRatio = (t: bigint): bigint => polynomial(EXPONENTIAL, t);
+export const exponentialRatio = (t: bigint): bigint => polynomial(tables().exponential, t);
 /** 2^t - 1 for |t| < 1. */
 export const exponential = (t: bigint): bigint => {
   const k = stepOf(t);
   const rest = t - atStep(k);
-  const power = POWERS[k + (POWERS.length >> 1)]!;
-  return power - ONE + times(power, times(rest, polynomial(EXPONENTIAL, rest)));
+  const { powers, exponential: coefficients } = tables();
+  const power = powers[k + (powers.length >> 1)]!;
+  return power - ONE + times(power, times(rest, polynomial(coefficients, rest)));
 };
