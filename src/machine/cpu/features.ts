@@ -45,7 +45,7 @@ export const FEATURES: readonly FeatureRow[] = [
   row('1.EDX', 27, 'SS', 'Self-snoop: memory is coherent whatever its type'),
   row('1.EDX', 28, 'HTT', 'More than one logical processor', 'the machine has one'),
   row('1.EDX', 29, 'TM', 'Thermal monitor', 'nothing gets hot'),
-  row('1.EDX', 31, 'PBE', 'Pending break enable', 'it is about the pins FERR# and STPCLK#, which the machine lacks'),
+  row('1.EDX', 31, 'PBE', 'Pending break enable', 'it is about the pin STPCLK#, which the machine lacks'),
   row('1.ECX', 0, 'SSE3', 'SSE3 instructions'),
   row('1.ECX', 3, 'MONITOR', 'MONITOR and MWAIT'),
   row('1.ECX', 5, 'VMX', 'Virtual machine extensions'),

@@ -131,7 +131,8 @@ const loadEnvironment = (cpu: Cpu, at: number, size: number): void => {
   }
   s.set(StateLayout.fpuIp, word(3));
   s.set(StateLayout.fpuCs, word(4) & 0xffff);
-  if (size === 32) s.set(StateLayout.fpuOpcode, (word(4) >>> 16) & 0x7ff);
+  // The 16-bit layout has no room for the opcode.
+  s.set(StateLayout.fpuOpcode, size === 32 ? (word(4) >>> 16) & 0x7ff : 0);
   s.set(StateLayout.fpuDp, word(5));
   s.set(StateLayout.fpuDs, word(6) & 0xffff);
 };

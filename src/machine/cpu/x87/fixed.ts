@@ -1,75 +1,83 @@
-// Fixed-point functions on big integers: what the transcendental instructions are computed with. Values are integers in units of 2^-BITS;
-// results are good to some two hundred bits, of which the instructions keep 64. Not formats and not exceptions.
+// Fixed-point functions on big integers: what the transcendental instructions are computed with. Arguments and results are integers in
+// units of 2^-BITS. A table takes an argument to within half a step, a short polynomial does the rest; results are good to some 110 bits,
+// of which the instructions keep 64. Not formats and not exceptions.
 
-import { squareRoot } from './float80.ts';
+import { BITS, ONE, STEP_BITS, tables } from './fixed-tables.ts';
 
-/** Fraction bits. */
-export const BITS = 256;
+export { BITS, ONE, PI } from './fixed-tables.ts';
+
 const SHIFT = BigInt(BITS);
-export const ONE = 1n << SHIFT;
+const STEP_SHIFT = BigInt(BITS - STEP_BITS);
+const HALF_STEP = 1n << (STEP_SHIFT - 1n);
+/** Below this magnitude the polynomials need no table: 2^-SMALL is half a step. */
+export const SMALL = STEP_BITS + 1;
 
 const times = (a: bigint, b: bigint): bigint => (a * b) >> SHIFT;
-const over = (a: bigint, b: bigint): bigint => (a << SHIFT) / b;
+const polynomial = (coefficients: readonly bigint[], x: bigint): bigint => {
+  let value = coefficients[coefficients.length - 1]!;
+  for (let n = coefficients.length - 2; n >= 0; n--) value = ((value * x) >> SHIFT) + coefficients[n]!;
+  return value;
+};
+/** The nearest step. */
+const stepOf = (t: bigint): number => Number((t + HALF_STEP) >> STEP_SHIFT);
+const atStep = (k: number): bigint => BigInt(k) << STEP_SHIFT;
+/** Functions that stay below one must do so where the square of a small argument vanishes. */
+const belowOne = (value: bigint): bigint => (value >= ONE ? ONE - 1n : value);
 
-/** Sum of term(n) until a term vanishes, the first given; `next` makes each from the last. */
-const series = (first: bigint, next: (term: bigint, n: number) => bigint): bigint => {
-  let sum = 0n;
-  let term = first;
-  // A negative term ends at -1, not at 0: shifts round down.
-  for (let n = 1; term !== 0n && term !== -1n; n++) {
-    sum += term;
-    term = next(term, n);
-  }
-  return sum;
+/** sin(t) / t and cos(t), |t| at most half a step. */
+export const sineRatio = (t: bigint): bigint => belowOne(polynomial(tables().sine, times(t, t)));
+export const smallCosine = (t: bigint): bigint => belowOne(polynomial(tables().cosine, times(t, t)));
+/** tan(t) / t, |t| at most half a step. */
+export const tangentRatio = (t: bigint): bigint => {
+  const ratio = (sineRatio(t) << SHIFT) / smallCosine(t);
+  return ratio < ONE ? ONE : ratio;
 };
 
-/** sum of (-1)^n t^2n / (2n + 1), alternating or not: atan(t) / t and atanh(t) / t for |t| well below 1. */
-const oddSeries = (square: bigint): bigint => {
-  let power = ONE;
-  return series(ONE, (_, n) => {
-    power = times(power, square);
-    return power / BigInt(2 * n + 1);
-  });
+/** sin(t) and cos(t) for t from 0 to pi/4. */
+export const sineAndCosine = (t: bigint): { readonly sine: bigint; readonly cosine: bigint } => {
+  const k = stepOf(t);
+  const rest = t - atStep(k);
+  const square = times(rest, rest);
+  const of = tables();
+  const s = times(rest, polynomial(of.sine, square));
+  const c = polynomial(of.cosine, square);
+  const sine = k === 0 ? s : times(of.sines[k]!, c) + times(of.cosines[k]!, s);
+  const cosine = k === 0 ? c : times(of.cosines[k]!, c) - times(of.sines[k]!, s);
+  return { sine, cosine: belowOne(cosine) };
 };
-/** atan(t) / t. */
-const atanRatio = (t: bigint): bigint => oddSeries(-times(t, t));
-/** atanh(t) / t. */
-export const atanhRatio = (t: bigint): bigint => oddSeries(times(t, t));
 
-const reciprocal = (n: number): bigint => ONE / BigInt(n);
-const atanOfReciprocal = (n: number): bigint => times(reciprocal(n), atanRatio(reciprocal(n)));
-/** Machin's formula. */
-export const PI = 16n * atanOfReciprocal(5) - 4n * atanOfReciprocal(239);
-/** ln 2 = 2 atanh(1/3). */
-export const LN2 = 2n * times(ONE / 3n, atanhRatio(ONE / 3n));
-export const INVERSE_LN2 = over(ONE, LN2);
-
-/** sin(t) / t for |t| < 1. Below 1 even where t^2 vanishes. */
-export const sineRatio = (t: bigint): bigint => {
-  const square = times(t, t);
-  const ratio = series(ONE, (term, n) => -times(term, square) / BigInt(2 * n * (2 * n + 1)));
-  return ratio === ONE ? ONE - 1n : ratio;
-};
-/** cos(t) for |t| < 1. */
-export const cosine = (t: bigint): bigint => {
-  const square = times(t, t);
-  const value = series(ONE, (term, n) => -times(term, square) / BigInt(2 * n * (2 * n - 1)));
-  return value === ONE ? ONE - 1n : value;
-};
-export const sine = (t: bigint): bigint => times(t, sineRatio(t));
-
-/** (e^t - 1) / t for |t| < 1. */
-export const exponentialRatio = (t: bigint): bigint => series(ONE, (term, n) => times(term, t) / BigInt(n + 1));
-
-/** atan(t) for 0 <= t <= 1: two halvings bring t below a fifth. */
+/** atan(t) / t, |t| at most half a step. */
+export const arctangentRatio = (t: bigint): bigint => belowOne(polynomial(tables().arctangent, times(t, t)));
+/** atan(t) for 0 <= t <= 1. */
 export const arctangent = (t: bigint): bigint => {
-  let u = t;
-  for (let i = 0; i < 2; i++) u = over(u, ONE + squareRoot((ONE + times(u, u)) << SHIFT));
-  return 4n * times(u, atanRatio(u));
+  const k = stepOf(t);
+  const at = atStep(k);
+  const u = ((t - at) << SHIFT) / (ONE + times(t, at));
+  return tables().arctangents[k]! + times(u, polynomial(tables().arctangent, times(u, u)));
 };
 
-/** ln(m) for m from 1 to 2. */
+/** log2(1 + t) / u for u = t / (2 + t), |u| at most a quarter of a step. */
+export const logarithmRatio = (u: bigint): bigint => polynomial(tables().logarithm, times(u, u));
+/** Is the nearest step of m, from 1 to 2, one of the two ends, where the logarithm is 0 or 1? */
+export const isNearPower = (m: bigint): boolean => {
+  const k = stepOf(m - ONE);
+  return k === 0 || k === tables().logarithms.length - 1;
+};
+/** log2(m) for m from 1 to 2. */
 export const logarithm = (m: bigint): bigint => {
-  const t = over(m - ONE, m + ONE);
-  return 2n * times(t, atanhRatio(t));
+  const k = stepOf(m - ONE);
+  const at = ONE + atStep(k);
+  const u = ((m - at) << SHIFT) / (m + at);
+  return tables().logarithms[k]! + times(u, logarithmRatio(u));
+};
+
+/** (2^t - 1) / t, |t| at most half a step. */
+export const exponentialRatio = (t: bigint): bigint => polynomial(tables().exponential, t);
+/** 2^t - 1 for |t| < 1. */
+export const exponential = (t: bigint): bigint => {
+  const k = stepOf(t);
+  const rest = t - atStep(k);
+  const { powers, exponential: coefficients } = tables();
+  const power = powers[k + (powers.length >> 1)]!;
+  return power - ONE + times(power, times(rest, polynomial(coefficients, rest)));
 };

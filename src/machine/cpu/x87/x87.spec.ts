@@ -5,7 +5,7 @@ import { DATA, FloatWorld } from '../../../../test/support/float-world.ts';
 import { Vector } from '../cpu.ts';
 import { Cr0, Cr4, CS, DS, StateLayout } from '../state.ts';
 import { Exception } from './float80.ts';
-import { Status, statusWord } from './unit.ts';
+import { setControlWord, Status, statusWord } from './unit.ts';
 
 const world = new FloatWorld();
 const fresh = (): FloatWorld => {
@@ -64,37 +64,99 @@ test('FFREEP frees its register and the one that it pops', () => {
   assert.equal(w.s.get(StateLayout.fpuTop), 6);
 });
 
-test('FNSTENV: 32-bit protected layout, then all exceptions are masked', () => {
-  const w = fresh();
-  w.memory.write16(DATA, 0x340);
-  w.run('d9 2b');
-  w.run('d9 e8');
-  w.run('d9 73 20'); // fnstenv [ebx + 32]
-  const image = Array.from({ length: 7 }, (_, i) => w.dword(0x20 + 4 * i));
-  assert.deepEqual(image, [0xffff0340, 0xffff3800, 0xffff3fff, 0x1000, 0x01e80008, 0, 0xffff0000]);
-  assert.equal(w.s.get(StateLayout.fpuControl), 0x37f);
-});
-
-test('FNSTENV in real mode keeps linear addresses, and FLDENV takes them back', () => {
-  const w = fresh();
-  const s = w.s;
-  s.cr0 &= ~Cr0.PE;
-  s.setSegment(CS, 0x0100, 0x1000, 0xffff, 0x9b);
-  s.setSegment(DS, 0x0200, 0x2000, 0xffff, 0x93);
-  w.cpu.modeDirty = true;
-  s.set(StateLayout.fpuCs, 0xf000);
-  s.set(StateLayout.fpuIp, 0x2345);
-  s.set(StateLayout.fpuOpcode, 0x123);
-  s.set(StateLayout.fpuDs, 0x1000);
-  s.set(StateLayout.fpuDp, 0x8);
-  assert.equal(w.run('d9 37'), undefined); // fnstenv [bx]
-  const image = Array.from({ length: 7 }, (_, i) => w.memory.read16(0x2000 + DATA + 2 * i));
-  assert.deepEqual(image.slice(3), [0x2345, 0xf123, 0x0008, 0x1000]);
-  assert.equal(w.run('d9 27'), undefined); // fldenv [bx]
-  assert.equal(s.get(StateLayout.fpuIp), 0xf2345);
-  assert.equal(s.get(StateLayout.fpuOpcode), 0x123);
-  assert.equal(s.get(StateLayout.fpuDp), 0x10008);
-});
+// SDM vol. 1, figures 8-9 to 8-12. The second operand-size prefix reaches the layout that is not the segment's.
+const POINTERS = { ip: 0x12345, cs: 0xf000, opcode: 0x123, dp: 0x20008, ds: 0x1000 } as const;
+const LAYOUTS: readonly {
+  name: string;
+  mode: 'protected' | 'real' | 'virtual-8086';
+  wide: boolean;
+  image: readonly number[];
+  /** FIP, FCS, FOP, FDP and FDS after the image was loaded again. */
+  back: readonly number[];
+}[] = [
+  {
+    name: '32-bit protected',
+    mode: 'protected',
+    wide: true,
+    image: [0xffff037e, 0xffff3800, 0xffff3fff, 0x12345, 0x0123f000, 0x20008, 0xffff1000],
+    back: [0x12345, 0xf000, 0x123, 0x20008, 0x1000],
+  },
+  {
+    name: '16-bit protected',
+    mode: 'protected',
+    wide: false,
+    image: [0x037e, 0x3800, 0x3fff, 0x2345, 0xf000, 0x0008, 0x1000],
+    back: [0x2345, 0xf000, 0, 0x0008, 0x1000],
+  },
+  ...(['real', 'virtual-8086'] as const).flatMap((mode) => [
+    {
+      name: `32-bit ${mode}`,
+      mode,
+      wide: true,
+      image: [0xffff037e, 0xffff3800, 0xffff3fff, 0xffff2345, 0x00010123, 0xffff0008, 0x00003000],
+      back: [0x102345, 0, 0x123, 0x30008, 0],
+    },
+    {
+      name: `16-bit ${mode}`,
+      mode,
+      wide: false,
+      image: [0x037e, 0x3800, 0x3fff, 0x2345, 0x0123, 0x0008, 0x3000],
+      back: [0x02345, 0, 0x123, 0x30008, 0],
+    },
+  ]),
+];
+for (const { name, mode, wide, image, back } of LAYOUTS)
+  test(`FNSTENV, FLDENV, FNSAVE and FRSTOR: ${name} layout`, () => {
+    const w = fresh();
+    const { s } = w;
+    const protectedMode = mode === 'protected';
+    if (!protectedMode) {
+      if (mode === 'real') s.cr0 &= ~Cr0.PE;
+      else s.eflags = 0x20202;
+      s.setSegment(CS, 0x0100, 0x1000, 0xffff, 0xfb);
+      s.setSegment(DS, 0x0200, 0x2000, 0xffff, 0xf3);
+      w.cpu.modeDirty = true;
+    }
+    const at = (protectedMode ? 0 : 0x2000) + DATA;
+    const prefix = wide === protectedMode ? '' : '66 ';
+    const modrm = (digit: number): string => ((digit << 3) | (protectedMode ? 3 : 7)).toString(16).padStart(2, '0');
+    const load = (): void => {
+      setControlWord(s, 0x37e);
+      const word = StateLayout;
+      s.set(word.fpuCs, POINTERS.cs);
+      s.set(word.fpuIp, POINTERS.ip);
+      s.set(word.fpuOpcode, POINTERS.opcode);
+      s.set(word.fpuDs, POINTERS.ds);
+      s.set(word.fpuDp, POINTERS.dp);
+    };
+    const bytes = wide ? 4 : 2;
+    const stored = (): number[] =>
+      image.map((_, i) => (wide ? w.memory.read32(at + 4 * i) : w.memory.read16(at + 2 * i)));
+    const pointers = (): number[] =>
+      [StateLayout.fpuIp, StateLayout.fpuCs, StateLayout.fpuOpcode, StateLayout.fpuDp, StateLayout.fpuDs].map((word) =>
+        s.get(word),
+      );
+    w.run('d9 e8');
+    for (const [store, restore] of [
+      [`${prefix}d9 ${modrm(6)}`, `${prefix}d9 ${modrm(4)}`],
+      [`${prefix}dd ${modrm(6)}`, `${prefix}dd ${modrm(4)}`],
+    ] as const) {
+      w.memory.ram.fill(0x5a, at, at + 128);
+      load();
+      assert.equal(w.run(store), undefined);
+      assert.deepEqual(stored(), image, store);
+      const whole = store.includes('dd ');
+      const end = at + 7 * bytes + (whole ? 80 : 0);
+      assert.equal(w.memory.read8(end), 0x5a, 'no byte further');
+      if (whole) assert.equal(w.memory.read16(at + 7 * bytes + 8), 0x3fff, 'ST(0) is 1');
+      assert.equal(s.get(StateLayout.fpuControl), 0x37f, 'masked or initialized');
+      assert.equal(w.run(restore), undefined);
+      assert.deepEqual(pointers(), back, restore);
+      assert.equal(s.get(StateLayout.fpuControl), 0x37e);
+      assert.equal(statusWord(s), 0x3800);
+      assert.equal(s.get(StateLayout.fpuTags), 0x80);
+    }
+  });
 
 test('FNSAVE initializes, FRSTOR brings everything back', () => {
   const w = fresh();
