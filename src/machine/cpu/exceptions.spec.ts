@@ -161,6 +161,10 @@ test('effects: #PF sets CR2; #DB sets DR6 and clears GD; injected events touch n
   cpu.faultAddress = 0x4001;
   assert.ok(deliverEvent(cpu, Vector.DB, HARDWARE_EXCEPTION, undefined, 0));
   assert.deepEqual([s.cr2, s.dr(6), s.dr(7)], [1, 0xffff4ff1, 0x400]);
+  // The next one replaces B0 to B3; BS stays.
+  cpu.faultAddress = 4;
+  assert.ok(deliverEvent(cpu, Vector.DB, HARDWARE_EXCEPTION, undefined, 0));
+  assert.equal(s.dr(6), 0xffff4ff4);
   for (const vector of [Vector.PF, Vector.DB]) {
     set();
     world.hooks({ exitOnException: () => true });

@@ -30,6 +30,8 @@ const BLOCKING_BY_NMI = 8;
 const DR7_GD = 1 << 13;
 /** B0 to B3, BD, BS, BT. */
 const DR6_EVENTS = 0xe00f;
+/** B0 to B3: every #DB sets them to what it met. BD, BS and BT stay until software clears them (SDM vol. 3, 17.2.3). */
+const DR6_BREAKPOINTS = 0xf;
 
 /**
  * Deliveries that may follow each other without an instruction between them. More means that benign exceptions feed each other for
@@ -79,10 +81,10 @@ const addressOf = (cpu: Cpu, vector: number): number => {
 /** What an exception does to the processor besides entering its handler. A VM exit, and an event injected by VM entry, do without. */
 const applyEffects = (cpu: Cpu, vector: number, type: number): void => {
   const s = cpu.s;
-  if (type !== EventType.HARDWARE_EXCEPTION) return;
+  if (type !== EventType.HARDWARE_EXCEPTION && type !== EventType.PRIVILEGED_SOFTWARE_EXCEPTION) return;
   if (vector === Vector.PF) s.cr2 = cpu.faultAddress;
   else if (vector === Vector.DB) {
-    s.setDr(6, s.dr(6) | (cpu.faultAddress & DR6_EVENTS));
+    s.setDr(6, (s.dr(6) & ~DR6_BREAKPOINTS) | (cpu.faultAddress & DR6_EVENTS));
     s.setDr(7, s.dr(7) & ~DR7_GD);
   }
 };

@@ -68,6 +68,15 @@ test("the gate's DPL holds back INT n, INT3, INTO but not INT1; the #GP is deliv
   assert.deepEqual([world.stack(1)[0], s.dr(6)], [0x8001, 0]);
 });
 
+test('INT1 reports the breakpoint that MOV SS has held back: one #DB, not two', () => {
+  world.interrupt(1, { selector: code(0), type: 14 });
+  s.setDr(6, 0xffff_0ff8);
+  cpu.breakpoints.met = 2;
+  assert.ok(int1(cpu, world.op({ length: 1 })));
+  assert.equal(cpu.breakpoints.met, 0);
+  assert.equal(s.dr(6), 0xffff_0ff2);
+});
+
 test('VMX: INT3, INTO and INT1 ask the exception bitmap with their types; INT n does not', () => {
   const log: unknown[] = [];
   world.hooks({ exitOnException: (...args) => log.push(args) > 0 });

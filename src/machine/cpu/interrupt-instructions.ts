@@ -16,9 +16,9 @@ import { switchTask } from './task-switch.ts';
 import { mayPopVirtualFlags, noVirtualInterruptPending } from './virtual-interrupts.ts';
 
 /** True if the handler was entered. False: its delivery raised an exception, which has been delivered instead, or the guest was left. */
-const raise = (cpu: Cpu, op: Operands, vector: number, type: number): boolean => {
+const raise = (cpu: Cpu, op: Operands, vector: number, type: number, debugEvents = 0): boolean => {
   cpu.s.eip = op.eip;
-  cpu.faultAddress = 0;
+  cpu.faultAddress = debugEvents;
   return raiseEvent(cpu, vector, type, undefined, op.length) === Outcome.DELIVERED;
 };
 
@@ -39,8 +39,12 @@ export const int3: Helper = (cpu, op) => raise(cpu, op, Vector.BP, EventType.SOF
 export const into: Helper = (cpu, op) =>
   (cpu.s.eflags & Flag.OF) === 0 || raise(cpu, op, Vector.OF, EventType.SOFTWARE_EXCEPTION);
 
-/** INT1 (F1), also called ICEBP: a #DB that no gate's DPL holds back. */
-export const int1: Helper = (cpu, op) => raise(cpu, op, Vector.DB, EventType.PRIVILEGED_SOFTWARE_EXCEPTION);
+/** INT1 (F1), also called ICEBP: a #DB that no gate's DPL holds back. It reports the breakpoints that MOV SS has held back: they are this #DB. */
+export const int1: Helper = (cpu, op) => {
+  const { met } = cpu.breakpoints;
+  cpu.breakpoints.met = 0;
+  return raise(cpu, op, Vector.DB, EventType.PRIVILEGED_SOFTWARE_EXCEPTION, met);
+};
 
 /** BOUND r, m&m: signed index against lower and upper bound. */
 export const bound: Helper = (cpu, op) => {
