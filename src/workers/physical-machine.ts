@@ -16,7 +16,7 @@ import { Field } from '../machine/vmx/fields.ts';
 import { IntrInfo } from '../machine/vmx/qualification.ts';
 import { Vmx } from '../machine/vmx/vmx.ts';
 import type { EmulationResult, EmulatorOps, Machine, OutsideRun, VmxPort } from '../hypervisor/machine.ts';
-import { loadGuest, storeGuest } from './vmcs-guest.ts';
+import { loadGuest, storeGuest, storeSegments } from './vmcs-guest.ts';
 import { LOCAL_TIMER_VECTOR } from '../hypervisor/machine.ts';
 import type { Timer } from '../machine/clock.ts';
 import { initializeProcessor } from '../machine/cpu/reset.ts';
@@ -34,7 +34,8 @@ export class PhysicalMachine implements Machine {
   /** The local APIC timer has fired and its interrupt waits to be taken. */
   private timerPending = false;
   private operations: EmulatorOps | undefined;
-  private readonly access: LinearAccess = {
+  private readonly access: LinearAccess & { refusesHandlers: boolean } = {
+    refusesHandlers: false,
     read: (linear, size, user) => {
       const ops = this.operations!;
       const value = ops.read(linear, size as 1 | 2 | 4, user);
@@ -91,11 +92,15 @@ export class PhysicalMachine implements Machine {
     const { vmxUnit: vmx, state: s } = this;
     s.eip = vmx.vmread(Field.GUEST_RIP);
     s.eflags = vmx.vmread(Field.GUEST_RFLAGS);
+    this.access.refusesHandlers = true;
     const result = this.execute(operations);
+    this.access.refusesHandlers = false;
     if (result === 'done') {
       vmx.vmwrite(Field.GUEST_RIP, s.eip);
       vmx.vmwrite(Field.GUEST_RSP, s.gpr(ESP));
       vmx.vmwrite(Field.GUEST_RFLAGS, s.eflags);
+      // A far transfer, POP of a segment register, LDS.
+      if (this.processor.emulatedModeChange) storeSegments(vmx, s);
     }
     return result;
   }

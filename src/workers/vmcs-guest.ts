@@ -30,13 +30,17 @@ export const loadGuest = (vmx: Vmx, s: CpuState): void => {
   s.cpl = (s.access(SS) >>> 5) & 3;
 };
 
-export const storeGuest = (vmx: Vmx, s: CpuState): void => {
+export const storeSegments = (vmx: Vmx, s: CpuState): void => {
   for (let n = ES; n <= TR; n++) {
     vmx.vmwrite(Field.GUEST_ES_SELECTOR + 2 * n, s.selector(n));
     vmx.vmwrite(Field.GUEST_ES_BASE + 2 * n, s.base(n));
     vmx.vmwrite(Field.GUEST_ES_LIMIT + 2 * n, s.limit(n));
     vmx.vmwrite(Field.GUEST_ES_AR_BYTES + 2 * n, s.access(n));
   }
+};
+
+export const storeGuest = (vmx: Vmx, s: CpuState): void => {
+  storeSegments(vmx, s);
   for (const [word, field] of WORDS) vmx.vmwrite(field, s.get(word));
   vmx.vmwrite(Field.GUEST_RSP, s.gpr(ESP));
   vmx.vmwrite(Field.GUEST_RFLAGS, s.eflags);

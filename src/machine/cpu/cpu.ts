@@ -106,6 +106,9 @@ export class Cpu {
   retiredByHelper = 1;
   /** REP iterations that retired before one faulted. */
   retiredBeforeFault = 0;
+  /** The cycle of the last event (fault, interrupt, VM exit to a root that is code), and how many came in it. */
+  eventCycle = -1;
+  eventsInCycle = 0;
   /** The last instruction is a repeated string instruction that has iterations left. */
   unfinished = false;
   /** An event's handler was entered by the last instruction itself (INT n): TF, which the delivery clears, traps no more. */

@@ -183,6 +183,7 @@ describe('emulated stores', () => {
   let refuseFrom = Infinity;
   const refused = (linear: number, size: number): boolean => calls.length > refuseAt || linear + size > refuseFrom;
   const access: LinearAccess = {
+    refusesHandlers: true,
     read: (linear, size) => {
       calls.push(['read', linear, size]);
       if (refused(linear, size)) return (void cpu.raise(14, 4), -1);
@@ -300,5 +301,15 @@ describe('emulated stores', () => {
       }),
       { numRuns: 200, seed: 32 },
     );
+  });
+  it('INT n, INT3 and INT1 enter a handler: that is not for the emulator', () => {
+    for (const opcode of [[0xcd, 0x80], [0xcc], [0xf1]]) {
+      prepare({ name: '', opcode, plain: true }, { ...fc.sample(setup, { numRuns: 1, seed: 1 })[0]! });
+      place(fc.sample(setup, { numRuns: 1, seed: 1 })[0]!);
+      const untouched = registers();
+      assert.equal(emulate(), 'unhandled');
+      assert.deepEqual(registers(), untouched);
+      assert.ok(Buffer.compare(shadow, image) === 0, 'nothing was pushed');
+    }
   });
 });

@@ -180,6 +180,10 @@ export const raiseEvent = (
   errorCode: number | undefined,
   instructionLength: number,
 ): number => {
+  if (cpu.mmu.access?.refusesHandlers === true) {
+    cpu.vmExitPending = true;
+    return Outcome.LEFT;
+  }
   if (has(MAY_EXIT, type)) {
     const left = cpu.vmx.exitOnException(vector, errorCode, addressOf(cpu, vector), type, instructionLength);
     cpu.nmiUnblockedByIret = false;

@@ -17,6 +17,8 @@ export const PageFlag = { code: 1, watched: 2, rom: 4, monitored: 8 } as const;
 
 /** Takes the place of paging while an instruction is emulated for the hypervisor (hypervisor/machine.ts EmulatorOps). */
 export interface LinearAccess {
+  /** INT n and its like, which enter a handler, are refused as if they left the guest. */
+  readonly refusesHandlers?: boolean;
   /** Value, or -1 if the access faulted and the callee has recorded why. `size` 1, 2 or 4. */
   read(linear: number, size: number, user: boolean): number;
   write(linear: number, size: number, value: number, user: boolean): boolean;

@@ -34,6 +34,11 @@ export const Activity = { active: 0, hlt: 1, shutdown: 2, waitForSipi: 3 } as co
 const SHADOW = 3;
 const BLOCKING_BY_MOV_SS = 2;
 const DR6_BS = 0x4000;
+/**
+ * Events (faults, interrupts, VM exits to a root that is code) in one cycle that take no time; one more takes a cycle. A handler whose first
+ * instruction faults again, or a line that stays high behind a trap gate, is a loop without instructions: `run` must come to its end.
+ */
+const TIMELESS_EVENTS = 64;
 
 export class Processor {
   /** Instructions retired since reset; each REP iteration counts. Exact up to 2^53. */
@@ -44,6 +49,8 @@ export class Processor {
   frozen = false;
   /** The last `execute` ended with an instruction that retired, not with a fault or exit. */
   private completed = false;
+  /** The instruction last emulated loaded a segment register or changed another part of the mode. */
+  emulatedModeChange = false;
   /** RF was set before the present instruction. */
   private resumed = false;
   /** EFLAGS.AC as of the last change of mode. */
@@ -72,9 +79,11 @@ export class Processor {
       const activity = s.get(StateLayout.activity);
       if (activity >= Activity.shutdown) return;
       const shadow = s.get(StateLayout.interruptibility) & SHADOW;
+      if (clock.now >= until && clock.now === cpu.eventCycle && cpu.eventsInCycle >= TIMELESS_EVENTS) return;
       if (this.takeInterrupt(shadow)) {
         this.frozen = false;
         if (cpu.vmExitPending) return;
+        this.countEvent();
         continue;
       }
       if (clock.now >= until) return;
@@ -91,6 +100,7 @@ export class Processor {
       if (flags & Flag.RF) s.eflagsRest = flags & ~Flag.RF;
       this.resumed = (flags & Flag.RF) !== 0;
       this.execute(shadow !== 0 || flags & (Flag.TF | Flag.RF) || cpu.vmx.boundaryStep ? 1 : room, shadow);
+      if (!this.completed && !cpu.vmExitPending) this.countEvent();
       if (!this.completed || cpu.vmExitPending) cpu.breakpoints.met = 0;
       else {
         // A repeated string instruction is one instruction to its breakpoint.
@@ -160,6 +170,7 @@ export class Processor {
     cpu.modeDirty = true;
     const done = act();
     const left = cpu.vmExitPending;
+    this.emulatedModeChange = cpu.modeDirty;
     mode.nonRoot = false;
     cpu.mmu.access = undefined;
     cpu.vmExitPending = pending;
@@ -300,6 +311,15 @@ export class Processor {
     }
   }
 
+  private countEvent(): void {
+    const { cpu } = this;
+    const { now } = cpu.clock;
+    if (now !== cpu.eventCycle) {
+      cpu.eventCycle = now;
+      cpu.eventsInCycle = 0;
+    }
+    if (cpu.eventsInCycle++ >= TIMELESS_EVENTS) cpu.clock.set(now + 1);
+  }
   private retire(count: number): void {
     this.retired += count;
     this.cpu.clock.set(this.cpu.clock.now + count);

@@ -60,6 +60,8 @@ export class CodeCache {
   /** Offset in the page at which the block begins, and how many bytes the code segment has from there on. */
   private fetchStart = 0;
   private fetchRoom = Infinity;
+  /** The block has an instruction already: it is not certain that control gets to the next one. */
+  private fetchAhead = false;
   private readonly fetchByte: (i: number) => number;
 
   constructor(
@@ -208,6 +210,8 @@ export class CodeCache {
     }
     if (at < 4096) return this.u8[this.fetchPage + at]!;
     if (this.fetchSecond < 0) {
+      // The walk sets accessed bits: not ahead of time, or the length of a block would show in memory.
+      if (this.fetchAhead) return -1;
       const pa = this.cpu.mmu.fetchAddress(((this.fetchLinear & 0xfffff000) + 4096) >>> 0);
       if (pa < 0) return -1;
       this.fetchSecond = pa;
@@ -252,6 +256,7 @@ export class CodeCache {
     while (count < limit && offset < 4096) {
       this.fetchOffset = offset;
       this.fetchSecond = -1;
+      this.fetchAhead = count > 0;
       const result = d.decode(fetchByte, code32);
       const crosses = offset + d.length > 4096;
       if (crosses && count > 0) {

@@ -93,7 +93,7 @@ const BREAKS: Record<string, Break> = {
   'injection-vector': inject(3, 2),
   'injection-error-code-bit': inject(14, 3),
   'injection-reserved': both(inject(32, 0), set(Field.VM_ENTRY_INTR_INFO, 1 << 12)),
-  'injection-error-code': both(inject(13, 3, true), write(Field.VM_ENTRY_EXCEPTION_ERROR_CODE, 0x8000)),
+  'injection-error-code': both(inject(13, 3, true), write(Field.VM_ENTRY_EXCEPTION_ERROR_CODE, 0x1_0000)),
   'injection-instruction-length': both(inject(0x80, 4), write(Field.VM_ENTRY_INSTRUCTION_LEN, 0)),
   'host-cr0': clear(Field.HOST_CR0, 0x20),
   'host-cr4': clear(Field.HOST_CR4, 0x2000),

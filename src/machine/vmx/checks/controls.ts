@@ -148,8 +148,9 @@ const ENTRY_CONTROLS = rows('controls', '26.2.1.3', [
   ],
   [
     'injection-error-code',
-    'bits 31:15 of the VM-entry exception error code must be 0',
-    ifInjecting((info, c) => !IntrInfo.hasErrorCode(info) || read(c, Field.VM_ENTRY_EXCEPTION_ERROR_CODE) <= 0x7fff),
+    // Early SDMs say 31:15, but processors take the error code of a selector with index bit 12 set, as later ones say.
+    'bits 31:16 of the VM-entry exception error code must be 0',
+    ifInjecting((info, c) => !IntrInfo.hasErrorCode(info) || read(c, Field.VM_ENTRY_EXCEPTION_ERROR_CODE) <= 0xffff),
   ],
   [
     'injection-instruction-length',
