@@ -1,6 +1,7 @@
 // One virtual processor: what the guest sees of its control registers against what is really loaded, event injection, and
 // completing an instruction for it. Not the exit handlers (exits.ts) and not shadow paging (shadow/). SDM vol. 3, 24.6.6 and 26.5.
 
+import { Breakpoints, DR7_ENABLES } from '../machine/cpu/breakpoints.ts';
 import { Cr0, Cr4, Flag } from '../machine/cpu/state.ts';
 import { Field } from '../machine/vmx/fields.ts';
 import { EventType, IntrInfo } from '../machine/vmx/qualification.ts';
@@ -31,10 +32,14 @@ export const combineExceptions = (first: number, second: number): 'serial' | 'do
   return isContributory(first) && isContributory(second) ? 'double' : 'serial';
 };
 
+/** Bits of the pending debug exceptions besides B0 to B3 (SDM vol. 3, table 24-4). */
+const PendingDebug = { ENABLED_BREAKPOINT: 1 << 12, SINGLE_STEP: 1 << 14 } as const;
+
 export class Vcpu {
   readonly vmx: VmxPort;
   readonly access: GuestAccess;
   readonly msrs = new GuestMsrs();
+  private readonly breakpoints = new Breakpoints();
   /** CR0 and CR4 as the guest sees them; CR3 is `shadow.mode.cr3`. */
   cr0 = 0;
   cr4 = 0;
@@ -112,8 +117,26 @@ export class Vcpu {
     const vmx = this.vmx;
     const blocking = vmx.vmread(Field.GUEST_INTERRUPTIBILITY_INFO);
     if ((blocking & 3) !== 0) vmx.vmwrite(Field.GUEST_INTERRUPTIBILITY_INFO, blocking & ~3);
-    if ((vmx.vmread(Field.GUEST_RFLAGS) & Flag.TF) !== 0) vmx.vmwrite(Field.GUEST_PENDING_DBG_EXCEPTIONS, 1 << 14);
+    if ((vmx.vmread(Field.GUEST_RFLAGS) & Flag.TF) !== 0) this.pendDebug(PendingDebug.SINGLE_STEP);
     this.machine.retire(1);
+  }
+
+  private pendDebug(bits: number): void {
+    const { vmx } = this;
+    vmx.vmwrite(Field.GUEST_PENDING_DBG_EXCEPTIONS, vmx.vmread(Field.GUEST_PENDING_DBG_EXCEPTIONS) | bits);
+  }
+
+  /** The guest has used a port: its I/O breakpoints there become pending. True if there is one (SDM vol. 3, 17.3.1.3). */
+  meetIoBreakpoints(port: number, bytes: number): boolean {
+    const { vmx, breakpoints } = this;
+    const dr7 = vmx.vmread(Field.GUEST_DR7);
+    if ((dr7 & DR7_ENABLES) === 0 || (this.cr4 & Cr4.DE) === 0) return false;
+    breakpoints.refresh({ cr4: this.cr4, dr: (n) => (n === 7 ? dr7 : this.machine.state.dr(n)) });
+    breakpoints.meetIo(port, bytes);
+    const { met } = breakpoints;
+    breakpoints.met = 0;
+    if (met !== 0) this.pendDebug(met | PendingDebug.ENABLED_BREAKPOINT);
+    return met !== 0;
   }
 
   /**

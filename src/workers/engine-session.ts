@@ -7,6 +7,7 @@ import { RunStopReason } from '../hypervisor/observer.ts';
 import { Bus } from '../machine/bus.ts';
 import { Clock, CYCLES_PER_SECOND } from '../machine/clock.ts';
 import { CPU_MODELS } from '../machine/cpu/model.ts';
+import { waitsForMasked } from '../machine/cpu/monitor-wait.ts';
 import { Flag, StateLayout } from '../machine/cpu/state.ts';
 import { PcPlatform } from '../machine/devices/platform.ts';
 import { VIDEO_BASE, VIDEO_BYTES, VideoMemory } from '../machine/devices/video-memory.ts';
@@ -266,7 +267,7 @@ class EngineSession implements Session {
         message: `the guest waits for the interrupt of a floating-point error with interrupts disabled ${this.here()}`,
         details: [],
       });
-    } else if (activity === 1 && (state.eflagsRest & Flag.IF) === 0) {
+    } else if (activity === 1 && (state.eflagsRest & Flag.IF) === 0 && !waitsForMasked(cpu)) {
       this.finish({
         kind: 'power-off',
         address: state.eip,

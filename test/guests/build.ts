@@ -16,6 +16,7 @@ export const selfChecking = [
   'gates',
   'interrupt-gates',
   'virtual-8086',
+  'v86',
   'double-faults',
   'tasks',
   'debug',

@@ -86,6 +86,7 @@ const known = {
   ],
   'double-faults': ['pairs'],
   tasks: ['refused', 'states', 'wrong-segments', 'trap-bit', 'trap-bit-eip', 'trap-bit-dr6'],
+  v86: ['frame-rf', 'offset-beyond', 'word-at-end', 'stack-at-end', 'handler-at-ring-1'],
   'paging-pae': ['large-reserved-bit', 'reserved-address-bit', 'reserved-xd', 'pointer-registers', 'pointer-reserved'],
 };
 

@@ -1,5 +1,5 @@
 /* virtual-8086.c: the way into virtual-8086 mode by IRET and out of it by an interrupt, and what IOPL allows there.
- * SDM vol. 3A 20.2, 20.3; vol. 2, IRET, INT n. Not the virtual-mode extensions: they are no part of the processor.
+ * SDM vol. 3A 20.2, 20.3; vol. 2, IRET, INT n. Not its extensions (v86.c).
  * Word `strict`: also limits, which QEMU 7.2 does not check. */
 #include "landing.h"
 #include "rules.h"

@@ -32,6 +32,7 @@ export const exitIo = (vcpu: Vcpu): number => {
     bus.out(port, size, data);
   }
   domain.observer?.portIo(port, size, input ? 0 : 1, data, 0, 1);
+  vcpu.meetIoBreakpoints(port, size);
   vcpu.completeInstruction();
   reportBreakpoints(vcpu, ioBreakpointsMet(vcpu, port, size));
   return HandlerOutcome.EMULATED;
@@ -72,7 +73,8 @@ const stringIo = (vcpu: Vcpu, port: number, size: 1 | 2 | 4, input: boolean, rep
     }
     offset = wide ? (offset + step) >>> 0 : (offset + step) & 0xffff;
     done++;
-    if (domain.stopped !== undefined) break;
+    // A breakpoint traps behind each element.
+    if (vcpu.meetIoBreakpoints(port, size) || domain.stopped !== undefined) break;
   }
   if (wide) state.setGpr(index, offset);
   else state.setGpr16(index, offset);

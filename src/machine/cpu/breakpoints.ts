@@ -31,7 +31,7 @@ export class Breakpoints {
   private readonly seen = new Uint32Array(6);
 
   /** Takes over DR0 to DR3, DR7 and CR4.DE. True if anything that matters has changed since the last call. */
-  refresh(s: CpuState): boolean {
+  refresh(s: Pick<CpuState, 'dr' | 'cr4'>): boolean {
     const dr7 = s.dr(7);
     const extensions = (s.cr4 & Cr4.DE) !== 0;
     const { seen } = this;

@@ -140,6 +140,10 @@ export class Cpu {
     }
     return false;
   }
+  /** An edge at the NMI pin: latched until it is delivered, one at a time (SDM vol. 3, 6.7). */
+  raiseNmi(): void {
+    this.s.set(StateLayout.nmi, 1);
+  }
   get faulted(): boolean {
     return this.s.get(StateLayout.faultVector) !== 0;
   }

@@ -70,8 +70,8 @@ const leaves = (signature: number, brand: string): ReadonlyMap<number, CpuidLeaf
     [1, leaf(signature, (MONITOR_LINE >> 3) << 8, featureFlags('1.ECX'), featureFlags('1.EDX'))],
     // TLBs and caches of the Core Duo: 32 KiB L1 caches, 2 MiB L2, 64-byte lines.
     [2, leaf(0x02b3_b001, 0x0000_00f0, 0, 0x2c04_307d)],
-    // MONITOR: smallest and largest line; MWAIT's hints for C1 to C4, which are all the same here.
-    [5, leaf(MONITOR_LINE, MONITOR_LINE, 0, 0x0002_2220)],
+    // MONITOR: smallest and largest line; MWAIT's extension for masked interrupts, and its hints for C1 to C4, which are all the same here.
+    [5, leaf(MONITOR_LINE, MONITOR_LINE, 3, 0x0002_2220)],
     [
       HIGHEST,
       leaf(

@@ -83,6 +83,20 @@ test('an interrupt ends the wait, and the next MWAIT does not wait without anoth
   assert.equal(s.get(StateLayout.activity), 0);
 });
 
+test('with ECX bit 0, a masked interrupt ends the wait without being delivered', () => {
+  for (const extension of [0, 1]) {
+    // monitor; mov ecx, extension; mwait; inc ebx; jmp to itself
+    const p = started([0x0f, 0x01, 0xc8, 0xb9, extension, 0, 0, 0, 0x0f, 0x01, 0xc9, 0x43, 0xeb, 0xfe]);
+    let pending = false;
+    p.cpu.interrupts = { get intr() { return pending; }, acknowledge: () => assert.fail('delivered') }; // prettier-ignore
+    p.run(10);
+    assert.equal(waits(p), true);
+    pending = true;
+    p.run(10);
+    assert.deepEqual([waits(p), went(p)], [extension === 0, extension]);
+  }
+});
+
 test('#UD outside level 0, without the feature, and with IA32_MISC_ENABLE.18 clear, which CPUID shows; #GP for extensions', () => {
   const f = fixture({ bare: true });
   const { cpu } = f;
@@ -96,8 +110,10 @@ test('#UD outside level 0, without the feature, and with IA32_MISC_ENABLE.18 cle
   };
   s.setGpr(EAX, 0x1000);
   assert.equal(monitor(cpu, operands({})), true);
-  s.setGpr(ECX, 1);
+  s.setGpr(ECX, 2);
   for (const helper of [monitor, mwait]) assert.equal(fault(helper), 13);
+  s.setGpr(ECX, 1);
+  assert.equal(fault(monitor), 13);
   s.setGpr(ECX, 0);
   s.cpl = 3;
   for (const helper of [monitor, mwait]) assert.equal(fault(helper), 6);

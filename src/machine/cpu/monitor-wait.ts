@@ -14,6 +14,10 @@ import { EAX, ECX, StateLayout } from './state.ts';
 /** StateLayout.monitor. */
 const ARMED = 1;
 const WAITING = 2;
+/** Interrupts end the wait even with IF clear. */
+const MASKED_BREAK = 4;
+/** ECX of MWAIT: bit 0 asks for that (CPUID leaf 5 ECX). */
+const MWAIT_EXTENSIONS = 1;
 
 const ACTIVE = 0;
 const HALTED = 1;
@@ -48,9 +52,10 @@ export const mwait: Helper = (cpu, op) => {
   if (!exists(cpu) || s.cpl !== 0) return cpu.raise(Vector.UD);
   const armed = s.get(StateLayout.monitor) & ARMED;
   if (cpu.vmx.exitOnInstruction(ExitReason.MWAIT, armed, op)) return false;
-  if (s.gpr(ECX) !== 0) return cpu.raise(Vector.GP, 0);
+  const extensions = s.gpr(ECX);
+  if ((extensions & ~MWAIT_EXTENSIONS) !== 0) return cpu.raise(Vector.GP, 0);
   if (armed === 0) return true;
-  s.set(StateLayout.monitor, ARMED | WAITING);
+  s.set(StateLayout.monitor, ARMED | WAITING | (extensions !== 0 ? MASKED_BREAK : 0));
   s.set(StateLayout.activity, HALTED);
   return true;
 };
@@ -63,6 +68,16 @@ export const disarm = (cpu: Cpu): void => {
   s.set(StateLayout.monitor, 0);
   cpu.mmu.unprotectPage(s.get(StateLayout.monitorAddress) >>> 12, PageFlag.monitored);
   if (state & WAITING) s.set(StateLayout.activity, ACTIVE);
+};
+
+/** True if the processor waits and interrupts end that even with IF clear. */
+export const waitsForMasked = (cpu: Cpu): boolean => (cpu.s.get(StateLayout.monitor) & MASKED_BREAK) !== 0;
+
+/** An interrupt is pending and cannot be delivered. True if it has ended a wait all the same. */
+export const endMaskedWait = (cpu: Cpu): boolean => {
+  if (!waitsForMasked(cpu)) return false;
+  disarm(cpu);
+  return true;
 };
 
 /** A store, by whomever, to a page with a watched line. */

@@ -6,11 +6,13 @@ import type { HelperOperands } from '../translate/entry-writer.ts';
 import { Entry, ExitKind, MAX_BLOCK } from '../translate/entry.ts';
 import type { ThreadedModule } from '../translate/forms.ts';
 import { refreshMode } from '../translate/mode.ts';
+import { EventType } from '../vmx/qualification.ts';
 import type { Cpu } from './cpu.ts';
 import type { LinearAccess } from './mmu.ts';
 import { Vector } from './cpu.ts';
 import { AGAIN } from './access-inspection.ts';
 import { injectEvent } from './exceptions.ts';
+import { endMaskedWait } from './monitor-wait.ts';
 import { CS, Flag, StateLayout } from './state.ts';
 import { ignoringError, isExternalError, stopsForError } from './x87/errors.ts';
 
@@ -32,6 +34,7 @@ export interface EventDelivery {
 export const Activity = { active: 0, hlt: 1, shutdown: 2, waitForSipi: 3 } as const;
 /** Blocking by STI (bit 0) and by MOV SS (bit 1). */
 const SHADOW = 3;
+const BLOCKING_BY_NMI = 8;
 const BLOCKING_BY_MOV_SS = 2;
 const DR6_BS = 0x4000;
 /**
@@ -88,6 +91,7 @@ export class Processor {
       }
       if (clock.now >= until) return;
       if (this.frozen || s.get(StateLayout.activity) === Activity.hlt) {
+        if (cpu.interrupts.intr && endMaskedWait(cpu)) continue;
         const wake = Math.min(clock.nextDeadline, until);
         if (wake === Infinity) return;
         clock.set(wake);
@@ -196,8 +200,10 @@ export class Processor {
     this.cache.invalidatePage(page);
   }
 
+  /** NMI comes before INTR (SDM vol. 3, table 6-2). */
   private takeInterrupt(shadow: number): boolean {
     const cpu = this.cpu;
+    if (cpu.s.get(StateLayout.nmi) !== 0 && this.takeNmi()) return true;
     if (cpu.interrupts.intr) {
       const s = cpu.s;
       if (cpu.vmx.nonRoot && cpu.vmx.exitOnExternalInterrupt()) return true;
@@ -208,6 +214,20 @@ export class Processor {
       }
     }
     return cpu.vmx.boundaryWatch && cpu.vmx.exitAtBoundary();
+  }
+
+  /** Blocked behind MOV SS, and from one NMI to the IRET that ends its handler; a VM exit takes it by its own rules. */
+  private takeNmi(): boolean {
+    const { s, vmx } = this.cpu;
+    const blocking = s.get(StateLayout.interruptibility);
+    if (blocking & BLOCKING_BY_MOV_SS) return false;
+    const left = vmx.nonRoot && vmx.exitOnNmi();
+    if (!left && blocking & BLOCKING_BY_NMI) return false;
+    s.set(StateLayout.nmi, 0);
+    if (left) return true;
+    s.set(StateLayout.activity, Activity.active);
+    this.events.deliverEvent(this.cpu, Vector.NMI, EventType.NMI, undefined, 0);
+    return true;
   }
 
   /**

@@ -147,6 +147,8 @@ export const StateLayout = {
   /** 1 while a performance counter is enabled, and the CPL of the instructions that it has not counted yet. */
   counting: 0x608,
   countedLevel: 0x60c,
+  /** 1: the NMI pin has seen an edge that was not delivered yet. */
+  nmi: 0x610,
   end: 0x620,
 } as const;
 

@@ -355,6 +355,42 @@ test('HLT, INVLPG, CLFLUSH, PAUSE, UD2', () => {
   faults(f, i.ud2, {}, Vector.UD, undefined);
 });
 
+test('SYSENTER: real mode and a null SYSENTER_CS are #GP(0); from virtual-8086 mode it leaves it; selectors are 16 bits', () => {
+  const f = bare();
+  const s = f.cpu.s;
+  for (const [cr0, selector] of [
+    [0x10, 0x60],
+    [0x8000_0011, 3],
+    [0x8000_0011, 0x1_0000],
+  ] as const) {
+    writeMsr(f.cpu, 0x174, selector, 0);
+    s.cr0 = cr0;
+    faults(f, i.sysenter, {}, Vector.GP, 0);
+    faults(f, i.sysexit, {}, Vector.GP, 0);
+  }
+  writeMsr(f.cpu, 0x174, 0xfff9, 0);
+  s.cpl = 3;
+  s.eflags = 0x2_0002 | 0x1_0000 | 0x200 | 0x100 | 0x4000 | 0x4_0000 | 0x8_0000;
+  assert.equal(run(f, i.sysenter), true);
+  // VM, IF and RF are cleared; TF, NT, AC and VIF stay.
+  assert.equal(s.eflags, 0x4_0000 | 0x8_0000 | 0x4102);
+  assert.deepEqual([s.cpl, s.selector(CS), s.selector(SS)], [0, 0xfff8, 0]);
+  for (const [register, access] of [
+    [CS, 0xc09b],
+    [SS, 0xc093],
+  ] as const) {
+    assert.deepEqual([s.base(register), s.limit(register), s.access(register)], [0, 0xffff_ffff, access]);
+  }
+  assert.equal(f.cpu.modeDirty, true);
+  s.eflags = 0x3202;
+  assert.equal(run(f, i.sysexit), true);
+  assert.deepEqual([s.eflags, s.selector(CS), s.selector(SS)], [0x3202, 0xb, 0x13], 'flags stay, selectors wrap');
+  for (const cpl of [1, 2, 3]) {
+    s.cpl = cpl;
+    faults(f, i.sysexit, {}, Vector.GP, 0);
+  }
+});
+
 test('SYSENTER and SYSEXIT load flat segments', () => {
   const f = bare();
   const s = f.cpu.s;

@@ -31,7 +31,7 @@ export interface VmxHooks {
   ): boolean;
   /** The INTR pin is high and interruptible or not: true if external-interrupt exiting took it. */
   exitOnExternalInterrupt(): boolean;
-  /** An NMI arrived: true if NMI exiting took it. */
+  /** An NMI arrived, not behind MOV SS: true if NMI exiting took it. */
   exitOnNmi(): boolean;
   /** RFLAGS.IF just became usable and interrupt-window exiting is on. */
   exitOnInterruptWindow(): boolean;

@@ -192,6 +192,9 @@ export abstract class NonRootOperation implements VmxHooks {
 
   exitOnNmi(): boolean {
     if (!this.nonRoot || (this.controls.pin & PinControl.NMI_EXITING) === 0) return false;
+    // Bit 3 blocks real NMIs unless it is about virtual ones (table 24-3).
+    const virtual = (this.controls.pin & PinControl.VIRTUAL_NMIS) !== 0;
+    if (!virtual && (this.cpu.s.get(StateLayout.interruptibility) & 8) !== 0) return false;
     const info = this.clearInformation();
     info.intrInfo = IntrInfo.encode(2, EventType.NMI, false);
     return this.leave(ExitReason.EXCEPTION_OR_NMI, 0, info);
