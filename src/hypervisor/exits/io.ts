@@ -5,7 +5,6 @@ import { EAX, ECX, EDI, ESI, Flag } from '../../machine/cpu/state.ts';
 import { Field } from '../../machine/vmx/fields.ts';
 import { IoAccess } from '../../machine/vmx/qualification.ts';
 import { HandlerOutcome } from '../observer.ts';
-import { ioBreakpointsMet, reportBreakpoints } from './io-breakpoints.ts';
 import type { Vcpu } from '../vcpu.ts';
 
 /** Elements of a REP INS or OUTS done at one exit: a guest cannot hold the hypervisor for longer. */
@@ -34,7 +33,6 @@ export const exitIo = (vcpu: Vcpu): number => {
   domain.observer?.portIo(port, size, input ? 0 : 1, data, 0, 1);
   vcpu.meetIoBreakpoints(port, size);
   vcpu.completeInstruction();
-  reportBreakpoints(vcpu, ioBreakpointsMet(vcpu, port, size));
   return HandlerOutcome.EMULATED;
 };
 
@@ -55,9 +53,8 @@ const stringIo = (vcpu: Vcpu, port: number, size: 1 | 2 | 4, input: boolean, rep
   let done = 0;
   let data = 0;
   access.begin();
-  // Debug exceptions come between the elements.
-  const breakpoints = ioBreakpointsMet(vcpu, port, size);
-  const stepped = breakpoints !== 0 || (vmx.vmread(Field.GUEST_RFLAGS) & Flag.TF) !== 0;
+  // The trap flag traps between the elements.
+  const stepped = (vmx.vmread(Field.GUEST_RFLAGS) & Flag.TF) !== 0;
   const most = Math.min(total, stepped ? 1 : MAX_ELEMENTS);
   while (done < most) {
     const linear = (base + offset) >>> 0;
@@ -89,8 +86,6 @@ const stringIo = (vcpu: Vcpu, port: number, size: 1 | 2 | 4, input: boolean, rep
   // Each repetition counts as an instruction; the last one completes it.
   if (done > 1) machine.retire(done - 1);
   if (done === total) vcpu.completeInstruction();
-  else if (stepped) vcpu.finishEmulated();
-  else machine.retire(1);
-  if (total > 0) reportBreakpoints(vcpu, breakpoints);
+  else vcpu.finishEmulated();
   return HandlerOutcome.EMULATED;
 };
