@@ -15,6 +15,19 @@ const known: Partial<Record<Guest, readonly string[]>> = {
   'interrupt-gates': ['iret-stack-not-present'],
   // It cuts EIP to 16 bits on the way into virtual-8086 mode, and loads it before the limit is looked at inside.
   'virtual-8086': ['v86-iret-limit', 'v86-iret-limit-cs', 'v86-iretd-limit-eip'],
+  // It has no freeze: a waiting instruction raises IRQ 13 and goes on; FXRSTOR that faults has loaded something.
+  fpu: [
+    'fxrstor-changed-nothing',
+    'irq13',
+    'irq13-status',
+    'irq13-before-the-instruction',
+    'ignne-ends-with-the-error',
+    'cleared-before-f0h',
+    'f0h-without-an-error',
+    'irq13-mmx',
+    'irq13-mmx-eip',
+    'frozen-takes-interrupts',
+  ],
   // Its bus does not split wide accesses to byte-wide devices, and an absent device reads as 0.
   io: [
     'out-long',
