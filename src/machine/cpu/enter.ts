@@ -31,7 +31,8 @@ export const enter: Helper = (cpu, op) => {
   const top = cpu.linear(SS, (sp & mask) >>> 0, bytes, true);
   if (top === undefined || cpu.mmu.translate(top, true, s.cpl === 3) < 0) return false;
   if (op.size === 16) s.setGpr16(EBP, frame);
-  else s.setGpr(EBP, mask === 0xffff ? (s.gpr(EBP) & 0xffff0000) | (frame & 0xffff) : frame);
+  // On a 16-bit stack EBP still takes all of what ESP would be: its upper half, which pushes leave alone.
+  else s.setGpr(EBP, mask === 0xffff ? (s.gpr(ESP) & 0xffff0000) | (frame & 0xffff) : frame);
   cpu.setStackPointer(sp);
   return true;
 };

@@ -191,12 +191,10 @@ export const cvttpd2pi = toMmx(Double, true);
 const QUIET_SINGLE = 0x400000;
 const INFINITY_SINGLE = 0x7f800000;
 const INDEFINITE_SINGLE = 0xffc00000 | 0;
-/** The value cut to twelve significant bits: the error stays below 1.5 * 2^-12. */
-const approximate = (s: CpuState, to: number, value: number): void => {
-  s.view.setFloat32(to, value, true);
-  s.view.setInt32(to, (s.view.getInt32(to, true) + 0x800) & ~0xfff, true);
-};
-/** Neither raises an exception; denormals count as zeros, and a result that would be denormal is zero. */
+/**
+ * Processors answer from tables, within 1.5 * 2^-12 of the true value; here it is the value rounded to a single, which is as near to each
+ * of them. Neither raises an exception; denormals count as zeros, and a result that would be denormal is zero.
+ */
 const reciprocal: Conversion = (s, from, to) => {
   const bits = s.view.getInt32(from, true);
   const sign = bits & 0x80000000;
@@ -205,7 +203,7 @@ const reciprocal: Conversion = (s, from, to) => {
   else if (exponent === 0) s.view.setInt32(to, sign | INFINITY_SINGLE, true);
   else if (exponent >= 253)
     s.view.setInt32(to, exponent === 253 && (bits & 0x7fffff) === 0 ? sign | 0x800000 : sign, true);
-  else approximate(s, to, 1 / s.view.getFloat32(from, true));
+  else s.view.setFloat32(to, 1 / s.view.getFloat32(from, true), true);
   return 0;
 };
 const reciprocalRoot: Conversion = (s, from, to) => {
@@ -215,7 +213,7 @@ const reciprocalRoot: Conversion = (s, from, to) => {
   else if (exponent === 0) s.view.setInt32(to, (bits & 0x80000000) | INFINITY_SINGLE, true);
   else if (bits < 0) s.view.setInt32(to, INDEFINITE_SINGLE, true);
   else if (exponent === 0xff) s.view.setInt32(to, 0, true);
-  else approximate(s, to, 1 / Math.sqrt(s.view.getFloat32(from, true)));
+  else s.view.setFloat32(to, 1 / Math.sqrt(s.view.getFloat32(from, true)), true);
   return 0;
 };
 export const rcpps = intoXmm(reciprocal, 4, 4, 4);

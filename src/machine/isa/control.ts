@@ -5,31 +5,47 @@ import type { Emitter } from './emitter.ts';
 import { CONDITION_SUFFIXES } from './logic.ts';
 import { row, type Row, type Semantics } from './row.ts';
 
-const jump: Semantics = (e) => e.jump(0);
+// A target beyond the code segment's limit is a fault of the transfer itself: it is looked at before anything changes.
+
+const jump: Semantics = (e) => {
+  e.checkTarget(0);
+  e.jump(0);
+};
 const jumpIf =
   (cc: number): Semantics =>
-  (e) =>
-    e.jumpIf(0, e.condition(cc));
-const jumpIndirect: Semantics = (e) => e.jumpTo(e.let(e.read(0)));
+  (e) => {
+    const taken = e.let(e.condition(cc));
+    e.checkTarget(0, taken);
+    e.jumpIf(0, e.get(taken));
+  };
+const jumpIndirect: Semantics = (e) => {
+  const target = e.let(e.read(0));
+  e.checkTargetAt(target);
+  e.jumpTo(target);
+};
 const wide = (e: Emitter): 16 | 32 => (e.size === 16 ? 16 : 32);
 const call: Semantics = (e) => {
+  e.checkTarget(0);
   const back = e.let(e.nextEip());
   e.push(back, wide(e));
   e.jump(0);
 };
 const callIndirect: Semantics = (e) => {
   const target = e.let(e.read(0));
+  e.checkTargetAt(target);
   const back = e.let(e.nextEip());
   e.push(back, wide(e));
   e.jumpTo(target);
 };
 const returnNear: Semantics = (e) => {
   const target = e.peek(wide(e));
+  e.checkTargetAt(target);
   e.addStack(wide(e) / 8);
   e.jumpTo(target);
 };
 const returnNearPop: Semantics = (e) => {
   const target = e.peek(wide(e));
+  e.checkTargetAt(target);
   const bytes = e.let(e.add(e.truncate(e.read(0), 16), e.const(wide(e) / 8)));
   e.setStack(e.let(e.add(e.reg(ESP, 32), e.get(bytes))));
   e.jumpTo(target);
@@ -40,30 +56,37 @@ const loop =
   (e) => {
     const size = e.operandSize(1) as 16 | 32;
     const count = e.let(e.sub(e.reg(ECX, size), e.const(1)));
-    e.setReg(ECX, size, count);
     const left = e.let(e.ne(e.truncate(e.get(count), size), e.const(0)));
-    e.jumpIf(0, cc === undefined ? e.get(left) : e.and(e.get(left), e.condition(cc)));
+    const taken = cc === undefined ? left : e.let(e.and(e.get(left), e.condition(cc)));
+    e.checkTarget(0, taken);
+    e.setReg(ECX, size, count);
+    e.jumpIf(0, e.get(taken));
   };
-const jumpIfCountZero: Semantics = (e) => e.jumpIf(0, e.eqz(e.reg(ECX, e.operandSize(1) as 16 | 32)));
+const jumpIfCountZero: Semantics = (e) => {
+  const taken = e.let(e.eqz(e.reg(ECX, e.operandSize(1) as 16 | 32)));
+  e.checkTarget(0, taken);
+  e.jumpIf(0, e.get(taken));
+};
 
 const hex = (n: number): string => n.toString(16).padStart(2, '0');
-const ends = { ends: true };
-const endsStack = { ends: true, stack: true };
+const near = { near: true };
+const ends = { near: true, ends: true };
+const endsStack = { near: true, ends: true, stack: true };
 
 export const controlRows: readonly Row[] = [
   ...row('jmp', 'eb', 'Jb', jump, ends),
   ...row('jmp', 'e9', 'Jv', jump, ends),
   ...row('jmp', 'ff /4', 'Ev', jumpIndirect, ends),
   ...CONDITION_SUFFIXES.flatMap((suffix, cc) => [
-    ...row(`j${suffix}`, hex(0x70 + cc), 'Jb', jumpIf(cc)),
-    ...row(`j${suffix}`, `0f ${hex(0x80 + cc)}`, 'Jv', jumpIf(cc)),
+    ...row(`j${suffix}`, hex(0x70 + cc), 'Jb', jumpIf(cc), near),
+    ...row(`j${suffix}`, `0f ${hex(0x80 + cc)}`, 'Jv', jumpIf(cc), near),
   ]),
   ...row('call', 'e8', 'Jv', call, endsStack),
   ...row('call', 'ff /2', 'Ev', callIndirect, endsStack),
   ...row('ret', 'c3', '', returnNear, { ...endsStack, sized: true }),
   ...row('ret', 'c2', 'Iw', returnNearPop, { ...endsStack, sized: true }),
-  ...row('loopne', 'e0', 'Jb Y', loop(5)),
-  ...row('loope', 'e1', 'Jb Y', loop(4)),
-  ...row('loop', 'e2', 'Jb Y', loop(undefined)),
-  ...row('jcxz', 'e3', 'Jb Y', jumpIfCountZero),
+  ...row('loopne', 'e0', 'Jb Y', loop(5), near),
+  ...row('loope', 'e1', 'Jb Y', loop(4), near),
+  ...row('loop', 'e2', 'Jb Y', loop(undefined), near),
+  ...row('jcxz', 'e3', 'Jb Y', jumpIfCountZero, near),
 ];

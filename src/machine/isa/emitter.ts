@@ -99,6 +99,10 @@ export abstract class Emitter extends ValueEmitter {
 
   /** Jumps to the relative target of operand k. Ends the instruction. */
   abstract jump(k: number): void;
+  /** #GP(0) if the target that operand k names lies beyond the code segment's limit and the condition, if any, is not 0. */
+  abstract checkTarget(k: number, condition?: Local): void;
+  /** The same for a target that was computed. */
+  abstract checkTargetAt(eip: Local): void;
   /** Jumps if the 0/1 value on the stack is set; falls through otherwise. Ends the instruction. */
   abstract jumpIf(k: number, condition: Val): void;
   /** Jumps to an EIP in a local. Ends the instruction. */

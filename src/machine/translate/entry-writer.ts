@@ -150,6 +150,7 @@ export class EntryWriter {
       formSize(row, d.operandSize),
       kind,
       (mode & Mode.stackFlat) === 0,
+      (mode & Mode.codeFlat) === 0,
       d.addressSize,
     );
     this.header(at, slot, eip, d.length, done);

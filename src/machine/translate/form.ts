@@ -45,6 +45,8 @@ export interface Form {
   readonly memory: number;
   /** True: the stack segment is not flat 32-bit. */
   readonly genericStack: boolean;
+  /** True: the code segment is not flat, and the row's targets are compared with its limit. */
+  readonly codeLimited: boolean;
   /** Address-size attribute, for LOOP and JCXZ. */
   readonly addressSize: 16 | 32;
 }

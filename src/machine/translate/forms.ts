@@ -47,7 +47,14 @@ export interface MicroSlots {
 export interface ThreadedModule {
   readonly micro: MicroSlots;
   /** Table slot of a form; throws if the table lacks it: a bug of ours. */
-  slot(row: Row, size: 16 | 32, memory: number, genericStack: boolean, addressSize: 16 | 32): number;
+  slot(
+    row: Row,
+    size: 16 | 32,
+    memory: number,
+    genericStack: boolean,
+    codeLimited: boolean,
+    addressSize: 16 | 32,
+  ): number;
   /** Table slot of the row's prologue. */
   prologueSlot(row: Row, size: 16 | 32, genericStack: boolean): number;
   /** Runs from an entry until something needs the run loop. State says why. */
@@ -56,8 +63,15 @@ export interface ThreadedModule {
   readonly moduleBytes: number;
 }
 
-const key = (rowIndex: number, size: number, memory: number, generic: boolean, address: number): number =>
-  rowIndex * 32 + (size === 16 ? 1 : 0) + memory * 2 + (generic ? 8 : 0) + (address === 16 ? 16 : 0);
+const key = (
+  rowIndex: number,
+  size: number,
+  memory: number,
+  generic: boolean,
+  limited: boolean,
+  address: number,
+): number =>
+  rowIndex * 64 + (size === 16 ? 1 : 0) + memory * 2 + (generic ? 8 : 0) + (limited ? 16 : 0) + (address === 16 ? 32 : 0);
 
 const memoryKinds = (row: Row): readonly number[] => {
   for (const { kind } of row.operands) {
@@ -283,7 +297,7 @@ export const buildThreadedModule = (
     sized: false,
     semantics: (e: ThreadedEmitter) => e.jump(0),
   } as unknown as Row;
-  const plain = { size: 32, memory: MemoryKind.none, genericStack: false, addressSize: 32 } as const;
+  const plain = { size: 32, memory: MemoryKind.none, genericStack: false, codeLimited: false, addressSize: 32 } as const;
   const micro: MicroSlots = {
     stale: leave(ExitKind.lookup),
     stop: leave(ExitKind.stop),
@@ -316,16 +330,12 @@ export const buildThreadedModule = (
     for (const size of sizes(row))
       for (const memoryKind of memoryKinds(row))
         for (const genericStack of row.stack ? [false, true] : [false])
-          for (const addressSize of byAddress ? ([32, 16] as const) : ([32] as const)) {
-            const code = new ThreadedEmitter(runtime, {
-              row,
-              size,
-              memory: memoryKind,
-              genericStack,
-              addressSize,
-            }).emit();
-            slots.set(key(index, size, memoryKind, genericStack, addressSize), add(code));
-          }
+          for (const codeLimited of row.near ? [false, true] : [false])
+            for (const addressSize of byAddress ? ([32, 16] as const) : ([32] as const)) {
+              const form = { row, size, memory: memoryKind, genericStack, codeLimited, addressSize };
+              const slot = add(new ThreadedEmitter(runtime, form).emit());
+              slots.set(key(index, size, memoryKind, genericStack, codeLimited, addressSize), slot);
+            }
   });
 
   const r = new Code(3);
@@ -337,13 +347,14 @@ export const buildThreadedModule = (
   const instance = new WebAssembly.Instance(module, { env: { memory, ...bind(imports) } });
   return {
     micro,
-    slot(row, size, memoryKind, genericStack, addressSize) {
+    slot(row, size, memoryKind, genericStack, codeLimited, addressSize) {
       const slot = slots.get(
         key(
           indexOf.get(row)!,
           size,
           memoryKind,
           row.stack && genericStack,
+          row.near && codeLimited,
           row.operands.some((o) => o.kind === 'Y') ? addressSize : 32,
         ),
       );

@@ -3,7 +3,8 @@
 
 import { type Size, type Val, VAL } from '../isa/emitter.ts';
 import type { OperandSpec } from '../isa/row.ts';
-import { ESP, SEGMENT_STRIDE, SegmentField, SS, StateLayout } from '../cpu/state.ts';
+import { Vector } from '../cpu/cpu.ts';
+import { CS, ESP, SEGMENT_STRIDE, SegmentField, SS, StateLayout } from '../cpu/state.ts';
 import type { Code, Local } from '../wasm/code.ts';
 import { Entry, ExitKind } from './entry.ts';
 import { type Form, MemoryKind, type Runtime } from './form.ts';
@@ -241,6 +242,19 @@ export class ThreadedEmitter extends ThreadedFrame {
     this.code.localGet(N);
     this.code.localGet(TLB);
     this.code.returnCall(this.runtime.goto);
+  }
+  checkTarget(_k: number, condition?: Local): void {
+    if (!this.form.codeLimited) return;
+    const beyond = this.beyondLimit(this.let(this.field32(Entry.imm)));
+    this.faultIf(condition === undefined ? beyond : this.and(beyond, this.get(condition)), Vector.GP, 0);
+  }
+  checkTargetAt(eip: Local): void {
+    if (!this.form.codeLimited) return;
+    const target = this.form.size === 16 ? this.let(this.truncate(this.get(eip), 16)) : eip;
+    this.faultIf(this.beyondLimit(target), Vector.GP, 0);
+  }
+  private beyondLimit(eip: Local): Val {
+    return this.gtU(this.get(eip), this.state(StateLayout.segments + CS * SEGMENT_STRIDE + SegmentField.limit));
   }
   jumpIf(k: number, condition: Val): void {
     this.if(condition, () => this.jump(k));

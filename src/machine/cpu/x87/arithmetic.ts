@@ -358,7 +358,10 @@ const remainder = (nearest: boolean): Helper =>
     }
     const denormal = isDenormal(a) || isDenormal(b);
     if (isInfinity(b) || isZero(a)) {
-      if (deliver(s, 0, withDenormal(exact(a), denormal))) unit.setConditions(s, C0 | C1 | C2 | C3, 0);
+      // ST(0) itself; a denormal one underflows where that is not masked.
+      const tiny = isDenormal(a) && a.significand >> 63n === 0n;
+      const same = tiny ? round(a.sign, a.significand, scaleOf(a), false, unit.fullEnvironment(s)) : exact(a);
+      if (deliver(s, 0, withDenormal(same, denormal))) unit.setConditions(s, C0 | C1 | C2 | C3, 0);
       return;
     }
     const exponentOf = (x: Float80): number => scaleOf(x) + bitLength(x.significand);
