@@ -29,7 +29,7 @@ export class Areas {
   /** What RAM must hold after the case, run by run. Zero between cases, like RAM. */
   private readonly expected: Buffer;
   /** What the present case has made other than zero: pairs of offset into the run and bytes. */
-  private touched: { run: Run; at: number; bytes: number }[] = [];
+  private readonly touched: { run: Run; at: number; bytes: number }[] = [];
 
   /** `frameOf`: the physical address of the areas' n-th page. Pages that follow each other must keep doing so. */
   constructor(memory: PhysicalMemory, ranges: readonly Range[], frameOf: (page: number, index: number) => number) {
@@ -61,8 +61,7 @@ export class Areas {
   }
 
   private runOf(address: number, bytes: number): Run {
-    for (const run of this.runs)
-      if (address >= run.linear && address + bytes <= run.linear + run.bytes) return run;
+    for (const run of this.runs) if (address >= run.linear && address + bytes <= run.linear + run.bytes) return run;
     throw new UserError(`names memory at 0x${address.toString(16)}, ${bytes} bytes, which is in none of the areas`);
   }
   private touch(run: Run, at: number, bytes: number): void {

@@ -86,7 +86,9 @@ const isRange = (value: unknown): value is Range =>
 export const parseHeader = (line: string): Header => {
   const header = parse(line);
   if (!isObject(header) || header['format'] !== 'ia32-vectors' || header['version'] !== 1)
-    throw new UserError('is no "ia32-vectors" header of version 1: this is not a vector file, or one of a later version');
+    throw new UserError(
+      'is no "ia32-vectors" header of version 1: this is not a vector file, or one of a later version',
+    );
   for (const name of ['code', 'data', 'stack'])
     if (!isRange(header[name]) || header[name][1] === 0)
       throw new UserError(`has no usable "${name}" area: give [address, bytes]`);

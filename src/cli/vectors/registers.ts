@@ -45,12 +45,12 @@ const setXmm = ({ u8, u32 }: Words, xmm: readonly string[] | undefined): void =>
 };
 
 /** Value class of the two-bit tag word (SDM vol. 1, 8.1.7): 0 valid, 1 zero, 2 special. */
-const tagOf = (register: Uint8Array): number => {
-  const exponent = register[8]! | ((register[9]! & 0x7f) << 8);
-  const zero = register.subarray(0, 8).every((b) => b === 0);
+const tagOf = (u8: Uint8Array, at: number): number => {
+  const exponent = u8[at + 8]! | ((u8[at + 9]! & 0x7f) << 8);
   if (exponent === 0x7fff) return 2;
-  if (exponent === 0) return zero ? 1 : 2;
-  return register[7]! & 0x80 ? 0 : 2;
+  if (exponent !== 0) return u8[at + 7]! & 0x80 ? 0 : 2;
+  for (let i = 0; i < 8; i++) if (u8[at + i] !== 0) return 2;
+  return 1;
 };
 
 /** Extended values as one integer that counts representable numbers: neighbours differ by one. */
@@ -138,10 +138,7 @@ export class FloatRegisters {
   private tagWord(): number {
     const tags = this.s.get(StateLayout.fpuTags);
     let tw = 0;
-    for (let i = 0; i < 8; i++) {
-      const at = FIRST + i * SLOT;
-      tw |= (tags & (1 << i) ? tagOf(this.s.u8.subarray(at, at + 10)) : EMPTY) << (2 * i);
-    }
+    for (let i = 0; i < 8; i++) tw |= (tags & (1 << i) ? tagOf(this.s.u8, FIRST + i * SLOT) : EMPTY) << (2 * i);
     return tw;
   }
 

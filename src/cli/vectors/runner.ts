@@ -35,9 +35,7 @@ interface RecordedEvent {
 }
 
 const PREFIXES = new Set([0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3]);
-const STRING_OPCODES = new Set([
-  0x6c, 0x6d, 0x6e, 0x6f, 0xa4, 0xa5, 0xa6, 0xa7, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf,
-]);
+const STRING_OPCODES = new Set([0x6c, 0x6d, 0x6e, 0x6f, 0xa4, 0xa5, 0xa6, 0xa7, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf]);
 /** Is this a string instruction with a repeat prefix? It resumes at itself until it is done. */
 const repeats = (code: string): boolean => {
   let repeated = false;
@@ -86,7 +84,9 @@ export class VectorRunner {
         this.exception(vector, error, address, type, length),
       beginDelivery: (vector, type, _error, length) => this.delivery(vector, type, length),
     };
-    this.areas = new Areas(memory, [header.code, header.data, header.stack], (page, i) => this.context.frameOf(page, i));
+    this.areas = new Areas(memory, [header.code, header.data, header.stack], (page, i) =>
+      this.context.frameOf(page, i),
+    );
     this.absent = this.claimAbsent(bus);
     this.context.prepareMemory(this.cpu, this.areas);
     this.floats = new FloatRegisters(this.cpu.s, approximate);

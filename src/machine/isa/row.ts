@@ -46,6 +46,8 @@ export interface Row {
   readonly ends: boolean;
   /** Pushes or pops: has a form for flat 32-bit stacks and one for all others. */
   readonly stack: boolean;
+  /** Transfers control inside its segment: has a form for flat code segments and one that looks at the limit. */
+  readonly near: boolean;
   /** Has 16- and 32-bit forms though no operand says so (PUSHA, LEAVE, RET). */
   readonly sized: boolean;
   /** Helpers only: operand size in bits if it is not the operand-size attribute; 0 otherwise. */
@@ -79,6 +81,7 @@ export interface RowOptions {
   readonly lock?: boolean;
   readonly ends?: boolean;
   readonly stack?: boolean;
+  readonly near?: boolean;
   readonly sized?: boolean;
   readonly bits?: 8 | 16;
   readonly unit?: 'integer' | 'fpu' | 'mmx' | 'sse';
@@ -143,6 +146,7 @@ const make = (
     lockable: options.lock === true,
     ends: options.ends === true || helper !== undefined,
     stack: options.stack === true,
+    near: options.near === true,
     sized: options.sized === true,
     bits: options.bits ?? 0,
     unit: options.unit ?? 'integer',

@@ -78,9 +78,6 @@ const key = (
   (address === 16 ? 16 : 0) +
   (limited ? 32 : 0);
 
-/** Near jumps have forms of their own for code segments that are not flat. */
-const jumps = (row: Row): boolean => row.ends || row.operands.some((o) => o.kind === 'J');
-
 const memoryKinds = (row: Row): readonly number[] => {
   for (const { kind } of row.operands) {
     if (kind === 'X') return [MemoryKind.ea];
@@ -347,7 +344,7 @@ export const buildThreadedModule = (
     for (const size of sizes(row))
       for (const memoryKind of memoryKinds(row))
         for (const genericStack of row.stack ? [false, true] : [false])
-          for (const limitedCode of jumps(row) ? [false, true] : [false])
+          for (const limitedCode of row.near ? [false, true] : [false])
             for (const addressSize of byAddress ? ([32, 16] as const) : ([32] as const)) {
               const form = { row, size, memory: memoryKind, genericStack, limitedCode, addressSize };
               const code = new ThreadedEmitter(runtime, form).emit();
@@ -371,7 +368,7 @@ export const buildThreadedModule = (
           size,
           memoryKind,
           row.stack && genericStack,
-          limitedCode && jumps(row),
+          limitedCode && row.near,
           row.operands.some((o) => o.kind === 'Y') ? addressSize : 32,
         ),
       );

@@ -1,20 +1,41 @@
 // Builds the vector generator of this folder with gcc -m32 into out/vecgen and runs it: test vectors taken from the processor of this
-// machine. For specs only. Not the runner (src/cli/vectors.ts).
-import { execFileSync, spawnSync } from 'node:child_process';
+// machine, as a stream of lines. For specs only. Not the runner (src/cli/vectors).
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { linesOf } from '../../../src/cli/vectors/lines.ts';
 
 /** What the test runner puts in place of import.meta.dirname: the top of the repository. */
 const root = import.meta.dirname;
 const sources = join(root, 'test', 'conformance', 'vecgen');
 const out = join(root, 'out', 'vecgen');
 
-/** Groups whose results the architecture fixes to the bit, see README.md. */
-export const groups = ['int', 'string', 'branch', 'mmx', 'seg', 'faults', 'x87', 'sse', 'env'] as const;
-export type Group = (typeof groups)[number];
+/** Groups of each context whose results are compared exactly, see README.md. `approx` is compared within a tolerance. */
+export const GROUPS = {
+  user32: [
+    'int', 'string', 'branch', 'mmx', 'seg', 'shadow', 'form', 'faults', 'x87', 'sse', 'env', 'ac', 'partial', 'vendor', 'undef',
+    'approx',
+  ],
+  real16: ['int', 'string', 'branch', 'mmx', 'faults', 'x87', 'sse', 'env', 'vendor', 'undef', 'approx'],
+} as const; // prettier-ignore
+export type VectorContext = keyof typeof GROUPS;
+export const CONTEXTS = Object.keys(GROUPS) as VectorContext[];
 
-/** A few vectors of the public set, for hosts that cannot make their own. */
-export const sample = (): string => readFileSync(join(sources, 'sample.jsonl'), 'utf8');
+/**
+ * Code areas of a few bytes up to the end of a page: behind them nothing is mapped (user32: #PF of the instruction fetch), or the code
+ * segment ends (real16: #GP by the limit).
+ */
+export const CODE_ENDS: Readonly<Record<VectorContext, readonly number[]>> = {
+  user32: [0x400fff, 0x400ffe, 0x400ffc, 0x400ffa],
+  real16: [0xffff, 0xfffe, 0xfffc, 0xfffa],
+};
+/** The groups that are run there. */
+export const CODE_END_GROUPS = ['int', 'string', 'branch', 'x87', 'mmx', 'sse', 'faults'] as const;
+
+/** A few vectors of each group, for hosts that cannot make their own; as the README says how to make them. */
+export const SAMPLES = ['user32', 'real16', 'approx'] as const;
+export const sample = (name: (typeof SAMPLES)[number]): string =>
+  readFileSync(join(sources, `sample-${name}.jsonl`), 'utf8');
 
 const build = (): string => {
   const file = join(out, 'vecgen');
@@ -32,21 +53,38 @@ const build = (): string => {
   return file;
 };
 
-/** Why vectors cannot be made here, or undefined if they can. */
-export const missingGenerator = (): string | undefined => {
+/** Why vectors of a context cannot be made here, or undefined if they can. */
+export const missingGenerator = (context: VectorContext): string | undefined => {
   if (process.platform !== 'linux' || process.arch !== 'x64') return 'the host is no x86-64 Linux';
   for (const tool of ['gcc', 'make'])
     if (spawnSync(tool, ['--version']).error !== undefined) return `${tool} is not installed`;
   const compiled = spawnSync('gcc', ['-m32', '-ffreestanding', '-x', 'c', '-c', '-o', '/dev/null', '/dev/null']);
   if (compiled.status !== 0) return 'gcc does not accept -m32';
-  const run = spawnSync(build(), ['--list'], { stdio: 'ignore' });
-  return run.status === 0 ? undefined : 'the kernel runs no 32-bit programs';
+  const run = spawnSync(build(), ['--list', '--context', context], { stdio: 'ignore' });
+  if (run.status === 0) return undefined;
+  return context === 'real16' ? 'the kernel refuses 16-bit segments' : 'the kernel runs no 32-bit programs';
 };
 
-/** The text of a vector file. `count`: cases of each form. */
-export const generate = (group: Group, seed: number, count: number): string =>
-  execFileSync(build(), ['--seed', String(seed), '--per-form', String(count), '--group', group], {
-    encoding: 'utf8',
-    maxBuffer: 1 << 30,
-    stdio: ['ignore', 'pipe', 'ignore'],
+export interface Generation {
+  readonly context: VectorContext;
+  readonly group: string;
+  readonly seed: number;
+  /** Cases of each form; families of faults get a quarter. */
+  readonly perForm: number;
+  /** Address of the code area, if it is not the usual one. */
+  readonly code?: number;
+}
+
+/** The lines of a vector file while the generator makes them. */
+export const generate = async function* ({ context, group, seed, perForm, code }: Generation) {
+  const args = ['--context', context, '--group', group, '--seed', String(seed), '--per-form', String(perForm)];
+  if (code !== undefined) args.push('--code', String(code));
+  const child = spawn(build(), args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', resolve);
   });
+  yield* linesOf(child.stdout as AsyncIterable<Buffer>);
+  const status = await ended;
+  if (status !== 0) throw new Error(`vecgen ${args.join(' ')} ended with status ${status}`);
+};
