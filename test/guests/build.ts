@@ -19,6 +19,7 @@ export const selfChecking = [
   'v86',
   'double-faults',
   'tasks',
+  'realmode',
   'debug',
   'io',
   'cpuid',
