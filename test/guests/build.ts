@@ -20,6 +20,7 @@ export const selfChecking = [
   'double-faults',
   'tasks',
   'realmode',
+  'prefixes',
   'debug',
   'io',
   'cpuid',

@@ -113,6 +113,7 @@ const known = {
     'run-off',
     'run-across',
   ],
+  prefixes: ['lock-refused', 'undefined-groups', 'prefixes-at-end', 'crossing-data'],
   'paging-pae': ['large-reserved-bit', 'reserved-address-bit', 'reserved-xd', 'pointer-registers', 'pointer-reserved'],
 };
 
