@@ -25,8 +25,7 @@ describe('self-checking guests', { skip }, () => {
       it(`${guest} finds nothing wrong ${place}`, () => {
         const run = new RunningGuest(configOf(buildGuest(guest), { bare, cmdline: bare ? 'strict' : 'strict native' }));
         const stop = run.waitForStop();
-        const failed = [...run.output.matchAll(/^FAIL ([^:\n]+)/gm)].map((match) => match[1]);
-        assert.deepEqual(failed, [], run.output);
+        assert.deepEqual(run.output.match(/^FAIL.*$/gm), null, run.output);
         assert.equal(stop.kind, 'debug-exit', stop.message);
         assert.match(run.output, /\ndone: \d\d+ ok, 0 failed\n$/);
         assert.equal(stop.exitStatus, PASSED);

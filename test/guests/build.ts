@@ -19,6 +19,8 @@ export const selfChecking = [
   'v86',
   'double-faults',
   'tasks',
+  'realmode',
+  'prefixes',
   'debug',
   'io',
   'cpuid',

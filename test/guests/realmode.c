@@ -268,6 +268,10 @@ CODE(lods_limit, "movw $0xfff9, %si\n\tmovw $3, %cx" AT(lods_limit) "rep lodsl")
 CODE(stos_limit, "movw $0xfffb, %di\n\tmovw $8, %cx" AT(stos_limit) "rep stosw")
 
 static void limits(void) {
+  /* Where execution gets to if limits are not looked at. */
+  static const u8 strayed[] = {0xcd, END, 0xcd, END};
+  __builtin_memcpy((void *)(CODE_AT + 0x10000), strayed, sizeof strayed);
+  __builtin_memcpy(stack, strayed, sizeof strayed);
 #define LIMIT(name, vector, sp)                                     \
   do {                                                              \
     prepare();                                                      \
@@ -298,6 +302,16 @@ static void limits(void) {
   prepare();
   RUN(limit_last);
   ENDED(limit_last);
+
+  /* Execution that goes beyond FFFFh: behind it, IP is 0 in 16 bits; and an instruction that lies across it. */
+  for (u32 i = 0; i < 2; i++) {
+    prepare();
+    *(u8 *)0x1ffff = i ? 0xb8 : 0x90; /* mov $..., %ax; nop */
+    REAL->start_cs = 0x1000;
+    REAL->start_ip = 0xffff;
+    real_run();
+    equal(i ? "run-across" : "run-off", REAL->vector << 16 | REAL->ip, VECTOR_GP << 16 | (i ? 0xffff : 0));
+  }
 }
 
 /* ---- string instructions ---- */

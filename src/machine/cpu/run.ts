@@ -190,7 +190,8 @@ export class Processor {
     if (kind !== ExitKind.helper) return kind !== ExitKind.fault;
     const op = this.cache.operands[s.i32[(s.get(StateLayout.exitEntry) + Entry.target) >> 2]!]!;
     this.enterHelper(op, 1);
-    if (!op.row.helper!(cpu, op)) return false;
+    // Without a fault in the mailbox, a VM exit took place or the exception that an event met has been delivered in its stead.
+    if (!op.row.helper!(cpu, op)) return !cpu.faulted;
     s.eip = cpu.nextEip;
     return true;
   }

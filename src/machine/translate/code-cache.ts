@@ -155,8 +155,15 @@ export class CodeCache {
 
   /** A block of one instruction whose bytes come from `fetch` (by linear address; negative: refused). Not kept. 0: not decodable by it. */
   entryFromBytes(eip: number, fetch: (linear: number) => number): number {
-    const base = this.cpu.s.base(CS);
-    return this.decodeBlock(undefined, 0, (base + eip) >>> 0, eip, 1, (i) => fetch((base + eip + i) >>> 0), false);
+    const { s } = this.cpu;
+    const base = s.base(CS);
+    const limit = s.limit(CS);
+    const fetchByte = (i: number): number => {
+      if (eip + i <= limit) return fetch((base + eip + i) >>> 0);
+      this.cpu.raise(Vector.GP, 0);
+      return -1;
+    };
+    return this.decodeBlock(undefined, 0, (base + eip) >>> 0, eip, 1, fetchByte, false);
   }
 
   private crossingEntry(codePage: CodePage, offset: number, linear: number): number {
