@@ -60,23 +60,24 @@ const loop =
 const jumpIfCountZero: Semantics = (e) => e.jumpIf(0, e.eqz(e.reg(ECX, e.operandSize(1) as 16 | 32)));
 
 const hex = (n: number): string => n.toString(16).padStart(2, '0');
+const sizedRet = { names: 'ret~', att: 'ret~' };
 const ends = { ends: true };
 const endsStack = { ends: true, stack: true };
 
 export const controlRows: readonly Row[] = [
-  ...row('jmp', 'eb', 'Jb', jump, ends),
-  ...row('jmp', 'e9', 'Jv', jump, ends),
-  ...row('jmp', 'ff /4', 'Ev', jumpIndirect, ends),
+  ...row('jmp', 'eb', 'Jb', jump, { ...ends, att: '^jmp' }),
+  ...row('jmp', 'e9', 'Jv', jump, { ...ends, att: '^jmp' }),
+  ...row('jmp', 'ff /4', 'Ev', jumpIndirect, { ...ends, att: 'jmp~@' }),
   ...CONDITION_SUFFIXES.flatMap((suffix, cc) => [
-    ...row(`j${suffix}`, hex(0x70 + cc), 'Jb', jumpIf(cc)),
-    ...row(`j${suffix}`, `0f ${hex(0x80 + cc)}`, 'Jv', jumpIf(cc)),
+    ...row(`j${suffix}`, hex(0x70 + cc), 'Jb', jumpIf(cc), { names: `?j${suffix}`, att: `?^j${suffix}` }),
+    ...row(`j${suffix}`, `0f ${hex(0x80 + cc)}`, 'Jv', jumpIf(cc), { names: `?j${suffix}`, att: `?^j${suffix}` }),
   ]),
-  ...row('call', 'e8', 'Jv', call, endsStack),
-  ...row('call', 'ff /2', 'Ev', callIndirect, endsStack),
-  ...row('ret', 'c3', '', returnNear, { ...endsStack, sized: true }),
-  ...row('ret', 'c2', 'Iw', returnNearPop, { ...endsStack, sized: true }),
-  ...row('loopne', 'e0', 'Jb Y', loop(5)),
-  ...row('loope', 'e1', 'Jb Y', loop(4)),
-  ...row('loop', 'e2', 'Jb Y', loop(undefined)),
-  ...row('jcxz', 'e3', 'Jb Y', jumpIfCountZero),
+  ...row('call', 'e8', 'Jv', call, { ...endsStack, att: 'call~' }),
+  ...row('call', 'ff /2', 'Ev', callIndirect, { ...endsStack, att: 'call~@' }),
+  ...row('ret', 'c3', '', returnNear, { ...endsStack, sized: true, ...sizedRet }),
+  ...row('ret', 'c2', 'Iw', returnNearPop, { ...endsStack, sized: true, ...sizedRet }),
+  ...row('loopne', 'e0', 'Jb Y', loop(5), { names: 'loopne~', att: '^loopne~', shows: 'Jb' }),
+  ...row('loope', 'e1', 'Jb Y', loop(4), { names: 'loope~', att: '^loope~', shows: 'Jb' }),
+  ...row('loop', 'e2', 'Jb Y', loop(undefined), { names: 'loop~', att: '^loop~', shows: 'Jb' }),
+  ...row('jcxz', 'e3', 'Jb Y', jumpIfCountZero, { names: 'jcxz|jecxz', att: '^jcxz|jecxz', shows: 'Jb' }),
 ];

@@ -17,7 +17,7 @@ const both = (mnemonic: string, op: string, f: VectorOp, mmxSource: 4 | 8 = 8): 
   ...row(
     mnemonic,
     `NP 0f ${op} /r`,
-    'Pq Qq',
+    mmxSource === 4 ? 'Pq Qd' : 'Pq Qq',
     mmx((e) => {
       const b = e.letVector(e.readVector(1, mmxSource));
       const a = e.letVector(e.readVector(0));
