@@ -16,7 +16,7 @@ const PAIRS = SINGLE_PREFIXES.flatMap((first) => SINGLE_PREFIXES.map((second) =>
 describe('length, validity and text as in iced-x86, exhaustively', () => {
   for (const prefix of SINGLE_PREFIXES)
     it(`all opcodes, all ModRM bytes, behind ${prefix[0]!.toString(16)}`, () =>
-      compare(() => systematic([prefix], [0, 1, 2, 3], 256)));
+      compare(() => systematic([prefix], [0, 1], 256)));
   it('all opcodes behind all pairs of prefixes', () => compare(() => systematic(PAIRS, [0, 1], 32)));
-  it('random combinations of prefixes', () => compare(() => combinations(2_000_000)));
+  it('random combinations of prefixes', () => compare(() => combinations(500_000)));
 });
