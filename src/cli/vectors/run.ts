@@ -1,7 +1,9 @@
 // A vector file from its first line to its last: header, cases, the count and the first failures. Not the files of a command (command.ts).
 
 import { UserError } from '../../workers/session.ts';
-import { type Case, parseCase, parseHeader } from './format.ts';
+import { Disassembler } from '../../machine/isa/disassemble/disassembler.ts';
+import { opcodeTable } from '../../machine/isa/table.ts';
+import { type Case, type Header, parseCase, parseHeader } from './format.ts';
 import { VectorRunner } from './runner.ts';
 
 export interface VectorResult {
@@ -20,11 +22,16 @@ export interface RunOptions {
   readonly progress?: (passed: number, failed: number) => void;
 }
 
-/** The text of a failing instruction. */
-const disassembly = (_code: string): string => '';
-
-const failureLine = (test: Case, problem: string): string =>
-  `${test.name}  ${test.bytes}${disassembly(test.bytes)}: ${problem}`;
+const disassembler = new Disassembler(opcodeTable);
+const failureLine = (test: Case, { context, code }: Header, problem: string): string => {
+  const { text } = disassembler.disassemble({
+    fetch: (i) => (2 * i < test.bytes.length ? parseInt(test.bytes.slice(2 * i, 2 * i + 2), 16) : -1),
+    code32: context !== 'real16',
+    eip: test.in.eip ?? code[0],
+    syntax: 'intel',
+  });
+  return `${test.name}  ${test.bytes}  ${text}: ${problem}`;
+};
 
 /** Runs the lines of one file. Throws UserError with the line's number on a malformed file. */
 export const runVectors = async (
@@ -32,13 +39,14 @@ export const runVectors = async (
   { keep = 20, approximate = false, progress }: RunOptions = {},
 ): Promise<VectorResult> => {
   let runner: VectorRunner | undefined;
+  let header: Header;
   let number = 0;
   let passed = 0;
   let failed = 0;
   const failures: string[] = [];
   const take = (line: string): void => {
     if (runner === undefined) {
-      const header = parseHeader(line);
+      header = parseHeader(line);
       runner = new VectorRunner(header, approximate || header.groups === 'approx');
       return;
     }
@@ -48,7 +56,7 @@ export const runVectors = async (
     if (problem === undefined) passed++;
     else {
       failed++;
-      if (failures.length < keep) failures.push(failureLine(test, problem));
+      if (failures.length < keep) failures.push(failureLine(test, header, problem));
     }
   };
   for await (const lines of batches) {

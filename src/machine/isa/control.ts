@@ -61,23 +61,28 @@ const jumpIfCountZero: Semantics = (e) => e.jumpIf(0, e.eqz(e.reg(ECX, e.operand
 
 const hex = (n: number): string => n.toString(16).padStart(2, '0');
 const near = { near: true };
-const ends = { near: true, ends: true };
-const endsStack = { near: true, ends: true, stack: true };
+const ends = { ...near, ends: true };
+const endsStack = { ...ends, stack: true };
+const sizedRet = { names: 'ret~', att: 'ret~' };
 
 export const controlRows: readonly Row[] = [
-  ...row('jmp', 'eb', 'Jb', jump, ends),
-  ...row('jmp', 'e9', 'Jv', jump, ends),
-  ...row('jmp', 'ff /4', 'Ev', jumpIndirect, ends),
+  ...row('jmp', 'eb', 'Jb', jump, { ...ends, att: '^jmp' }),
+  ...row('jmp', 'e9', 'Jv', jump, { ...ends, att: '^jmp' }),
+  ...row('jmp', 'ff /4', 'Ev', jumpIndirect, { ...ends, att: 'jmp~@' }),
   ...CONDITION_SUFFIXES.flatMap((suffix, cc) => [
-    ...row(`j${suffix}`, hex(0x70 + cc), 'Jb', jumpIf(cc), near),
-    ...row(`j${suffix}`, `0f ${hex(0x80 + cc)}`, 'Jv', jumpIf(cc), near),
+    ...row(`j${suffix}`, hex(0x70 + cc), 'Jb', jumpIf(cc), { ...near, names: `?j${suffix}`, att: `?^j${suffix}` }),
+    ...row(`j${suffix}`, `0f ${hex(0x80 + cc)}`, 'Jv', jumpIf(cc), {
+      ...near,
+      names: `?j${suffix}`,
+      att: `?^j${suffix}`,
+    }),
   ]),
-  ...row('call', 'e8', 'Jv', call, endsStack),
-  ...row('call', 'ff /2', 'Ev', callIndirect, endsStack),
-  ...row('ret', 'c3', '', returnNear, { ...endsStack, sized: true }),
-  ...row('ret', 'c2', 'Iw', returnNearPop, { ...endsStack, sized: true }),
-  ...row('loopne', 'e0', 'Jb Y', loop(5), near),
-  ...row('loope', 'e1', 'Jb Y', loop(4), near),
-  ...row('loop', 'e2', 'Jb Y', loop(undefined), near),
-  ...row('jcxz', 'e3', 'Jb Y', jumpIfCountZero, near),
+  ...row('call', 'e8', 'Jv', call, { ...endsStack, att: 'call~' }),
+  ...row('call', 'ff /2', 'Ev', callIndirect, { ...endsStack, att: 'call~@' }),
+  ...row('ret', 'c3', '', returnNear, { ...endsStack, sized: true, ...sizedRet }),
+  ...row('ret', 'c2', 'Iw', returnNearPop, { ...endsStack, sized: true, ...sizedRet }),
+  ...row('loopne', 'e0', 'Jb Y', loop(5), { ...near, names: 'loopne~', att: '^loopne~', shows: 'Jb' }),
+  ...row('loope', 'e1', 'Jb Y', loop(4), { ...near, names: 'loope~', att: '^loope~', shows: 'Jb' }),
+  ...row('loop', 'e2', 'Jb Y', loop(undefined), { ...near, names: 'loop~', att: '^loop~', shows: 'Jb' }),
+  ...row('jcxz', 'e3', 'Jb Y', jumpIfCountZero, { ...near, names: 'jcxz|jecxz', att: '^jcxz|jecxz', shows: 'Jb' }),
 ];

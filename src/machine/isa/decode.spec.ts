@@ -96,8 +96,12 @@ describe('decoder', () => {
   });
   it('a byte that cannot be fetched stops it wherever it is; nothing behind the instruction is asked for', () => {
     const bytes = [0x66, 0x81, 0x84, 0x4b, 1, 2, 3, 4, 5, 6];
-    for (let limit = 0; limit < bytes.length; limit++)
-      assert.equal(decoder.decode((i) => (i < limit ? bytes[i]! : -1), true), DecodeResult.fetchFault, `${limit} bytes`); // prettier-ignore
+    for (let limit = 0; limit < bytes.length; limit++) {
+      const asked: number[] = [];
+      const fetch = (i: number): number => (asked.push(i), i < limit ? bytes[i]! : -1);
+      assert.equal(decoder.decode(fetch, true), DecodeResult.fetchFault, `${limit} bytes`);
+      assert.deepEqual([asked.length, decoder.length], [limit + 1, limit + 1]);
+    }
     assert.equal(
       decoder.decode((i) => bytes[i] ?? -1, true),
       DecodeResult.ok,

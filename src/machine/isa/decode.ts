@@ -56,6 +56,8 @@ export class Decoder {
   scale = 0;
   displacement = 0;
   segment = DS;
+  /** The segment-override prefix (the last one), -1 if there is none. */
+  override = -1;
   /** Immediates, sign-extended to 32 bits as the encoding says. */
   immediate = 0;
   immediate2 = 0;
@@ -76,20 +78,22 @@ export class Decoder {
 
   /**
    * Decodes one instruction. @param fetch byte at position i of the instruction, or negative if it cannot be had
-   * @param code32 CS.D. Returns a DecodeResult; the fields hold the instruction if it is `ok`, and `length` always.
+   * @param code32 CS.D. Returns a DecodeResult; the fields hold the instruction if it is `ok`; `length` always holds the bytes asked for.
    */
   decode(fetch: (i: number) => number, code32: boolean): number {
     let at = 0;
     let byte = 0;
     let failure: number = DecodeResult.ok;
+    // Nothing is asked for behind a byte that cannot be had: that would be another fault.
     const next = (): number => {
+      if (failure !== 0) return 0;
       if (at >= MAX_LENGTH) {
-        failure ||= DecodeResult.tooLong;
+        failure = DecodeResult.tooLong;
         return 0;
       }
       const value = fetch(at++);
       if (value < 0) {
-        failure ||= DecodeResult.fetchFault;
+        failure = DecodeResult.fetchFault;
         return 0;
       }
       return value;
@@ -216,6 +220,7 @@ export class Decoder {
       else this.immediate2 = value;
       first = false;
     }
+    this.override = override;
     if (override >= 0) this.segment = override;
     return this.finish(at, failure || (valid ? DecodeResult.ok : DecodeResult.undefined));
   }
@@ -241,9 +246,12 @@ export class Decoder {
   private fits(row: Row): boolean {
     if (row.fixedModrm >= 0) return true;
     for (const { kind, bits } of row.operands) {
-      if (kind === 'M' && !this.memory) return false;
+      if ((kind === 'M' || kind === 'H') && !this.memory) return false;
       if ((kind === 'R' || kind === 'U' || (kind === 'N' && bits === 64)) && this.memory) return false;
-      if (kind === 'S' && this.reg > 5) return false;
+      // No segment registers 6 and 7; CS isn't loaded by MOV (SDM vol. 2, MOV).
+      if (kind === 'S' && (this.reg > 5 || (this.reg === CS && row.operands[0]!.kind === 'S'))) return false;
+      // Only CR0, CR2, CR3 and CR4 exist (SDM vol. 2, MOV—Move to/from Control Registers).
+      if (kind === 'C' && (this.reg > 4 || this.reg === 1)) return false;
     }
     return true;
   }

@@ -112,5 +112,7 @@ export const logicRows: readonly Row[] = [
   ...bitFamily('btc', 'bb', 7, bitComplement, true),
   ...row('bsf', '0f bc /r', 'Gv Ev', bitScan(true)),
   ...row('bsr', '0f bd /r', 'Gv Ev', bitScan(false)),
-  ...CONDITION_SUFFIXES.flatMap((suffix, cc) => row(`set${suffix}`, `0f ${hex(0x90 + cc)} /r`, 'Eb', setIf(cc))),
+  ...CONDITION_SUFFIXES.flatMap((suffix, cc) =>
+    row(`set${suffix}`, `0f ${hex(0x90 + cc)} /r`, 'Eb', setIf(cc), { att: `set${suffix}` }),
+  ),
 ];

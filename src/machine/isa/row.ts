@@ -8,13 +8,13 @@ export type Semantics = (e: Emitter) => void;
 
 /**
  * How one operand is found. `E`: ModRM.rm, register or memory. `M`: memory only. `R`: register only (mod = 3). `G`: ModRM.reg.
- * `Z`: register in the opcode. `I`/`Is`: immediate, sign-extended. `J`: relative target. `O`: moffs. `N`: ModRM decoded, not accessed.
- * `X`: the table byte of XLAT. `Y`: ECX or CX by the address size. `V`/`W`: XMM by reg/rm. `P`/`Q`: MMX by reg/rm. `S C D`: segment,
- * control, debug register by reg. `A`: far pointer in the instruction.
+ * `Z`: register in the opcode. `I`/`Is`: immediate, sign-extended. `J`: relative target. `O`: moffs. `N`: ModRM decoded, not accessed;
+ * `H`: the same, memory only. `X`: the table byte of XLAT. `Y`: ECX or CX by the address size. `V`/`W`: XMM by reg/rm. `P`/`Q`: MMX by
+ * reg/rm. `S C D`: segment, control, debug register by reg. `A`: far pointer in the instruction.
  */
 // prettier-ignore
 export type OperandKind =
-  | 'E' | 'M' | 'R' | 'G' | 'Z' | 'I' | 'Is' | 'J' | 'O' | 'S' | 'C' | 'D' | 'A' | 'fixed' | 'one' | 'V' | 'W' | 'P' | 'Q' | 'N' | 'U' | 'X' | 'Y';
+  | 'E' | 'M' | 'R' | 'G' | 'Z' | 'I' | 'Is' | 'J' | 'O' | 'S' | 'C' | 'D' | 'A' | 'fixed' | 'one' | 'V' | 'W' | 'P' | 'Q' | 'N' | 'H' | 'U' | 'X' | 'Y';
 
 export interface OperandSpec {
   readonly kind: OperandKind;
@@ -22,6 +22,21 @@ export interface OperandSpec {
   readonly bits: number;
   /** Register number of a fixed operand. */
   readonly register?: number;
+  /** The operand code as the row has it. */
+  readonly code: string;
+}
+
+/**
+ * What only the disassembler needs (disassemble/): where the text is not the mnemonic and the operands. The notation of names is
+ * explained in disassemble/names.ts, that of operands in disassemble/operands.ts.
+ */
+export interface RowText {
+  /** Names in Intel syntax; the mnemonic otherwise. */
+  readonly names?: string;
+  /** Names in AT&T syntax; the mnemonic, with a size suffix where no register tells the size, otherwise. */
+  readonly att?: string;
+  /** Operands that are shown; `operands` otherwise. */
+  readonly shows?: string;
 }
 
 export interface Row {
@@ -56,6 +71,7 @@ export interface Row {
   readonly unit: 'integer' | 'fpu' | 'mmx' | 'sse';
   /** Faults that come before those of the memory operand's segment; part of `semantics` too, which flat segments reach at once. */
   readonly prologue: Semantics | undefined;
+  readonly text: RowText;
 }
 
 // prettier-ignore
@@ -64,20 +80,21 @@ const REGISTERS: Readonly<Record<string, [number, number]>> = {
   ES: [0, 16], CS: [1, 16], SS: [2, 16], DS: [3, 16], FS: [4, 16], GS: [5, 16],
 };
 // prettier-ignore
-const WIDTHS: Readonly<Record<string, number>> = { b: 8, w: 16, d: 32, q: 64, t: 80, x: 128, v: 0, z: -1, s: -2, p: -2, '': -2 };
+const WIDTHS: Readonly<Record<string, number>> = { b: 8, w: 16, d: 32, q: 64, t: 80, x: 128, v: 0, z: -1, a: -2, s: -2, p: -2, '': -2 };
 
-const parseOperand = (text: string): OperandSpec => {
-  if (text === '1') return { kind: 'one', bits: 8 };
+/** One operand code: a letter for how it is found, a letter for its width (a: two words of the operand size, p: far pointer, s: GDTR). */
+export const parseOperand = (text: string): OperandSpec => {
+  if (text === '1') return { kind: 'one', bits: 8, code: text };
   const fixed = REGISTERS[text];
-  if (fixed !== undefined) return { kind: 'fixed', bits: fixed[1], register: fixed[0] };
-  const match = /^(Is|[A-Z])([bwdqtxvzsp]?)$/.exec(text);
+  if (fixed !== undefined) return { kind: 'fixed', bits: fixed[1], register: fixed[0], code: text };
+  const match = /^(Is|[A-Z])([bwdqtxvzasp]?)$/.exec(text);
   if (match === null) throw new Error(`bad operand code ${text}`);
   const bits = WIDTHS[match[2]!];
   if (bits === undefined) throw new Error(`bad operand width ${text}`);
-  return { kind: match[1] as OperandKind, bits };
+  return { kind: match[1] as OperandKind, bits, code: text };
 };
 
-export interface RowOptions {
+export interface RowOptions extends RowText {
   readonly lock?: boolean;
   readonly ends?: boolean;
   readonly stack?: boolean;
@@ -151,6 +168,7 @@ const make = (
     bits: options.bits ?? 0,
     unit: options.unit ?? 'integer',
     prologue: options.prologue,
+    text: options,
   };
   return plus ? Array.from({ length: 8 }, (_, i) => ({ ...row, opcode: row.opcode + i })) : [row];
 };

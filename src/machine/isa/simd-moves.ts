@@ -178,7 +178,7 @@ export const simdMoveRows: readonly Row[] = [
       const r = e.letVector(insertWord(e, e.letVector(e.readVector(0)), word, 3));
       return () => e.writeVector(0, r);
     }),
-    MMX,
+    { ...MMX, shows: 'Pq Rd/Mw Ib' },
   ),
   ...row(
     'pinsrw',
@@ -188,7 +188,7 @@ export const simdMoveRows: readonly Row[] = [
       const word = e.let(e.read(1));
       e.writeVector(0, e.letVector(insertWord(e, e.letVector(e.readVector(0)), word, 7)));
     },
-    SSE,
+    { ...SSE, shows: 'Vx Rd/Mw Ib' },
   ),
   ...row(
     'movd',
@@ -316,14 +316,16 @@ export const simdMoveRows: readonly Row[] = [
   ...row('movaps', 'NP 0f 29 /r', 'Wx Vx', moveVector(16, true), SSE),
   ...row('movapd', 'P66 0f 28 /r', 'Vx Wx', moveVector(16, true), SSE),
   ...row('movapd', 'P66 0f 29 /r', 'Wx Vx', moveVector(16, true), SSE),
-  ...row('movntps', 'NP 0f 2b /r', 'M Vx', moveVector(16, true), SSE),
-  ...row('movntpd', 'P66 0f 2b /r', 'M Vx', moveVector(16, true), SSE),
-  ...row('movntdq', 'P66 0f e7 /r', 'M Vx', moveVector(16, true), SSE),
-  ...row('movlps', 'NP 0f 12 /r', 'Vx Wq', moveHalf(false, true), SSE),
+  ...row('movntps', 'NP 0f 2b /r', 'Mx Vx', moveVector(16, true), SSE),
+  ...row('movntpd', 'P66 0f 2b /r', 'Mx Vx', moveVector(16, true), SSE),
+  ...row('movntdq', 'P66 0f e7 /r', 'Mx Vx', moveVector(16, true), SSE),
+  ...row('movlps', 'NP 0f 12 /r', 'Vx Mq', moveHalf(false, false), SSE),
+  ...row('movhlps', 'NP 0f 12 /r', 'Vx Ux', moveHalf(false, true), SSE),
   ...row('movlpd', 'P66 0f 12 /r', 'Vx Mq', moveHalf(false, false), SSE),
   ...row('movlps', 'NP 0f 13 /r', 'Mq Vx', storeHalf(false), SSE),
   ...row('movlpd', 'P66 0f 13 /r', 'Mq Vx', storeHalf(false), SSE),
-  ...row('movhps', 'NP 0f 16 /r', 'Vx Wq', moveHalf(true, false), SSE),
+  ...row('movhps', 'NP 0f 16 /r', 'Vx Mq', moveHalf(true, false), SSE),
+  ...row('movlhps', 'NP 0f 16 /r', 'Vx Ux', moveHalf(true, false), SSE),
   ...row('movhpd', 'P66 0f 16 /r', 'Vx Mq', moveHalf(true, false), SSE),
   ...row('movhps', 'NP 0f 17 /r', 'Mq Vx', storeHalf(true), SSE),
   ...row('movhpd', 'P66 0f 17 /r', 'Mq Vx', storeHalf(true), SSE),

@@ -23,17 +23,24 @@ import {
   subtractForms,
 } from '../cpu/sse-float.ts';
 import { ldmxcsr, stmxcsr } from '../cpu/x87/fxsave.ts';
-import { hard, type Row } from './row.ts';
+import { hard, type Row, type RowText } from './row.ts';
 
-const sse = (mnemonic: string, encoding: string, operands: string, helper: Helper): Row[] =>
-  hard(mnemonic, encoding, operands, helper, { unit: 'sse' });
+const sse = (mnemonic: string, encoding: string, operands: string, helper: Helper, text: RowText = {}): Row[] =>
+  hard(mnemonic, encoding, operands, helper, { unit: 'sse', ...text });
 
-const four = (name: string, opcode: string, forms: FourForms, immediate = ''): Row[] => [
-  ...sse(`${name}ps`, `NP 0f ${opcode} /r`, `Vx Wx${immediate}`, forms.ps),
-  ...sse(`${name}pd`, `P66 0f ${opcode} /r`, `Vx Wx${immediate}`, forms.pd),
-  ...sse(`${name}ss`, `PF3 0f ${opcode} /r`, `Vx Wd${immediate}`, forms.ss),
-  ...sse(`${name}sd`, `PF2 0f ${opcode} /r`, `Vx Wq${immediate}`, forms.sd),
-];
+const four = (name: string, opcode: string, forms: FourForms, immediate = ''): Row[] => {
+  const text = (type: string): RowText =>
+    immediate === '' ? {} : { names: `${name}#${type}`, att: `${name}#${type}` };
+  return [
+    ...sse(`${name}ps`, `NP 0f ${opcode} /r`, `Vx Wx${immediate}`, forms.ps, text('ps')),
+    ...sse(`${name}pd`, `P66 0f ${opcode} /r`, `Vx Wx${immediate}`, forms.pd, text('pd')),
+    ...sse(`${name}ss`, `PF3 0f ${opcode} /r`, `Vx Wd${immediate}`, forms.ss, text('ss')),
+    ...sse(`${name}sd`, `PF2 0f ${opcode} /r`, `Vx Wq${immediate}`, forms.sd, text('sd')),
+  ];
+};
+
+/** Memory at DS:rDI, which is no operand: the address size shows as a prefix. */
+const masked = (name: string): RowText => ({ names: `&${name}`, att: `&${name}` });
 
 export const sseFloatRows: readonly Row[] = [
   ...four('sqrt', '51', rootForms),
@@ -71,8 +78,8 @@ export const sseFloatRows: readonly Row[] = [
   ...sse('cvtpd2dq', 'PF2 0f e6 /r', 'Vx Wx', convert.cvtpd2dq),
   ...sse('cvtpi2ps', 'NP 0f 2a /r', 'Vx Qq', convert.cvtpi2ps),
   ...sse('cvtpi2pd', 'P66 0f 2a /r', 'Vx Qq', convert.cvtpi2pd),
-  ...sse('cvtsi2ss', 'PF3 0f 2a /r', 'Vx Ed', convert.cvtsi2ss),
-  ...sse('cvtsi2sd', 'PF2 0f 2a /r', 'Vx Ed', convert.cvtsi2sd),
+  ...sse('cvtsi2ss', 'PF3 0f 2a /r', 'Vx Ed', convert.cvtsi2ss, { att: 'cvtsi2ss*' }),
+  ...sse('cvtsi2sd', 'PF2 0f 2a /r', 'Vx Ed', convert.cvtsi2sd, { att: 'cvtsi2sd*' }),
   ...sse('cvttps2pi', 'NP 0f 2c /r', 'Pq Wq', convert.cvttps2pi),
   ...sse('cvttpd2pi', 'P66 0f 2c /r', 'Pq Wx', convert.cvttpd2pi),
   ...sse('cvttss2si', 'PF3 0f 2c /r', 'Gd Wd', convert.cvttss2si),
@@ -85,9 +92,9 @@ export const sseFloatRows: readonly Row[] = [
   ...sse('movddup', 'PF2 0f 12 /r', 'Vx Wq', movddup),
   ...sse('movsldup', 'PF3 0f 12 /r', 'Vx Wx', duplicateSingles(0)),
   ...sse('movshdup', 'PF3 0f 16 /r', 'Vx Wx', duplicateSingles(4)),
-  ...sse('lddqu', 'PF2 0f f0 /r', 'Vx M', lddqu),
+  ...sse('lddqu', 'PF2 0f f0 /r', 'Vx Mx', lddqu),
   ...sse('ldmxcsr', 'NP 0f ae /2', 'Md', ldmxcsr),
   ...sse('stmxcsr', 'NP 0f ae /3', 'Md', stmxcsr),
-  ...sse('maskmovdqu', 'P66 0f f7 /r', 'Vx Ux', maskmovdqu),
-  ...hard('maskmovq', 'NP 0f f7 /r', 'Pq Nq', maskmovq, { unit: 'mmx' }),
+  ...sse('maskmovdqu', 'P66 0f f7 /r', 'Vx Ux', maskmovdqu, masked('maskmovdqu')),
+  ...hard('maskmovq', 'NP 0f f7 /r', 'Pq Nq', maskmovq, { unit: 'mmx', ...masked('maskmovq') }),
 ];

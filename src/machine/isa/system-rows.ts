@@ -29,7 +29,8 @@ import { enter } from '../cpu/enter.ts';
 import type { Helper } from '../cpu/cpu.ts';
 import { Vector } from '../cpu/cpu.ts';
 import type { Emitter } from './emitter.ts';
-import { hard, row, type Row, type Semantics } from './row.ts';
+import { hard, row, type Row, type RowText, type Semantics } from './row.ts';
+import { stringForms } from './string-rows.ts';
 
 const byte = { bits: 8 } as const;
 /** A VMX instruction by its basic exit reason (SDM vol. 3, appendix C). */
@@ -37,6 +38,8 @@ const vmx =
   (reason: number): Helper =>
   (cpu, op) =>
     cpu.vmx.instruction(cpu, reason, op);
+/** The operand size shows in the name where it isn't the code segment's. */
+const sized = (name: string): RowText => ({ names: `${name}~`, att: `${name}~` });
 const undefinedOpcode: Helper = (cpu) => cpu.raise(Vector.UD);
 
 /** A register destination is zero-extended to the operand size; memory gets 16 bits (SDM MOV). */
@@ -49,32 +52,34 @@ const fence: Semantics = () => undefined;
 const storeNonTemporal: Semantics = (e) => e.write(0, e.let(e.read(1)));
 
 export const systemRows: readonly Row[] = [
-  ...hard('sldt', '0f 00 /0', 'Ev', sldt),
-  ...hard('str', '0f 00 /1', 'Ev', str),
+  ...hard('sldt', '0f 00 /0', 'Ev', sldt, { shows: 'Rv/Mw' }),
+  ...hard('str', '0f 00 /1', 'Ev', str, { shows: 'Rv/Mw' }),
   ...hard('lldt', '0f 00 /2', 'Ew', lldt),
   ...hard('ltr', '0f 00 /3', 'Ew', ltr),
   ...hard('verr', '0f 00 /4', 'Ew', verr),
   ...hard('verw', '0f 00 /5', 'Ew', verw),
-  ...hard('vmcall', '0f 01 =c1', '', vmx(18)),
-  ...hard('vmlaunch', '0f 01 =c2', '', vmx(20)),
-  ...hard('vmresume', '0f 01 =c3', '', vmx(24)),
-  ...hard('vmxoff', '0f 01 =c4', '', vmx(26)),
-  ...hard('monitor', '0f 01 =c8', '', monitor),
-  ...hard('mwait', '0f 01 =c9', '', mwait),
-  ...hard('sgdt', '0f 01 /0', 'Ms', sgdt),
-  ...hard('sidt', '0f 01 /1', 'Ms', sidt),
-  ...hard('lgdt', '0f 01 /2', 'Ms', lgdt),
-  ...hard('lidt', '0f 01 /3', 'Ms', lidt),
-  ...hard('smsw', '0f 01 /4', 'Ev', smsw),
+  ...hard('vmcall', 'NP 0f 01 =c1', '', vmx(18)),
+  ...hard('vmlaunch', 'NP 0f 01 =c2', '', vmx(20)),
+  ...hard('vmresume', 'NP 0f 01 =c3', '', vmx(24)),
+  ...hard('vmxoff', 'NP 0f 01 =c4', '', vmx(26)),
+  ...hard('monitor', 'NP 0f 01 =c8', '', monitor),
+  ...hard('mwait', 'NP 0f 01 =c9', '', mwait),
+  ...hard('sgdt', '0f 01 /0', 'Ms', sgdt, sized('sgdt')),
+  ...hard('sidt', '0f 01 /1', 'Ms', sidt, sized('sidt')),
+  ...hard('lgdt', '0f 01 /2', 'Ms', lgdt, sized('lgdt')),
+  ...hard('lidt', '0f 01 /3', 'Ms', lidt, sized('lidt')),
+  ...hard('smsw', '0f 01 /4', 'Ev', smsw, { shows: 'Rv/Mw' }),
   ...hard('lmsw', '0f 01 /6', 'Ew', lmsw),
   ...hard('invlpg', '0f 01 /7', 'M', invlpg),
-  ...hard('lar', '0f 02 /r', 'Gv Ew', lar),
-  ...hard('lsl', '0f 03 /r', 'Gv Ew', lsl),
+  ...hard('lar', '0f 02 /r', 'Gv Ew', lar, { shows: 'Gv Rv/Mw' }),
+  ...hard('lsl', '0f 03 /r', 'Gv Ew', lsl, { shows: 'Gv Rv/Mw' }),
   ...hard('clts', '0f 06', '', clts),
   ...hard('invd', '0f 08', '', invd),
   ...hard('wbinvd', '0f 09', '', wbinvd),
   ...hard('ud2', '0f 0b', '', ud2),
+  // UD1 and UD0 take a ModRM byte and what it asks for (SDM vol. 2, UD).
   ...hard('ud1', '0f b9 /r', 'Gv Ev', undefinedOpcode),
+  ...hard('ud0', '0f ff /r', 'Gv Ev', undefinedOpcode),
   ...hard('mov', '0f 20 /r', 'Rd Cd', movFromCr),
   ...hard('mov', '0f 21 /r', 'Rd Dd', movFromDr),
   ...hard('mov', '0f 22 /r', 'Cd Rd', movToCr),
@@ -93,38 +98,39 @@ export const systemRows: readonly Row[] = [
   ...hard('vmclear', 'P66 0f c7 /6', 'Mq', vmx(19)),
   ...hard('vmxon', 'PF3 0f c7 /6', 'Mq', vmx(27)),
   ...hard('vmptrst', 'NP 0f c7 /7', 'Mq', vmx(22)),
-  ...row('lfence', '0f ae =e8', '', fence),
-  ...row('mfence', '0f ae =f0', '', fence),
-  ...row('sfence', '0f ae =f8', '', fence),
-  ...hard('clflush', '0f ae /7', 'Mb', clflush, byte),
+  // The processor ignores ModRM.rm of the fences (SDM vol. 2, LFENCE).
+  ...row('lfence', 'NP 0f ae /5', 'R', fence, { shows: '' }),
+  ...row('mfence', 'NP 0f ae /6', 'R', fence, { shows: '' }),
+  ...row('sfence', 'NP 0f ae /7', 'R', fence, { shows: '' }),
+  ...hard('clflush', 'NP 0f ae /7', 'Mb', clflush, byte),
   ...row('movnti', 'NP 0f c3 /r', 'Md Gd', storeNonTemporal),
-  ...row('mov', '8c /r', 'Ev Sw', moveFromSegment),
-  ...hard('mov', '8e /r', 'Sw Ew', movToSreg),
-  ...hard('pop', '07', 'ES', popSreg),
-  ...hard('pop', '17', 'SS', popSreg),
-  ...hard('pop', '1f', 'DS', popSreg),
-  ...hard('pop', '0f a1', 'FS', popSreg),
-  ...hard('pop', '0f a9', 'GS', popSreg),
+  ...row('mov', '8c /r', 'Ev Sw', moveFromSegment, { shows: 'Rv/Mw Sw' }),
+  ...hard('mov', '8e /r', 'Sw Ew', movToSreg, { shows: 'Sw Rv/Mw' }),
+  ...hard('pop', '07', 'ES', popSreg, sized('pop')),
+  ...hard('pop', '17', 'SS', popSreg, sized('pop')),
+  ...hard('pop', '1f', 'DS', popSreg, sized('pop')),
+  ...hard('pop', '0f a1', 'FS', popSreg, sized('pop')),
+  ...hard('pop', '0f a9', 'GS', popSreg, sized('pop')),
   ...hard('les', 'c4 /r', 'Gv Mp', les),
   ...hard('lds', 'c5 /r', 'Gv Mp', lds),
   ...hard('lss', '0f b2 /r', 'Gv Mp', lss),
   ...hard('lfs', '0f b4 /r', 'Gv Mp', lfs),
   ...hard('lgs', '0f b5 /r', 'Gv Mp', lgs),
   ...hard('arpl', '63 /r', 'Ew Gw', arpl),
-  ...hard('bound', '62 /r', 'Gv M', bound),
-  ...hard('call', '9a', 'Ap', callFar),
-  ...hard('jmp', 'ea', 'Ap', jmpFar),
-  ...hard('call', 'ff /3', 'Mp', callFar),
-  ...hard('jmp', 'ff /5', 'Mp', jmpFar),
-  ...hard('retf', 'ca', 'Iw', retFar),
-  ...hard('retf', 'cb', '', retFar),
+  ...hard('bound', '62 /r', 'Gv Ma', bound, { att: '=bound' }),
+  ...hard('call', '9a', 'Ap', callFar, { att: 'lcall~' }),
+  ...hard('jmp', 'ea', 'Ap', jmpFar, { att: 'ljmp~' }),
+  ...hard('call', 'ff /3', 'Mp', callFar, { att: 'lcall~@' }),
+  ...hard('jmp', 'ff /5', 'Mp', jmpFar, { att: 'ljmp~@' }),
+  ...hard('retf', 'ca', 'Iw', retFar, { names: 'retf~', att: 'lret~' }),
+  ...hard('retf', 'cb', '', retFar, { names: 'retf~', att: 'lret~' }),
   ...hard('int3', 'cc', '', int3),
   ...hard('int', 'cd', 'Ib', intN),
   ...hard('into', 'ce', '', into),
   ...hard('int1', 'f1', '', int1),
-  ...hard('iret', 'cf', '', iret),
-  ...hard('pushf', '9c', '', pushf),
-  ...hard('popf', '9d', '', popf),
+  ...hard('iret', 'cf', '', iret, { names: 'iret|iretd', att: 'iret~' }),
+  ...hard('pushf', '9c', '', pushf, { names: 'pushf|pushfd', att: 'pushf~' }),
+  ...hard('popf', '9d', '', popf, { names: 'popf|popfd', att: 'popf~' }),
   ...hard('cli', 'fa', '', cli),
   ...hard('sti', 'fb', '', sti),
   ...hard('hlt', 'f4', '', hlt),
@@ -136,10 +142,8 @@ export const systemRows: readonly Row[] = [
   ...hard('in', 'ed', 'rAX DX', inDx),
   ...hard('out', 'ee', 'DX AL', outDx, byte),
   ...hard('out', 'ef', 'DX rAX', outDx),
-  ...hard('ins', '6c', '', ins, byte),
-  ...hard('ins', '6d', '', ins),
-  ...hard('outs', '6e', '', outs, byte),
-  ...hard('outs', '6f', '', outs),
-  ...hard('enter', 'c8', 'Iw Ib', enter),
+  ...stringForms('ins', 0x6c, ins, (_, w) => `DI${w} DX`, true),
+  ...stringForms('outs', 0x6e, outs, (_, w) => `DX SI${w}`, true),
+  ...hard('enter', 'c8', 'Iw Ib', enter, { names: 'enter~', att: '=enter~' }),
   ...hard('pause', 'PF3 90', '', pause),
 ];

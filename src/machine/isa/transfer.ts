@@ -142,6 +142,9 @@ const translate: Semantics = (e) => e.write(0, e.let(e.read(1)));
 const nothing: Semantics = () => undefined;
 
 const hex = (n: number): string => n.toString(16).padStart(2, '0');
+const stackSized = { stack: true, sized: true } as const;
+/** By number. */
+const SEGMENTS = ['ES', 'CS', 'SS', 'DS', 'FS', 'GS'] as const;
 
 export const transferRows: readonly Row[] = [
   ...row('mov', '88 /r', 'Eb Gb', move),
@@ -156,33 +159,31 @@ export const transferRows: readonly Row[] = [
   ...row('mov', 'b8 +r', 'Zv Iv', move),
   ...row('mov', 'c6 /0', 'Eb Ib', move),
   ...row('mov', 'c7 /0', 'Ev Iz', move),
-  ...row('movzx', '0f b6 /r', 'Gv Eb', moveZeroExtended),
-  ...row('movzx', '0f b7 /r', 'Gv Ew', moveZeroExtended),
-  ...row('movsx', '0f be /r', 'Gv Eb', moveSignExtended),
-  ...row('movsx', '0f bf /r', 'Gv Ew', moveSignExtended),
+  ...row('movzx', '0f b6 /r', 'Gv Eb', moveZeroExtended, { att: 'movzbw|movzbl' }),
+  ...row('movzx', '0f b7 /r', 'Gv Ew', moveZeroExtended, { att: 'movzww|movzwl' }),
+  ...row('movsx', '0f be /r', 'Gv Eb', moveSignExtended, { att: 'movsbw|movsbl' }),
+  ...row('movsx', '0f bf /r', 'Gv Ew', moveSignExtended, { att: 'movsww|movswl' }),
   ...row('xchg', '86 /r', 'Eb Gb', exchange, { lock: true }),
   ...row('xchg', '87 /r', 'Ev Gv', exchange, { lock: true }),
-  ...row('nop', '90', '', nothing),
+  ...row('nop', '90', '', nothing, { names: '^nop', att: '^nop' }),
   ...[1, 2, 3, 4, 5, 6, 7].flatMap((r) => row('xchg', hex(0x90 + r), 'Zv rAX', exchange)),
   ...row('lea', '8d /r', 'Gv M', loadEffectiveAddress),
   ...CONDITION_SUFFIXES.flatMap((suffix, cc) => row(`cmov${suffix}`, `0f ${hex(0x40 + cc)} /r`, 'Gv Ev', moveIf(cc))),
   ...row('bswap', '0f c8 +r', 'Zv', byteSwap),
-  ...row('cbw', '98', '', signExtendAccumulator, { sized: true }),
-  ...row('cwd', '99', '', signIntoData, { sized: true }),
+  ...row('cbw', '98', '', signExtendAccumulator, { sized: true, names: 'cbw|cwde', att: 'cbtw|cwtl' }),
+  ...row('cwd', '99', '', signIntoData, { sized: true, names: 'cwd|cdq', att: 'cwtd|cltd' }),
   ...row('push', '50 +r', 'Zv', push, { stack: true }),
-  ...row('push', '68', 'Iv', push, { stack: true }),
-  ...row('push', '6a', 'Isv', push, { stack: true }),
+  ...row('push', '68', 'Iv', push, { stack: true, names: 'push~', att: 'push~' }),
+  ...row('push', '6a', 'Isv', push, { stack: true, names: 'push~', att: 'push~' }),
   ...row('push', 'ff /6', 'Ev', push, { stack: true }),
   ...row('pop', '58 +r', 'Zv', pop, { stack: true }),
   ...row('pop', '8f /0', 'Ev', pop, { stack: true, prologue: popPrologue }),
-  ...[0x06, 0x0e, 0x16, 0x1e].flatMap((op, s) =>
-    row('push', hex(op), '', pushSegment(s), { stack: true, sized: true }),
+  ...['06', '0e', '16', '1e', '0f a0', '0f a8'].flatMap((op, s) =>
+    row('push', op, '', pushSegment(s), { ...stackSized, shows: SEGMENTS[s]!, names: 'push~', att: 'push~' }),
   ),
-  ...row('push', '0f a0', '', pushSegment(4), { stack: true, sized: true }),
-  ...row('push', '0f a8', '', pushSegment(5), { stack: true, sized: true }),
-  ...row('pusha', '60', '', pushAll, { stack: true, sized: true }),
-  ...row('popa', '61', '', popAll, { stack: true, sized: true }),
-  ...row('leave', 'c9', '', leave, { stack: true, sized: true }),
+  ...row('pusha', '60', '', pushAll, { ...stackSized, names: 'pusha|pushad', att: 'pusha~' }),
+  ...row('popa', '61', '', popAll, { ...stackSized, names: 'popa|popad', att: 'popa~' }),
+  ...row('leave', 'c9', '', leave, { ...stackSized, names: 'leave~', att: 'leave~' }),
   ...row('lahf', '9f', '', loadFlags),
   ...row('sahf', '9e', '', storeFlags),
   ...row('clc', 'f8', '', carryBit(0)),
@@ -191,9 +192,12 @@ export const transferRows: readonly Row[] = [
   ...row('cld', 'fc', '', directionBit(0)),
   ...row('std', 'fd', '', directionBit(1)),
   ...row('salc', 'd6', '', setAlOnCarry),
-  ...row('xlat', 'd7', 'AL Xb', translate),
-  // Hint NOPs with a ModRM that is decoded and not accessed (0F 18..1F).
+  ...row('xlat', 'd7', 'AL Xb', translate, { names: 'xlatb', shows: 'Xb' }),
+  ...['prefetchnta', 'prefetcht0', 'prefetcht1', 'prefetcht2'].flatMap((name, hint) =>
+    row(name, `0f 18 /${hint}`, 'Hb', nothing),
+  ),
+  // Hint NOPs: the ModRM is decoded, memory not accessed. 0F 0D is AMD's PREFETCH, and on Intel's processors before PREFETCHW one of them.
   ...[0x18, 0x19, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e, 0x1f, 0x0d].flatMap((op) =>
-    row('nop', `0f ${hex(op)} /r`, 'Nv', nothing),
+    row('nop', `0f ${hex(op)} /r`, 'Nv', nothing, { shows: 'Ev' }),
   ),
 ];

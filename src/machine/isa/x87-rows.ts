@@ -66,19 +66,36 @@ import {
   storeInteger,
 } from '../cpu/x87/transfer.ts';
 import type { Helper } from '../cpu/cpu.ts';
-import { hard, type Row } from './row.ts';
+import { hard, type Row, type RowText } from './row.ts';
 
-const x87 = (mnemonic: string, encoding: string, operands: string, helper: Helper): Row[] =>
-  hard(mnemonic, encoding, operands, helper, { unit: 'fpu' });
+const x87 = (mnemonic: string, encoding: string, operands: string, helper: Helper, text: RowText = {}): Row[] =>
+  hard(mnemonic, encoding, operands, helper, { unit: 'fpu', ...text });
+/** AT&T suffixes of floating-point and integer memory operands by the operand code. */
+const real = { Md: 's', Mq: 'l', Mt: 't' } as const;
+const integer = { Mw: 's', Md: 'l', Mq: 'll' } as const;
+const memoryReal = (mnemonic: string, encoding: string, operand: keyof typeof real, helper: Helper): Row[] =>
+  x87(mnemonic, encoding, operand, helper, { att: mnemonic + real[operand] });
+const memoryInteger = (mnemonic: string, encoding: string, operand: keyof typeof integer, helper: Helper): Row[] =>
+  x87(mnemonic, encoding, operand, helper, { att: mnemonic + integer[operand] });
+/** The assembler's default for ST(i) is ST(1). */
+const implied = (operands: string): RowText => ({ shows: `[${operands}]` });
+/** Environments and states are shorter with 16-bit operand size: AT&T's suffix says so. */
+const environment = (mnemonic: string): RowText => ({ names: `${mnemonic}~`, att: `${mnemonic}~` });
 
 /** FADD, FMUL, FCOM, FCOMP, FSUB, FSUBR, FDIV, FDIVR from memory: the digit chooses. */
-const memoryArithmetic = (prefix: string, opcode: string, operand: string, format: MemoryFormat): Row[] =>
+const memoryArithmetic = (
+  prefix: 'f' | 'fi',
+  opcode: string,
+  operand: 'Mw' | 'Md' | 'Mq',
+  format: MemoryFormat,
+): Row[] =>
   ['add', 'mul', 'com', 'comp', 'sub', 'subr', 'div', 'divr'].flatMap((name, digit) =>
     x87(
       prefix + name,
       `${opcode} /${digit}`,
       operand,
       digit === 2 || digit === 3 ? compareMemory(format, digit === 3) : memoryForm(digit, format),
+      { att: prefix + name + (prefix === 'fi' ? integer[operand] : operand === 'Md' ? 's' : 'l') },
     ),
   );
 /** The register forms. DC and DE exchange FSUB with FSUBR and FDIV with FDIVR: their destination is ST(i). */
@@ -87,16 +104,19 @@ const NAMES = ['add', 'mul', '', '', 'sub', 'subr', 'div', 'divr'] as const;
 const registerArithmetic = (opcode: string, toSource: boolean, pops: boolean): Row[] =>
   REGISTER_DIGITS.flatMap((digit) => {
     const operation = toSource && digit >= 4 ? digit ^ 1 : digit;
-    return x87(
-      `f${NAMES[operation]!}${pops ? 'p' : ''}`,
-      `${opcode} /${digit}`,
-      'R',
-      registerForm(operation, toSource, pops),
-    );
+    const name = (n: number): string => `f${NAMES[n]!}${pops ? 'p' : ''}`;
+    const text: RowText = pops ? implied('R ST') : { shows: toSource ? 'R ST' : 'ST R' };
+    return x87(name(operation), `${opcode} /${digit}`, 'R', registerForm(operation, toSource, pops), {
+      ...text,
+      // AT&T assemblers kept an exchange of FSUB with FSUBR and FDIV with FDIVR for these.
+      att: name(digit),
+    });
   });
 const conditionalMoves = (opcode: string, negated: boolean): Row[] =>
   (['b', 'e', 'be', 'u'] as const).flatMap((name, digit) =>
-    x87(`fcmov${negated ? 'n' : ''}${name}`, `${opcode} /${digit}`, 'R', fcmov(CmovFlags[name], negated)),
+    x87(`fcmov${negated ? 'n' : ''}${name}`, `${opcode} /${digit}`, 'R', fcmov(CmovFlags[name], negated), {
+      shows: 'ST R',
+    }),
   );
 
 export const x87Rows: readonly Row[] = [
@@ -108,48 +128,48 @@ export const x87Rows: readonly Row[] = [
   ...registerArithmetic('d8', false, false),
   ...registerArithmetic('dc', true, false),
   ...registerArithmetic('de', true, true),
-  ...x87('fcom', 'd8 /2', 'R', compareRegister(false, 0)),
-  ...x87('fcomp', 'd8 /3', 'R', compareRegister(false, 1)),
-  ...x87('fcom', 'dc /2', 'R', compareRegister(false, 0)),
-  ...x87('fcomp', 'dc /3', 'R', compareRegister(false, 1)),
-  ...x87('fcomp', 'de /2', 'R', compareRegister(false, 1)),
+  ...x87('fcom', 'd8 /2', 'R', compareRegister(false, 0), implied('R')),
+  ...x87('fcomp', 'd8 /3', 'R', compareRegister(false, 1), implied('R')),
+  ...x87('fcom', 'dc /2', 'R', compareRegister(false, 0), implied('R')),
+  ...x87('fcomp', 'dc /3', 'R', compareRegister(false, 1), implied('R')),
+  ...x87('fcomp', 'de /2', 'R', compareRegister(false, 1), implied('R')),
   ...x87('fcompp', 'de =d9', '', compareRegister(false, 2)),
-  ...x87('fucom', 'dd /4', 'R', compareRegister(true, 0)),
-  ...x87('fucomp', 'dd /5', 'R', compareRegister(true, 1)),
+  ...x87('fucom', 'dd /4', 'R', compareRegister(true, 0), implied('R')),
+  ...x87('fucomp', 'dd /5', 'R', compareRegister(true, 1), implied('R')),
   ...x87('fucompp', 'da =e9', '', compareRegister(true, 2)),
-  ...x87('fucomi', 'db /5', 'R', compareToFlags(true, false)),
-  ...x87('fcomi', 'db /6', 'R', compareToFlags(false, false)),
-  ...x87('fucomip', 'df /5', 'R', compareToFlags(true, true)),
-  ...x87('fcomip', 'df /6', 'R', compareToFlags(false, true)),
+  ...x87('fucomi', 'db /5', 'R', compareToFlags(true, false), { shows: 'ST R' }),
+  ...x87('fcomi', 'db /6', 'R', compareToFlags(false, false), { shows: 'ST R' }),
+  ...x87('fucomip', 'df /5', 'R', compareToFlags(true, true), { shows: 'ST R' }),
+  ...x87('fcomip', 'df /6', 'R', compareToFlags(false, true), { shows: 'ST R' }),
   ...conditionalMoves('da', false),
   ...conditionalMoves('db', true),
 
-  ...x87('fld', 'd9 /0', 'Md', fldSingle),
-  ...x87('fst', 'd9 /2', 'Md', fstSingle),
-  ...x87('fstp', 'd9 /3', 'Md', fstpSingle),
-  ...x87('fld', 'dd /0', 'Mq', fldDouble),
-  ...x87('fisttp', 'dd /1', 'Mq', storeInteger(8, true, true)),
-  ...x87('fst', 'dd /2', 'Mq', fstDouble),
-  ...x87('fstp', 'dd /3', 'Mq', fstpDouble),
-  ...x87('fild', 'db /0', 'Md', fildInteger(4)),
-  ...x87('fisttp', 'db /1', 'Md', storeInteger(4, true, true)),
-  ...x87('fist', 'db /2', 'Md', storeInteger(4, false)),
-  ...x87('fistp', 'db /3', 'Md', storeInteger(4, true)),
-  ...x87('fld', 'db /5', 'Mt', fldExtended),
-  ...x87('fstp', 'db /7', 'Mt', fstpExtended),
-  ...x87('fild', 'df /0', 'Mw', fildInteger(2)),
-  ...x87('fisttp', 'df /1', 'Mw', storeInteger(2, true, true)),
-  ...x87('fist', 'df /2', 'Mw', storeInteger(2, false)),
-  ...x87('fistp', 'df /3', 'Mw', storeInteger(2, true)),
+  ...memoryReal('fld', 'd9 /0', 'Md', fldSingle),
+  ...memoryReal('fst', 'd9 /2', 'Md', fstSingle),
+  ...memoryReal('fstp', 'd9 /3', 'Md', fstpSingle),
+  ...memoryReal('fld', 'dd /0', 'Mq', fldDouble),
+  ...memoryInteger('fisttp', 'dd /1', 'Mq', storeInteger(8, true, true)),
+  ...memoryReal('fst', 'dd /2', 'Mq', fstDouble),
+  ...memoryReal('fstp', 'dd /3', 'Mq', fstpDouble),
+  ...memoryInteger('fild', 'db /0', 'Md', fildInteger(4)),
+  ...memoryInteger('fisttp', 'db /1', 'Md', storeInteger(4, true, true)),
+  ...memoryInteger('fist', 'db /2', 'Md', storeInteger(4, false)),
+  ...memoryInteger('fistp', 'db /3', 'Md', storeInteger(4, true)),
+  ...memoryReal('fld', 'db /5', 'Mt', fldExtended),
+  ...memoryReal('fstp', 'db /7', 'Mt', fstpExtended),
+  ...memoryInteger('fild', 'df /0', 'Mw', fildInteger(2)),
+  ...memoryInteger('fisttp', 'df /1', 'Mw', storeInteger(2, true, true)),
+  ...memoryInteger('fist', 'df /2', 'Mw', storeInteger(2, false)),
+  ...memoryInteger('fistp', 'df /3', 'Mw', storeInteger(2, true)),
   ...x87('fbld', 'df /4', 'Mt', fbld),
-  ...x87('fild', 'df /5', 'Mq', fildInteger(8)),
+  ...memoryInteger('fild', 'df /5', 'Mq', fildInteger(8)),
   ...x87('fbstp', 'df /6', 'Mt', fbstp),
-  ...x87('fistp', 'df /7', 'Mq', storeInteger(8, true)),
+  ...memoryInteger('fistp', 'df /7', 'Mq', storeInteger(8, true)),
 
   ...x87('fld', 'd9 /0', 'R', fldRegister),
-  ...x87('fxch', 'd9 /1', 'R', fxch),
-  ...x87('fxch', 'dd /1', 'R', fxch),
-  ...x87('fxch', 'df /1', 'R', fxch),
+  ...x87('fxch', 'd9 /1', 'R', fxch, implied('R')),
+  ...x87('fxch', 'dd /1', 'R', fxch, implied('R')),
+  ...x87('fxch', 'df /1', 'R', fxch, implied('R')),
   ...x87('fst', 'dd /2', 'R', fstRegister(false)),
   ...x87('fstp', 'dd /3', 'R', fstRegister(true)),
   ...x87('fstp', 'd9 /3', 'R', fstRegister(true, true)),
@@ -160,17 +180,17 @@ export const x87Rows: readonly Row[] = [
 
   ...x87('fldcw', 'd9 /5', 'Mw', fldcw),
   ...x87('fnstcw', 'd9 /7', 'Mw', fnstcw),
-  ...x87('fldenv', 'd9 /4', 'M', fldenv),
-  ...x87('fnstenv', 'd9 /6', 'M', fnstenv),
-  ...x87('frstor', 'dd /4', 'M', frstor),
-  ...x87('fnsave', 'dd /6', 'M', fnsave),
+  ...x87('fldenv', 'd9 /4', 'M', fldenv, environment('fldenv')),
+  ...x87('fnstenv', 'd9 /6', 'M', fnstenv, environment('fnstenv')),
+  ...x87('frstor', 'dd /4', 'M', frstor, environment('frstor')),
+  ...x87('fnsave', 'dd /6', 'M', fnsave, environment('fnsave')),
   ...x87('fnstsw', 'dd /7', 'Mw', fnstsw),
-  ...x87('fnstsw', 'df =e0', '', fnstswAx),
-  ...x87('feni', 'db =e0', '', ignored),
-  ...x87('fdisi', 'db =e1', '', ignored),
+  ...x87('fnstsw', 'df =e0', '', fnstswAx, { shows: 'AX' }),
+  ...x87('fneni', 'db =e0', '', ignored),
+  ...x87('fndisi', 'db =e1', '', ignored),
   ...x87('fnclex', 'db =e2', '', fnclex),
   ...x87('fninit', 'db =e3', '', fninit),
-  ...x87('fsetpm', 'db =e4', '', ignored),
+  ...x87('fnsetpm', 'db =e4', '', ignored),
   ...x87('fxsave', 'NP 0f ae /0', 'M', fxsave),
   ...x87('fxrstor', 'NP 0f ae /1', 'M', fxrstor),
 
