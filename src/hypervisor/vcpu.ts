@@ -3,6 +3,7 @@
 
 import { Breakpoints, DR7_ENABLES } from '../machine/cpu/breakpoints.ts';
 import { Cr0, Cr4, Flag } from '../machine/cpu/state.ts';
+import { TimelessEvents } from '../machine/timeless-events.ts';
 import { Field } from '../machine/vmx/fields.ts';
 import { EventType, IntrInfo } from '../machine/vmx/qualification.ts';
 import type { BootState } from './boot/image.ts';
@@ -45,6 +46,8 @@ export class Vcpu {
   cr4 = 0;
   /** VMLAUNCH has succeeded once on this VMCS. */
   launched = false;
+  /** Faults outside VMX that are delivered without an instruction between them. */
+  readonly timeless = new TimelessEvents();
   /** Waiting in HLT for an interrupt. */
   blocked = false;
   /** In a state that VM entry refuses (real-mode.ts). */

@@ -63,7 +63,7 @@ export class BareProcessor {
     memory.u8.fill(0, StateLayout.gpr, StateLayout.end);
     cpu.mmu.flushAll();
     cpu.clearFault();
-    cpu.eventCycle = -1;
+    cpu.timeless.reset();
     s.cr0 = 0x33;
     s.cr4 = 0x600;
     s.cpl = cpl;

@@ -4,6 +4,7 @@
 import type { Bus } from '../bus.ts';
 import type { Clock } from '../clock.ts';
 import type { PhysicalMemory } from '../memory.ts';
+import { TimelessEvents } from '../timeless-events.ts';
 import type { VmxHooks } from '../vmx/hooks.ts';
 import { Breakpoints } from './breakpoints.ts';
 import type { CpuModel } from './model.ts';
@@ -106,9 +107,7 @@ export class Cpu {
   retiredByHelper = 1;
   /** REP iterations that retired before one faulted. */
   retiredBeforeFault = 0;
-  /** The cycle of the last event (fault, interrupt, VM exit to a root that is code), and how many came in it. */
-  eventCycle = -1;
-  eventsInCycle = 0;
+  readonly timeless = new TimelessEvents();
   /** The last instruction is a repeated string instruction that has iterations left. */
   unfinished = false;
   /** An event's handler was entered by the last instruction itself (INT n): TF, which the delivery clears, traps no more. */

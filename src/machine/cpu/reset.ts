@@ -26,6 +26,6 @@ export const initializeProcessor = (cpu: Cpu): void => {
   s.set(StateLayout.mxcsr, 0x1f80);
   resetMsrs(cpu);
   cpu.clearFault();
-  cpu.eventCycle = -1;
+  cpu.timeless.reset();
   cpu.modeDirty = true;
 };

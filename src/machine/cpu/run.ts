@@ -37,11 +37,6 @@ const SHADOW = 3;
 const BLOCKING_BY_NMI = 8;
 const BLOCKING_BY_MOV_SS = 2;
 const DR6_BS = 0x4000;
-/**
- * Events (faults, interrupts, VM exits to a root that is code) in one cycle that take no time; one more takes a cycle. A handler whose first
- * instruction faults again, or a line that stays high behind a trap gate, is a loop without instructions: `run` must come to its end.
- */
-const TIMELESS_EVENTS = 64;
 
 export class Processor {
   /** Instructions retired since reset; each REP iteration counts. Exact up to 2^53. */
@@ -52,6 +47,7 @@ export class Processor {
   frozen = false;
   /** The last `execute` ended with an instruction that retired, not with a fault or exit. */
   private completed = false;
+  private emulatedEvent = false;
   /** The instruction last emulated loaded a segment register or changed another part of the mode. */
   emulatedModeChange = false;
   /** RF was set before the present instruction. */
@@ -82,7 +78,7 @@ export class Processor {
       const activity = s.get(StateLayout.activity);
       if (activity >= Activity.shutdown) return;
       const shadow = s.get(StateLayout.interruptibility) & SHADOW;
-      if (clock.now >= until && clock.now === cpu.eventCycle && cpu.eventsInCycle >= TIMELESS_EVENTS) return;
+      if (clock.now >= until && cpu.timeless.full(clock.now)) return;
       if (this.takeInterrupt(shadow)) {
         this.frozen = false;
         if (cpu.vmExitPending) return;
@@ -143,8 +139,9 @@ export class Processor {
           cache.modeChanged();
         }
         const entry = cache.entryFromBytes(cpu.s.eip, fetch);
+        this.emulatedEvent = false;
         if (entry === 0 || !this.emulateEntry(entry)) return false;
-        if (cpu.vmExitPending) return true;
+        if (cpu.vmExitPending || this.emulatedEvent) return true;
         if (!retired()) return true;
       }
       return true;
@@ -190,8 +187,11 @@ export class Processor {
     if (kind !== ExitKind.helper) return kind !== ExitKind.fault;
     const op = this.cache.operands[s.i32[(s.get(StateLayout.exitEntry) + Entry.target) >> 2]!]!;
     this.enterHelper(op, 1);
-    // Without a fault in the mailbox, a VM exit took place or the exception that an event met has been delivered in its stead.
-    if (!op.row.helper!(cpu, op)) return !cpu.faulted;
+    if (!op.row.helper!(cpu, op)) {
+      // INT n whose delivery raised another exception: that one's handler is entered, and nothing retired.
+      this.emulatedEvent = !cpu.faulted && !cpu.vmExitPending;
+      return this.emulatedEvent;
+    }
     s.eip = cpu.nextEip;
     return true;
   }
@@ -333,13 +333,8 @@ export class Processor {
   }
 
   private countEvent(): void {
-    const { cpu } = this;
-    const { now } = cpu.clock;
-    if (now !== cpu.eventCycle) {
-      cpu.eventCycle = now;
-      cpu.eventsInCycle = 0;
-    }
-    if (cpu.eventsInCycle++ >= TIMELESS_EVENTS) cpu.clock.set(now + 1);
+    const { clock, timeless } = this.cpu;
+    if (timeless.add(clock.now)) clock.set(clock.now + 1);
   }
   private retire(count: number): void {
     this.retired += count;
