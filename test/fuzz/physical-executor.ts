@@ -75,6 +75,7 @@ export class PhysicalExecutor implements Executor {
         memoryBytes: RAM_BYTES,
         read8: (physical) => this.video.read(physical - VIDEO_BASE, 1),
         onSerialByte: (byte) => (this.serial = (Math.imul(this.serial, 31) + byte) | 0),
+        onDebugByte: (byte) => (this.serial = (Math.imul(this.serial, 31) + byte) | 0),
         onReset: () => this.end('reset'),
         onDebugExit: (value) => this.end(`debug exit ${value}`),
       });
