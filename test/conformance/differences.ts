@@ -41,12 +41,12 @@ export const DIFFERENCES: readonly Difference[] = [
     source: 'SDM vol. 2, SHLD and SHRD: the result is undefined if the count is greater than the operand size',
   },
   {
-    what: 'UD1 at the end of what can be fetched',
-    name: /^ud1$/,
+    what: 'UD0 and UD1 at the end of what can be fetched',
+    name: /^ud[01]$/,
     when: (test) => test.fault?.vector === 6,
     vectors: 'no ModRM byte is fetched',
     here: 'the ModRM byte is fetched, and faults',
-    source: 'SDM vol. 2, UD: UD1 is 0F B9 /r',
+    source: 'SDM vol. 2, UD: 0F FF /r and 0F B9 /r; some older processors decode UD0 without a ModRM byte',
   },
   {
     what: 'CALL whose target and whose stack are both beyond the limit',

@@ -2,12 +2,16 @@
 // case says otherwise. Writes to it are seen by the case's own instruction only and compared where `out.mem` names them.
 
 import type { Device } from '../../machine/devices/device.ts';
+import { UserError } from '../../workers/session.ts';
 import { putHex, type Range } from './format.ts';
 
 export class AbsentMemory {
   private readonly bytes = new Map<number, number>();
   private readonly wanted = new Map<number, number>();
   private readonly piece = new Uint8Array(1 << 16);
+
+  /** @param end first address that cannot be formed */
+  constructor(private readonly end: number) {}
 
   /** The device to claim from the bus at physical address `base` on. */
   from(base: number): Device {
@@ -30,7 +34,10 @@ export class AbsentMemory {
   }
 
   private store(map: Map<number, number>, address: number, hex: string): void {
-    const count = putHex(hex, this.piece, 0);
+    const count = hex.length >> 1;
+    if (address + count > this.end || count > this.piece.length)
+      throw new UserError(`names memory at 0x${address.toString(16)}, ${count} bytes, which real mode cannot reach`);
+    putHex(hex, this.piece, 0);
     for (let i = 0; i < count; i++) map.set(address + i, this.piece[i]!);
   }
   put(address: number, hex: string): void {

@@ -56,7 +56,9 @@ const tagOf = (u8: Uint8Array, at: number): number => {
 /** Extended values as one integer that counts representable numbers: neighbours differ by one. */
 const ordinal = (bytes: Uint8Array): bigint => {
   let magnitude = BigInt(bytes[8]! | ((bytes[9]! & 0x7f) << 8));
-  for (let i = 7; i >= 0; i--) magnitude = (magnitude << 8n) | BigInt(i === 7 ? bytes[i]! & 0x7f : bytes[i]!);
+  // Without the integer bit, so that the binades follow each other.
+  magnitude = (magnitude << 7n) | BigInt(bytes[7]! & 0x7f);
+  for (let i = 6; i >= 0; i--) magnitude = (magnitude << 8n) | BigInt(bytes[i]!);
   return bytes[9]! & 0x80 ? -magnitude : magnitude;
 };
 const withinUlp = (a: Uint8Array, b: Uint8Array): boolean => {

@@ -95,7 +95,7 @@ export class VectorRunner {
   private claimAbsent(bus: Bus): AbsentMemory | undefined {
     const end = this.context.absentEnd;
     if (end === 0) return undefined;
-    const absent = new AbsentMemory();
+    const absent = new AbsentMemory(end);
     let next = 0;
     for (const { linear } of [...this.areas.pages(), { linear: end }]) {
       if (linear > next) bus.claimMemory(next, linear - next, absent.from(next));
