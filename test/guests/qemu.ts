@@ -1,6 +1,9 @@
 // Runs a Multiboot guest in qemu-system-i386 for comparison: types on its serial line, waits for text, reports how it ended.
 // For specs only. Not our machine (src/workers/session.ts).
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 /** Why QEMU cannot be used here, or undefined if it can. */
 export function missingQemu(): string | undefined {
@@ -21,13 +24,18 @@ export interface QemuOptions {
   readonly firmware?: boolean;
 }
 
+/** How often the output is looked at, in milliseconds. */
+const LOOK = 20;
+
 /** One running QEMU. `close` must be called in the end. */
 export class Qemu {
-  /** Everything that came on the console so far, without carriage returns. */
-  output = '';
+  /** Standard output is a file: of a pipe that is not read in time, QEMU drops what it writes. */
+  readonly #folder = mkdtempSync(join(tmpdir(), 'qemu-'));
+  readonly #file = join(this.#folder, 'output');
+  /** What the file held when `close` removed it. */
+  #last: string | undefined;
   readonly #process: ChildProcess;
   readonly #ended: Promise<number | null>;
-  #changed: () => void = () => undefined;
   #running = true;
 
   constructor(file: string, options: QemuOptions = {}) {
@@ -39,21 +47,23 @@ export class Qemu {
     args.push('-m', String(options.memory ?? 64));
     args.push('-display', 'none', '-no-reboot', '-device', 'isa-debug-exit,iobase=0xf4,iosize=4');
     args.push(...(serial ? ['-serial', 'stdio', '-monitor', 'none'] : ['-monitor', 'stdio']));
+    const written = openSync(this.#file, 'w');
     this.#process = spawn('qemu-system-i386', [...args, ...(options.extra ?? [])], {
-      stdio: ['pipe', 'pipe', 'ignore'],
+      stdio: ['pipe', written, 'ignore'],
     });
-    this.#process.stdout?.on('data', (data: Buffer) => {
-      this.output += data.toString('latin1').replaceAll('\r', '');
-      this.#changed();
-    });
+    closeSync(written);
     this.#ended = new Promise((resolve, reject) => {
       this.#process.on('error', reject);
       this.#process.on('close', (code) => {
         this.#running = false;
-        this.#changed();
         resolve(code);
       });
     });
+  }
+
+  /** Everything that came on the console so far, without carriage returns. */
+  get output(): string {
+    return this.#last ?? readFileSync(this.#file, 'latin1').replaceAll('\r', '');
   }
 
   send(text: string): void {
@@ -64,21 +74,14 @@ export class Qemu {
   async waitFor(pattern: RegExp, from = 0, seconds = 30): Promise<string> {
     const deadline = Date.now() + seconds * 1000;
     for (;;) {
+      const running = this.#running;
       const text = this.output.slice(from);
       const match = pattern.exec(text);
       if (match !== null) return text.slice(0, match.index + match[0].length);
-      if (!this.#running || Date.now() > deadline) {
-        throw new Error(
-          `no ${String(pattern)} ${this.#running ? `in ${seconds} s` : 'before the end'}; output:\n${text}`,
-        );
+      if (!running || Date.now() > deadline) {
+        throw new Error(`no ${String(pattern)} ${running ? `in ${seconds} s` : 'before the end'}; output:\n${text}`);
       }
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, 200);
-        this.#changed = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
+      await new Promise((resolve) => setTimeout(resolve, LOOK));
     }
   }
 
@@ -93,5 +96,7 @@ export class Qemu {
   async close(): Promise<void> {
     if (this.#running) this.#process.kill('SIGKILL');
     await this.#ended;
+    this.#last ??= this.output;
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 }
