@@ -1,51 +1,59 @@
-// A guest of the hypervisor as an executor: the case becomes a Multiboot image, loaded at 1 MiB by the session as a user's kernel is,
-// whose first instructions load the case's tables and registers. Not the bare machine (physical-executor.ts).
+// A guest of the hypervisor as an executor: a session with a kernel that does nothing, in whose place the case is put. Not the bare machine
+// (physical-executor.ts) and not the boot protocols.
 
+import type { Domain } from '../../src/hypervisor/domain.ts';
+import { CrLoad } from '../../src/hypervisor/observer.ts';
+import { Field } from '../../src/machine/vmx/fields.ts';
 import { createSession } from '../../src/workers/engine-session.ts';
+import type { PhysicalMachine } from '../../src/workers/physical-machine.ts';
 import type { Session } from '../../src/workers/session.ts';
+import { storeSegments } from '../../src/workers/vmcs-guest.ts';
 import type { Executor } from './executor.ts';
 import type { FuzzCase } from './fuzz-case.ts';
-import { Place } from './layout.ts';
 
-const BASE = 0x10_0000;
-const BYTES = 0x5_1000;
-const STOPS = ['debug-exit', 'power-off', 'reset', 'triple-fault', 'vm-entry-failure', 'unsupported'];
+const STOPS = ['debug-exit', 'power-off', 'reset', 'triple-fault', 'unsupported'];
 
-const little = (value: number, bytes = 4): number[] =>
-  Array.from({ length: bytes }, (_, i) => (value >>> (8 * i)) & 0xff);
-
-/** LGDT, LIDT, LTR and the general registers, then the code. */
-const prologue = (c: FuzzCase, at: number): number[] => {
-  const { gdtr, idtr, gpr, eip, segments } = c.state;
-  const tables = at + 0x80;
-  const bytes = [
-    0x0f, 0x01, 0x15, ...little(tables), 0x0f, 0x01, 0x1d, ...little(tables + 8),
-    0xea, ...little(at + 21), ...little(0x08, 2),
-    0x66, 0xb8, ...little(segments[7]!.selector, 2), 0x80, 0x25, ...little(BASE + Place.gdt + 0x75), 0xfd, 0x0f, 0x00, 0xd8,
-    0x66, 0xb8, ...little(0x10, 2), 0x8e, 0xd0, 0x8e, 0xd8, 0x8e, 0xc0, 0x8e, 0xe0, 0x8e, 0xe8,
-    ...gpr.flatMap((value, n) => [0xb8 | n, ...little(value)]),
-    0xe9,
-  ]; // prettier-ignore
-  bytes.push(...little(eip - (at + bytes.length + 4)));
-  const all = [...bytes, ...Array<number>(0x80 - bytes.length).fill(0x90)];
-  return [...all, ...little(gdtr.limit, 2), ...little(gdtr.base), 0, 0, ...little(idtr.limit, 2), ...little(idtr.base)];
+/** A Multiboot kernel of one HLT: the session boots it, then the case takes its place before the first instruction. */
+const kernel = (): Uint8Array => {
+  const header = [0x1bad_b002, 0x1_0000, -(0x1bad_b002 + 0x1_0000), 0x10_0000, 0x10_0000, 0, 0, 0x10_0020];
+  const bytes = new Uint8Array(0x40);
+  new Uint32Array(bytes.buffer).set(header);
+  bytes[0x20] = 0xf4;
+  return bytes;
 };
 
-/** A flat image with the address fields of the Multiboot header. */
-const image = (c: FuzzCase): Uint8Array => {
-  const bytes = new Uint8Array(BYTES);
-  for (const { address, bytes: block } of c.memory) bytes.set(block, address - BASE);
-  bytes.set(c.pieces.flat(), c.codeAddress - BASE);
-  const header = 0x800;
-  const flags = 0x1_0000;
-  const start = BASE + header + 0x40;
-  const words = [0x1bad_b002, flags, -(0x1bad_b002 + flags), BASE + header, BASE, 0, 0, start];
-  bytes.set(
-    words.flatMap((word) => little(word)),
-    header,
-  );
-  bytes.set(prologue(c, start), header + 0x40);
-  return bytes;
+/** What the session is made of, reached from a test only. */
+interface Inside {
+  readonly machine: PhysicalMachine;
+  readonly domain: Domain;
+}
+
+/** Memory and registers of the case, as the hypervisor keeps a guest: general registers live, the rest in the VMCS and the vCPU. */
+const replaceGuest = ({ machine, domain }: Inside, c: FuzzCase): void => {
+  const { vcpu, p2m } = domain;
+  const { vmxUnit: vmx, state: s } = machine;
+  const { state } = c;
+  for (const { address, bytes } of c.memory) p2m.load(address, bytes);
+  p2m.load(c.codeAddress, Uint8Array.from(c.pieces.flat()));
+  state.gpr.forEach((value, n) => s.setGpr(n, value));
+  state.segments.forEach((g, n) => s.setSegment(n, g.selector, g.base, g.limit, g.access));
+  storeSegments(vmx, s);
+  for (let n = 0; n < 4; n++) s.setDr(n, state.dr[n]!);
+  for (const [field, value] of [
+    [Field.GUEST_RIP, state.eip],
+    [Field.GUEST_RSP, state.gpr[4]],
+    [Field.GUEST_RFLAGS, state.eflags],
+    [Field.GUEST_GDTR_BASE, state.gdtr.base],
+    [Field.GUEST_GDTR_LIMIT, state.gdtr.limit],
+    [Field.GUEST_IDTR_BASE, state.idtr.base],
+    [Field.GUEST_IDTR_LIMIT, state.idtr.limit],
+    [Field.GUEST_DR7, state.dr[7]],
+  ] as const)
+    vmx.vmwrite(field, value!);
+  vcpu.writeCr4(state.cr4);
+  vcpu.writeCr3(state.cr3);
+  vcpu.writeCr0(state.cr0, CrLoad.MOV);
+  vcpu.outsideVmx = !vcpu.canEnter;
 };
 
 export class HypervisorExecutor implements Executor {
@@ -55,7 +63,7 @@ export class HypervisorExecutor implements Executor {
 
   start(c: FuzzCase): void {
     this.session = createSession({
-      image: { name: 'fuzz', bytes: image(c) },
+      image: { name: 'fuzz', bytes: kernel() },
       cmdline: '',
       modules: [],
       memoryBytes: 4 << 20,
@@ -65,6 +73,7 @@ export class HypervisorExecutor implements Executor {
       stateHashEvery: 0,
     });
     this.base = 0;
+    replaceGuest(this.session as unknown as Inside, c);
   }
   run(until: number): void {
     const { session } = this;

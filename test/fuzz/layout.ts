@@ -1,5 +1,4 @@
-// Where a fuzz case's tables, handlers, code, data and stacks lie. Addresses are relative to `base`: 0 on a bare machine, 1 MiB in a
-// guest that a boot protocol loads. Not what is in them (scene.ts).
+// Where a fuzz case's tables, handlers, code, data and stacks lie. Not what is in them (scene.ts).
 
 /** RAM of the bare machines: over 1 MiB for real mode's last segment, and no multiple of 64 KiB, so that linear memory has a tail. */
 export const RAM_BYTES = 0x11_3000;

@@ -108,13 +108,14 @@ export const tlbViolations = (cpu: Cpu, walk: boolean): string[] => {
       for (const write of [false, true]) {
         const entry = memory.i32[word + (write ? WRITE_WORDS : 0)]!;
         if (entry === INVALID) continue;
-        const pa = ((entry + linear) >>> 0) - memory.ramBase;
+        const seen = write && (entry & 0xfff) === 0xfff;
+        const pa = (((entry & 0xffff_f000) + linear) >>> 0) - memory.ramBase;
         const name = `TLB context ${context} ${write ? 'write' : 'read'} entry of ${hex(linear)}`;
-        if ((entry & 0xfff) !== 0 || pa < 0 || pa + 4096 > memory.bytes) {
+        if ((!seen && (entry & 0xfff) !== 0) || pa < 0 || pa + 4096 > memory.bytes) {
           wrong.push(`${name} leads to ${hex(pa)}, which is not RAM`);
           continue;
         }
-        if (write && mmu.pageFlags[pa >>> 12] !== 0) wrong.push(`${name} lets code be overwritten unseen`);
+        if (write && !seen && mmu.pageFlags[pa >>> 12] !== 0) wrong.push(`${name} lets code be overwritten unseen`);
         if (!walk || (context & 2) !== first) continue;
         const walked = mmu.translate(linear, write, (context & 1) === 1);
         cpu.clearFault();

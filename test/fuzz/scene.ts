@@ -63,7 +63,6 @@ export interface SceneOptions {
 
 export class Scene {
   private readonly r: Random;
-  private readonly base: number;
   private readonly gdt = new Map<number, [number, number]>();
   private readonly memory: Block[] = [];
   private readonly mode: Mode;
@@ -78,25 +77,23 @@ export class Scene {
     const r = new Random(seed);
     this.r = r;
     const { environment } = options;
-    const guest = environment === 'hypervisor';
     const nonRoot = environment === 'vmx' || environment === 'emulator';
-    this.base = guest ? 0x10_0000 : 0;
-    const mode = guest ? 'protected32' : (options.mode ?? r.pick(MODES));
+    const mode = options.mode ?? r.pick(MODES);
     this.mode = nonRoot && mode === 'real' ? 'v86' : mode;
-    this.ring = this.mode === 'real' || guest ? 0 : this.mode === 'v86' ? 3 : r.chance(60) ? 0 : 3;
+    this.ring = this.mode === 'real' ? 0 : this.mode === 'v86' ? 3 : r.chance(60) ? 0 : 3;
     const paging = r.pick(['off', 'two-level', 'two-level', 'pae'] as const);
-    this.paging = this.mode === 'real' || guest ? 'off' : nonRoot && paging === 'off' ? 'two-level' : paging;
+    this.paging = this.mode === 'real' ? 'off' : nonRoot && paging === 'off' ? 'two-level' : paging;
     this.tablesProtected = r.chance(85);
   }
 
   private block(address: number, length: number): Block {
-    const block = new Block(this.base + address, length);
+    const block = new Block(address, length);
     this.memory.push(block);
     return block;
   }
 
   make(): FuzzCase {
-    const { r, base } = this;
+    const { r } = this;
     const { environment } = this.options;
     this.descriptorTables();
     this.taskStates();
@@ -109,13 +106,13 @@ export class Scene {
     [Place.vmxon, Place.vmcs, Place.vmcs + 0x800].forEach((at, i) => data.u32(i * 8, at));
     const stack = this.block(Place.stack + 0xe00, 0x200);
     stack.set(0, r.bytes(0x200));
-    for (let i = 0; i < 0x200; i += 4) if (r.chance(50)) stack.u32(i, base + Place.code + r.below(0x100));
+    for (let i = 0; i < 0x200; i += 4) if (r.chance(50)) stack.u32(i, Place.code + r.below(0x100));
 
     const segments = this.segments();
     const cs = segments[1]!;
     const code32 = (cs.access & 0x4000) !== 0;
     const start = r.chance(30) ? r.pick([0xfc0, 0xff0, 0xff8]) : r.below(0x800);
-    const codeAddress = base + Place.code + start;
+    const codeAddress = Place.code + start;
     const at = (physical: number): number => (physical - cs.base) >>> 0;
     const ds = segments[3]!;
     const within = (physical: number): number => (physical - ds.base) >>> 0;
@@ -124,10 +121,10 @@ export class Scene {
       ring0: this.ring === 0,
       roots,
       targets: [
-        within(codeAddress), within(base + Place.data), within(base + Place.data), within(base + Place.data + 0x40),
-        within(base + Place.data + 0xffe), within(base + Place.data + 0xffc), within(base + Place.stack + 0xf00),
-        within(base + Place.code + 0xffe), at(codeAddress), within(base + Place.gdt), within(base + Place.handlers),
-        0xfffe, within(base + Place.pagingTables), within(0xa_0000), within(RAM_BYTES - 2),
+        within(codeAddress), within(Place.data), within(Place.data), within(Place.data + 0x40),
+        within(Place.data + 0xffe), within(Place.data + 0xffc), within(Place.stack + 0xf00),
+        within(Place.code + 0xffe), at(codeAddress), within(Place.gdt), within(Place.handlers),
+        0xfffe, within(Place.pagingTables), within(0xa_0000), within(RAM_BYTES - 2),
       ],
     }; // prettier-ignore
     const state = this.state(segments, at(codeAddress));
@@ -168,12 +165,12 @@ export class Scene {
   // ---- tables -------------------------------------------------------------------------------------------------------
 
   private descriptorTables(): void {
-    const { r, base } = this;
+    const { r } = this;
     const s = Selector;
     const set = (selector: number, d: [number, number]): void => void this.gdt.set(selector, d);
-    const code = base + Place.code;
-    const data = base + Place.data;
-    const stack = base + Place.stack;
+    const code = Place.code;
+    const data = Place.data;
+    const stack = Place.stack;
     set(s.code32, descriptor(0, 0xfffff, 0x9b, 0xc));
     set(s.data32, descriptor(0, 0xfffff, 0x93, 0xc));
     set(s.userCode32, descriptor(0, 0xfffff, 0xfb, 0xc));
@@ -187,10 +184,10 @@ export class Scene {
     set(s.expandDown, descriptor(stack, r.pick([0, 0x7ff, 0xeff]), 0x97, r.pick([0, 4])));
     set(s.userExpandDown, descriptor(stack, r.pick([0, 0x7ff, 0xeff]), 0xf7, r.pick([0, 4])));
     set(s.conforming, descriptor(0, 0xfffff, 0x9f, 0xc));
-    set(s.tssA, descriptor(base + Place.tssA, r.pick([0x67, 0x20ff, 0x2fff]), 0x8b, 0));
-    set(s.tssB, descriptor(base + Place.tssB, 0x67, 0x89, 0));
-    set(s.ldt, descriptor(base + Place.ldt, 0x3f, 0x82, 0));
-    const target = (base + Place.code + r.below(0x100)) >>> 0;
+    set(s.tssA, descriptor(Place.tssA, r.pick([0x67, 0x20ff, 0x2fff]), 0x8b, 0));
+    set(s.tssB, descriptor(Place.tssB, 0x67, 0x89, 0));
+    set(s.ldt, descriptor(Place.ldt, 0x3f, 0x82, 0));
+    const target = (Place.code + r.below(0x100)) >>> 0;
     set(s.callGate, [(s.code32 << 16) | (target & 0xffff), (target & 0xffff_0000) | 0xec00 | r.below(4)].map((x) => x >>> 0) as [number, number]); // prettier-ignore
     set(s.taskGate, [(s.tssB << 16) >>> 0, 0xe500]);
     set(s.basedCode32, descriptor(code + r.pick([0, 0x10, 0x1000]), 0xffff, 0x9b, 4));
@@ -211,18 +208,18 @@ export class Scene {
   }
 
   private taskStates(): void {
-    const { r, base } = this;
+    const { r } = this;
     for (const place of [Place.tssA, Place.tssB]) {
       const tss = this.block(place, 0x68);
       tss.set(0, r.bytes(0x68));
       for (let level = 0; level < 3; level++) {
-        tss.u32(4 + level * 8, base + Place.innerStacks + 0x1000 * (level + 1) - 0x10);
+        tss.u32(4 + level * 8, Place.innerStacks + 0x1000 * (level + 1) - 0x10);
         tss.u16(8 + level * 8, Selector.data32);
       }
-      tss.u32(0x1c, base + Place.pagingRoot);
-      tss.u32(0x20, base + Place.code);
+      tss.u32(0x1c, Place.pagingRoot);
+      tss.u32(0x20, Place.code);
       tss.u32(0x24, 0x202);
-      tss.u32(0x38, base + Place.stack + 0xf00);
+      tss.u32(0x38, Place.stack + 0xf00);
       [Selector.data32, Selector.code32, Selector.data32, Selector.data32, 0, 0, Selector.ldt].forEach((value, i) =>
         tss.u32(0x48 + i * 4, value),
       );
@@ -235,11 +232,11 @@ export class Scene {
 
   /** Handlers of 32 bytes each; real mode's interrupt vectors lead to the second half. */
   private handlers(): void {
-    const { r, base } = this;
+    const { r } = this;
     const block = this.block(Place.handlers, 0x1000);
-    const restart = base + Place.code;
+    const restart = Place.code;
     const own = (at: number): number[] => {
-      const target = restart - (base + Place.handlers + at + 8);
+      const target = restart - (Place.handlers + at + 8);
       return [
         0x83,
         0xc4,
@@ -274,10 +271,10 @@ export class Scene {
   }
 
   private interruptTables(): void {
-    const { r, base } = this;
+    const { r } = this;
     const ivt = this.block(Place.ivt, 0x400);
     for (let vector = 0; vector < 256; vector++) {
-      const entry = ((base + Place.handlers) << 12) | (0x800 + r.below(64) * 32);
+      const entry = (Place.handlers << 12) | (0x800 + r.below(64) * 32);
       ivt.u32(vector * 4, r.chance(98) ? entry : r.u32());
     }
     const idt = this.block(Place.idt, 0x800);
@@ -295,7 +292,7 @@ export class Scene {
       const irq = vector >= 0x20 && vector < 0x30;
       const kind = irq ? 2 : r.pick([0, 1, 0, 1, 0, 1, 3, 4, 5, 6]);
       const index = r.below(4) * 7 + kind;
-      const offset = base + Place.handlers + (pushes && kind < 2 ? index : index + 35) * 32;
+      const offset = Place.handlers + (pushes && kind < 2 ? index : index + 35) * 32;
       const type = (r.chance(90) ? 0x8e00 : 0x8600) | (r.chance(30) ? 0x100 : 0) | (r.chance(50) ? 0x6000 : 0);
       const selector = r.chance(92) ? Selector.code32 : r.pick(Object.values(Selector));
       idt.u32(vector * 8, (selector << 16) | (offset & 0xffff));
@@ -305,9 +302,9 @@ export class Scene {
 
   /** Identity for RAM with a few read-only, supervisor and absent pages, aliases, and large pages. Returns CR3 values. */
   private pageTables(): number[] {
-    const { r, base } = this;
-    const root = base + Place.pagingRoot;
-    const tables = base + Place.pagingTables;
+    const { r } = this;
+    const root = Place.pagingRoot;
+    const tables = Place.pagingTables;
     const pae = this.paging === 'pae';
     const words = pae ? 2 : 1;
     const count = 4096 / (4 * words);
@@ -317,14 +314,14 @@ export class Scene {
     // The last table maps pages; in PAE there is a directory between.
     const leaf = pae ? 4096 : 0;
     for (let page = 0; page < count; page++) {
-      const frame = base + page * 4096;
+      const frame = page * 4096;
       const kind = r.below(40);
       let entry = frame | present;
       const hard = page * 4096 >= Place.end || page * 4096 === Place.data + 0x1000;
       if (hard && kind === 0) entry = frame | 5;
       else if (hard && kind === 1) entry = frame | 3;
       else if (hard && kind === 2) entry = 0;
-      else if (hard && kind === 3) entry = (base + Place.data) | present;
+      else if (hard && kind === 3) entry = Place.data | present;
       else if (hard && kind === 4) entry = r.u32();
       if (this.tablesProtected && page * 4096 >= Place.pagingRoot && page * 4096 < Place.pagingTables + 0x2000)
         entry = 0;
@@ -339,14 +336,14 @@ export class Scene {
       table.u32(8, 0x20_0000 | 0x87);
       table.u32(16, (tables + leaf) | present);
       if (!this.tablesProtected) {
-        table.u32(24, base | 0x87);
+        table.u32(24, 0x87);
         table.u32(32, r.u32());
       }
     } else {
       for (const i of [0, 768]) first.u32(i * 4, link);
       first.u32(4, hole);
       if (!this.tablesProtected) {
-        first.u32(8, base | 0x87);
+        first.u32(8, 0x87);
         first.u32(12, r.u32());
       }
     }
@@ -356,7 +353,7 @@ export class Scene {
   // ---- registers ----------------------------------------------------------------------------------------------------
 
   private segments(): SegmentState[] {
-    const { r, base, ring } = this;
+    const { r, ring } = this;
     const s = Selector;
     if (this.mode === 'real' || this.mode === 'v86') {
       const access = this.mode === 'real' ? 0x93 : 0xf3;
@@ -379,15 +376,14 @@ export class Scene {
     const user = ring === 3;
     const load = (selector: number): SegmentState => cached(selector | ring, this.gdt.get(selector)!);
     const wide = this.mode === 'protected32';
-    const guest = base !== 0;
     const flatCode = user ? s.userCode32 : s.code32;
     const flatData = user ? s.userData32 : s.data32;
-    const cs = load(wide ? (guest || user || r.chance(75) ? flatCode : s.basedCode32) : user ? s.userCode16 : s.code16);
+    const cs = load(wide ? (user || r.chance(75) ? flatCode : s.basedCode32) : user ? s.userCode16 : s.code16);
     const ss = load(
-      guest || r.chance(60) ? flatData : r.chance(70) ? (user ? s.userStack16 : s.stack16) : user ? s.userExpandDown : s.expandDown,
+      r.chance(60) ? flatData : r.chance(70) ? (user ? s.userStack16 : s.stack16) : user ? s.userExpandDown : s.expandDown,
     ); // prettier-ignore
     const data = (): SegmentState =>
-      guest || r.chance(60)
+      r.chance(60)
         ? load(flatData)
         : r.pick([
             load(user ? s.userData16 : s.data16),
@@ -403,7 +399,7 @@ export class Scene {
   }
 
   private state(segments: SegmentState[], eip: number): InitialState {
-    const { r, base } = this;
+    const { r } = this;
     const real = this.mode === 'real';
     const vmx = this.options.environment === 'vmx';
     const pg = this.paging === 'off' ? 0 : 0x8000_0000;
@@ -413,9 +409,8 @@ export class Scene {
     const cr4 = (this.paging === 'pae' ? 0x20 : 0x10) | (r.chance(80) ? 0x600 : 0) | (r.chance(20) ? 0x84 : 0);
     const gpr = Array.from({ length: 8 }, () => r.interesting());
     const ss = segments[2]!;
-    gpr[4] = (base + Place.stack + 0xf00 - ss.base) >>> 0;
-    for (const i of [3, 5, 6, 7])
-      if (r.chance(70)) gpr[i] = (base + Place.data + r.below(0x80) - segments[3]!.base) >>> 0;
+    gpr[4] = (Place.stack + 0xf00 - ss.base) >>> 0;
+    for (const i of [3, 5, 6, 7]) if (r.chance(70)) gpr[i] = (Place.data + r.below(0x80) - segments[3]!.base) >>> 0;
     const flags = (r.u32() & (vmx ? 0x40ed5 : 0x44fd5)) | 2 | (r.chance(96) ? 0 : 0x100);
     const tf = r.chance(95) ? flags & ~0x100 : flags;
     return {
@@ -424,11 +419,11 @@ export class Scene {
       eflags: (tf & ~(r.chance(90) ? 0x4400 : 0)) | (this.mode === 'v86' ? 0x20000 | (r.chance(50) ? 0x3000 : 0) : 0),
       cpl: this.ring,
       cr0: (cr0 | (vmx ? 0x20 : 0)) >>> 0,
-      cr3: base + Place.pagingRoot,
+      cr3: Place.pagingRoot,
       cr4,
       segments,
-      gdtr: { base: base + Place.gdt, limit: GDT_LIMIT },
-      idtr: real ? { base: base + Place.ivt, limit: 0x3ff } : { base: base + Place.idt, limit: 0x7ff },
+      gdtr: { base: Place.gdt, limit: GDT_LIMIT },
+      idtr: real ? { base: Place.ivt, limit: 0x3ff } : { base: Place.idt, limit: 0x7ff },
       dr: this.debugRegisters(eip),
     };
   }

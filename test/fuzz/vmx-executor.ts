@@ -37,7 +37,6 @@ export class VmxExecutor extends PhysicalExecutor {
     this.exited = false;
     const revision = vmx.capabilities.revisionId;
     memory.write32(Place.vmxon, revision);
-    memory.write32(Place.vmcs, revision);
     memory.ram.set(this.r.chance(50) ? this.r.bytes(4096) : [], Place.bitmaps);
     if (vmx.vmxon(Place.vmxon) !== VM_SUCCEED) throw new Error('VMXON failed');
     vmx.root = { onVmExit: () => undefined };
@@ -46,7 +45,9 @@ export class VmxExecutor extends PhysicalExecutor {
 
   /** The guest as the case has it, in a fresh VMCS. */
   private repair(): void {
-    const { vmxUnit: vmx } = this.machine;
+    const { vmxUnit: vmx, memory } = this.machine;
+    // The guest may have stored there.
+    memory.write32(Place.vmcs, vmx.capabilities.revisionId);
     if (vmx.vmclear(Place.vmcs) !== VM_SUCCEED || vmx.vmptrld(Place.vmcs) !== VM_SUCCEED)
       throw new Error('VMPTRLD failed');
     writeGuestState(vmx, this.fuzzCase, this.r);

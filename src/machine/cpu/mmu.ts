@@ -90,7 +90,20 @@ export class Mmu {
     if (this.cpu.breakpoints.data && this.cpu.breakpoints.dataInPage(linear >>> 12)) return;
     const paging = (this.cpu.s.cr0 & Cr0.PG) !== 0;
     const clean = !paging || (this.walker.lastDirty && this.walker.lastWritable);
-    this.tlb.fill(context, linear, pa, clean && this.pageFlags[page] === 0);
+    this.tlb.fill(context, linear, pa, clean, this.pageFlags[page] !== 0);
+  }
+  /** Physical address by the TLB, or by a walk that fills it; -1 with #PF in the mailbox. What the TLB has counts, as on hardware. */
+  private locate(linear: number, write: boolean, user: boolean): number {
+    const context = (this.cpu.vmx.nonRoot ? 2 : 0) + (user ? 1 : 0);
+    const known = this.tlb.cached(context, linear, write);
+    if (known >= 0) {
+      // Its stores need not be seen any more, perhaps.
+      if (write && this.pageFlags[known >>> 12] === 0) this.tlb.fill(context, linear, known, true, false);
+      return known;
+    }
+    const pa = this.translate(linear, write, user);
+    if (pa >= 0) this.fill(linear, pa, context);
+    return pa;
   }
 
   /** Drops everything the present VMX mode (root or non-root) has cached, global pages too. */
@@ -134,7 +147,7 @@ export class Mmu {
   protectPage(page: number, flag: number): void {
     if (this.pageFlags[page]! & flag) return;
     this.pageFlags[page] = this.pageFlags[page]! | flag;
-    this.tlb.forbidWrites(page);
+    this.tlb.watchStores(page);
   }
   /** A store to RAM that bypasses the TLB: to a flagged page, by the page walk or by other agents on the bus. */
   noteStore(pa: number, bytes: number): void {
@@ -163,7 +176,7 @@ export class Mmu {
     if (!this.inPage(linear, size)) {
       let value = 0;
       // Both pages are checked before the first byte counts.
-      if (this.translate(secondPage(linear), false, user) < 0 && this.firstFaults(linear, false, user)) return 0;
+      if (this.locate(secondPage(linear), false, user) < 0 && this.firstFaults(linear, false, user)) return 0;
       if (this.cpu.faulted) return 0;
       for (let i = 0; i < size; i++) value |= this.load((linear + i) >>> 0, 1, user) << (8 * i);
       return value >>> 0;
@@ -171,10 +184,8 @@ export class Mmu {
     const context = (this.cpu.vmx.nonRoot ? 2 : 0) + (user ? 1 : 0);
     const entry = this.tlb.entry(context, linear, false);
     if (entry !== INVALID) return this.readHost((entry + linear) >>> 0, size);
-    const pa = this.translate(linear, false, user);
-    if (pa < 0) return 0;
-    this.fill(linear, pa, context);
-    return this.readPhysical(pa, size);
+    const pa = this.locate(linear, false, user);
+    return pa < 0 ? 0 : this.readPhysical(pa, size);
   }
   /** A fault on the second page stands unless the first page faults: that one is reported then. */
   private firstFaults(linear: number, write: boolean, user: boolean): boolean {
@@ -182,7 +193,7 @@ export class Mmu {
     const address = cpu.faultAddress;
     const code = cpu.s.get(StateLayout.faultError);
     cpu.clearFault();
-    if (this.translate(linear, write, user) >= 0) {
+    if (this.locate(linear, write, user) >= 0) {
       cpu.faultAddress = address;
       cpu.raise(Vector.PF, code);
     }
@@ -219,15 +230,14 @@ export class Mmu {
   }
   private store(linear: number, size: number, value: number, user: boolean): boolean {
     if (!this.inPage(linear, size)) {
-      if (this.translate(secondPage(linear), true, user) < 0 && this.firstFaults(linear, true, user)) return false;
-      if (this.translate(linear, true, user) < 0) return false;
+      if (this.locate(secondPage(linear), true, user) < 0 && this.firstFaults(linear, true, user)) return false;
+      if (this.locate(linear, true, user) < 0) return false;
       for (let i = 0; i < size; i++)
         if (!this.store((linear + i) >>> 0, 1, (value >>> (8 * i)) & 0xff, user)) return false;
       return true;
     }
-    const pa = this.translate(linear, true, user);
+    const pa = this.locate(linear, true, user);
     if (pa < 0) return false;
-    this.fill(linear, pa, (this.cpu.vmx.nonRoot ? 2 : 0) + (user ? 1 : 0));
     this.writePhysical(pa, size, value);
     return true;
   }
@@ -271,9 +281,8 @@ export class Mmu {
     if (this.access === undefined && this.inspection.active && !this.inspection.permits(linear, bytes, false, user))
       return 0;
     if (this.access === undefined && this.inPage(linear, bytes)) {
-      const pa = this.translate(linear, false, user);
+      const pa = this.locate(linear, false, user);
       if (pa < 0) return 0;
-      this.fill(linear, pa, this.context);
       if (pa + bytes <= this.memory.bytes && !this.cpu.bus.isMmio(pa)) return this.memory.ramBase + pa;
     }
     return this.fillBounce(linear, bytes, user) ? BOUNCE : 0;
@@ -297,14 +306,13 @@ export class Mmu {
       if (this.inspection.active && !this.inspection.permits(linear, bytes, true, user)) return 0;
       if (
         !this.inPage(linear, bytes) &&
-        this.translate(secondPage(linear), true, user) < 0 &&
+        this.locate(secondPage(linear), true, user) < 0 &&
         this.firstFaults(linear, true, user)
       )
         return 0;
-      const pa = this.translate(linear, true, user);
+      const pa = this.locate(linear, true, user);
       if (pa < 0) return 0;
       if (this.inPage(linear, bytes)) {
-        this.fill(linear, pa, this.context);
         const direct = pa + bytes <= this.memory.bytes && !this.cpu.bus.isMmio(pa) && this.pageFlags[pa >>> 12] === 0;
         if (direct) return this.memory.ramBase + pa;
       }
@@ -339,28 +347,18 @@ export class Mmu {
   }
   private direct(linear: number, write: boolean): number {
     const { context } = this;
-    if (this.tlb.entry(context, linear, write) === INVALID) {
-      const pa = this.translate(linear, write, this.cpu.s.cpl === 3);
-      if (pa < 0) {
-        this.cpu.clearFault();
-        return 0;
-      }
-      this.fill(linear, pa, context);
+    if (context === TlbContext.none) return 0;
+    let entry = this.tlb.entry(context, linear, write);
+    if ((entry & 0xfff) !== 0) {
+      if (this.locate(linear, write, this.cpu.s.cpl === 3) < 0) this.cpu.clearFault();
+      entry = this.tlb.entry(context, linear, write);
     }
-    const entry = this.tlb.entry(context, linear, write);
-    return entry === INVALID ? 0 : (entry + linear) >>> 0;
+    return (entry & 0xfff) !== 0 ? 0 : (entry + linear) >>> 0;
   }
 
   /** Where code is fetched: physical address, or -1 with the fault in the mailbox. */
   fetchAddress(linear: number): number {
-    linear >>>= 0;
-    const user = this.cpu.s.cpl === 3;
-    const context = (this.cpu.vmx.nonRoot ? 2 : 0) + (user ? 1 : 0);
-    const entry = this.tlb.entry(context, linear, false);
-    if (entry !== INVALID) return (entry + linear - this.memory.ramBase) >>> 0;
-    const pa = this.translate(linear, false, user);
-    if (pa >= 0) this.fill(linear, pa, context);
-    return pa;
+    return this.locate(linear >>> 0, false, this.cpu.s.cpl === 3);
   }
 
   saveState(): number[] {

@@ -55,3 +55,17 @@ describe('decoding ahead', () => {
     assert.equal(m.memory.read32(0x5008) & 0x20, 0, 'the next page was not accessed');
   });
 });
+
+describe('counts', () => {
+  it('the last instruction of a block, which stores into that block, is counted', () => {
+    const m = new BareProcessor(1 << 16);
+    const nops = (count: number): number[] => Array<number>(count).fill(0x90);
+    // MOV [1000h], AL: what it stores is what was there.
+    m.load(0x1000, [...nops(63), 0xa2, 0x00, 0x10, 0, 0, ...nops(200)]);
+    m.cpu.s.setGpr(0, 0x90);
+    m.cpu.s.eip = 0x1000;
+    m.run(100);
+    assert.equal(m.cpu.s.eip, 0x1000 + 63 + 5 + 36);
+    assert.equal(m.processor.retired, 100);
+  });
+});

@@ -9,6 +9,8 @@ const FILLED_CONTEXTS = 4;
 
 /** No entry: the low bits make every access look as if it crossed the page. */
 export const INVALID = 0xfff;
+/** In the low bits of a write entry: the page may be written, but each store must be seen (code, a monitored line). */
+const SEEN = 0xfff;
 /** In words: the write table follows the read table. */
 const WRITE = 0x0010_0000;
 
@@ -33,18 +35,27 @@ export class Tlb {
     return (this.address(context) >> 2) + (linear >>> 12);
   }
 
-  /** The read or write entry of a linear address: added to the address it is one of linear memory; or INVALID. */
+  /** The read or write entry of a linear address: added to the address it is one of linear memory, if its low bits are zero. */
   entry(context: number, linear: number, write: boolean): number {
     return this.i32[this.word(context, linear) + (write ? WRITE : 0)]!;
   }
+  /**
+   * The cached translation of a linear address for reading or writing: its RAM address, or -1. A page whose stores must be seen has one too:
+   * which translations are cached depends on what the program did, not on which of its code happens to be decoded. (Not so where linear memory
+   * puts a page at its own linear address: INVALID looks the same.)
+   */
+  cached(context: number, linear: number, write: boolean): number {
+    const entry = this.entry(context, linear, write);
+    return entry === INVALID ? -1 : (((entry & 0xfffff000) + linear) >>> 0) - this.memory.ramBase;
+  }
 
-  /** Makes the page of `linear` readable, and writable, as the RAM page of `pa`. */
-  fill(context: number, linear: number, pa: number, writable: boolean): void {
+  /** Makes the page of `linear` readable, and writable, as the RAM page of `pa`. `seen`: its stores must be seen. */
+  fill(context: number, linear: number, pa: number, writable: boolean, seen: boolean): void {
     const word = this.word(context, linear);
     const value = (this.memory.ramBase + (pa & 0xfffff000) - (linear & 0xfffff000)) | 0;
     if (this.i32[word] === INVALID) this.record(context, word);
     this.i32[word] = value;
-    if (writable) this.i32[word + WRITE] = value;
+    if (writable) this.i32[word + WRITE] = seen ? value | SEEN : value;
   }
   private record(context: number, word: number): void {
     let list = this.journal[context]!;
@@ -78,8 +89,8 @@ export class Tlb {
   invalidateEverywhere(linear: number): void {
     for (let context = 0; context < FILLED_CONTEXTS; context++) this.invalidate(context, linear);
   }
-  /** Takes away all write entries of a physical page. */
-  forbidWrites(page: number): void {
+  /** From now on stores to a physical page must be seen. */
+  watchStores(page: number): void {
     const host = this.memory.ramBase + page * 4096;
     for (let context = 0; context < FILLED_CONTEXTS; context++) {
       const base = this.address(context) >> 2;
@@ -88,7 +99,7 @@ export class Tlb {
       for (let i = 0; i < length; i++) {
         const word = list[i]!;
         const value = this.i32[word + WRITE]!;
-        if (value !== INVALID && ((value + ((word - base) << 12)) | 0) === host) this.i32[word + WRITE] = INVALID;
+        if (value !== INVALID && ((value + ((word - base) << 12)) | 0) === host) this.i32[word + WRITE] = value | SEEN;
       }
     }
   }

@@ -362,7 +362,12 @@ export class CodeCache {
     this.newGeneration();
   }
   private makeStale(first: number, end: number): void {
-    for (let at = first; at < end; at += ENTRY_SIZE) this.i32[at >> 2] = this.module.micro.stale;
+    const { goto, stale } = this.module.micro;
+    for (let at = first; at < end; at += ENTRY_SIZE) {
+      // The end of a block counts the instruction before it as its own: it is not counted any more when the end is left at once.
+      if (this.i32[at >> 2] === goto) this.u8[at + Entry.done] = this.u8[at + Entry.done]! + 1;
+      this.i32[at >> 2] = stale;
+    }
   }
   /** Everything goes: the entry area is full, or memory was replaced. */
   flush(): void {
