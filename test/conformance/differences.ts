@@ -36,8 +36,8 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     what: 'SHLD and SHRD of 16 bits by more than 16',
     name: /^sh[lr]d .*\(over 16\)$/,
-    vectors: 'the register follows the operand, and itself again',
-    here: 'the operand follows the register',
+    vectors: 'bits come from the source twice: destination, source, source',
+    here: 'bits come from the destination again: destination, source, destination',
     source: 'SDM vol. 2, SHLD and SHRD: the result is undefined if the count is greater than the operand size',
   },
   {
