@@ -95,7 +95,6 @@ export const runOutsideVmx = (
         domain.noteException(access.faultVector, access.faultError, vcpu.rip, access.faultAddress);
         vmx.vmwrite(Field.IDT_VECTORING_INFO, 0);
         vcpu.injectAccessFault();
-        if (vcpu.timeless.add(machine.clock.now)) machine.retire(1);
         break;
       case 'exit':
         handleExit(vcpu, handlers);

@@ -46,7 +46,7 @@ export class Vcpu {
   cr4 = 0;
   /** VMLAUNCH has succeeded once on this VMCS. */
   launched = false;
-  /** Faults outside VMX that are delivered without an instruction between them. */
+  /** Exceptions injected without an instruction between them: a guest whose handler faults at once. */
   readonly timeless = new TimelessEvents();
   /** Waiting in HLT for an interrupt. */
   blocked = false;
@@ -147,7 +147,8 @@ export class Vcpu {
    * fault, or to a triple fault, which stops the domain. `address`: CR2 of a #PF.
    */
   injectException(vector: number, errorCode: number, address = 0): void {
-    const { vmx, domain } = this;
+    const { vmx, domain, machine } = this;
+    if (this.timeless.add(machine.clock.now)) machine.retire(1);
     let how: number = ExceptionDelivery.INJECTED;
     const idtv = vmx.vmread(Field.IDT_VECTORING_INFO);
     if (IntrInfo.valid(idtv) && IntrInfo.type(idtv) === EventType.HARDWARE_EXCEPTION) {

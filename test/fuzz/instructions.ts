@@ -169,8 +169,11 @@ const idioms: readonly ((r: Random, c: CodeContext) => number[])[] = [
   // Debug registers: an address and DR7.
   (r, c) => [...load(c, 0, address(r, c)), 0x0f, 0x23, 0xc0 | (r.below(4) << 3)],
   (r, c) => [...load(c, 0, r.u32() & 0xffff23ff), 0x0f, 0x23, 0xf8],
-  // MSRs.
-  (r) => [0x66, 0xb9, ...little(r.pick([0x10, 0x1b, 0x3a, 0x174, 0x175, 0x176, 0x277, 0x480]), 2), 0x0f, r.pick([0x30, 0x32])],
+  // MSRs: the time-stamp counter, SYSENTER's, PAT, the counters', VMX's capabilities, and neighbours that do not exist.
+  (r, c) => [
+    ...load(c, 1, r.pick([0x10, 0x174, 0x175, 0x176, 0x277, r.between(0, 0x200), r.between(0x480, 0x492)])),
+    0x0f, r.pick([0x30, 0x32, 0x32, 0x33]),
+  ],
   (r) => [0x0f, r.pick([0x34, 0x35, 0xa2, 0x31, 0x08, 0x09])],
   // Ports of the PC.
   (r, c) => [

@@ -21,14 +21,15 @@ const hex = (value: number): string => `0x${(value >>> 0).toString(16)}`;
 const NAMES = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'];
 const SEGMENTS = ['es', 'cs', 'ss', 'ds', 'fs', 'gs', 'ldtr', 'tr'];
 
-/** An INTR pin that goes up at cycles which the seed decides. */
+/** An INTR pin, and now and then the NMI pin, that goes up at cycles which the seed decides. */
 class RandomInterrupts {
   intr = false;
   private r = new Random(0);
   private readonly timer: Timer;
   constructor(private readonly machine: PhysicalMachine) {
     this.timer = machine.clock.timer((now) => {
-      this.intr = true;
+      if (this.r.chance(8)) machine.cpu.raiseNmi();
+      else this.intr = true;
       machine.clock.arm(this.timer, now + this.r.between(1, 700));
     });
   }
@@ -57,7 +58,8 @@ export class PhysicalExecutor implements Executor {
   private readonly firstVmx: readonly number[];
   protected ended: string | undefined;
   private serial = 0;
-  private tables = false;
+  /** What the TLB holds must equal a fresh walk. */
+  protected tables = false;
 
   constructor(
     devices: boolean,

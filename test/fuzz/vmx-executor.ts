@@ -32,6 +32,8 @@ export class VmxExecutor extends PhysicalExecutor {
     super.start(c);
     const { vmxUnit: vmx, memory } = this.machine;
     this.fuzzCase = c;
+    // The harness changes CR3 and the like in the VMCS without flushing, as a root may that has VPID.
+    this.tables = false;
     this.r = new Random(c.seed, 5);
     this.inside = false;
     this.exited = false;

@@ -48,7 +48,9 @@ const pageFault = (vcpu: Vcpu): number => {
   const { vmx, domain, shadow } = vcpu;
   const linear = vmx.vmread(Field.EXIT_QUALIFICATION);
   const error = vmx.vmread(Field.VM_EXIT_INTR_ERROR_CODE);
-  if (domain.livelock.again(linear, vcpu.machine.clock.now)) {
+  const action = shadow.fault(linear, error);
+  // A fault that the guest itself is given may come back as long as the guest likes.
+  if (action !== FaultAction.INJECT && domain.livelock.again(linear, vcpu.machine.clock.now)) {
     const message = `the page fault at ${hex(linear)} (error code ${hex(error)}) keeps coming back at ${hex(vcpu.rip)}`;
     domain.stop({
       kind: 'unsupported',
@@ -57,7 +59,7 @@ const pageFault = (vcpu: Vcpu): number => {
     });
     return HandlerOutcome.CRASHED;
   }
-  switch (shadow.fault(linear, error)) {
+  switch (action) {
     case FaultAction.RESUME:
       return HandlerOutcome.PASSED;
     case FaultAction.INJECT:
