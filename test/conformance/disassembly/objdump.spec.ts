@@ -10,7 +10,7 @@ import { DecodeResult } from '../../../src/machine/isa/decode.ts';
 import { Disassembler } from '../../../src/machine/isa/disassemble/disassembler.ts';
 import { opcodeTable } from '../../../src/machine/isa/table.ts';
 import { NO_PREFIX, SLOT, systematic } from './encodings.ts';
-import { buildGuest, guests, missingCompiler } from '../../guests/build.ts';
+import { buildGuest, guests, missingCompiler, type Guest } from '../../guests/build.ts';
 
 const noObjdump = spawnSync('objdump', ['--version']).status === 0 ? undefined : 'objdump is not installed';
 const skip = missingCompiler() ?? noObjdump;
@@ -65,6 +65,8 @@ const DIFFERENCES: readonly Difference[] = [
   { syntax: 'both', pattern: /^xchg %?ax, %?ax$/, text: 'data16 nop', reason: 'the SDM: 90 is NOP with either operand size' },
 ];
 
+/** Guests with 16-bit code, which objdump reads as 32-bit, and with prefixes that no compiler writes. */
+const ODD: readonly Guest[] = ['realmode', 'prefixes', 'virtual-8086', 'v86'];
 const TSUBAME = join(import.meta.dirname, 'media', 'guests', 'tsubame', 'tsubame.elf');
 
 /** Names that hint NOPs got after SSE3. */
@@ -114,7 +116,7 @@ const compare = (
 describe('as in objdump', { skip }, () => {
   for (const syntax of ['intel', 'att'] as const) {
     it(`compiled guests, ${syntax}`, () => {
-      for (const file of [...guests.map(buildGuest), TSUBAME]) {
+      for (const file of [...guests.filter((guest) => !ODD.includes(guest)).map(buildGuest), TSUBAME]) {
         const { lines, differ } = compare(file, syntax, ['-d']);
         assert.deepEqual(differ.slice(0, 10), [], `${file}: ${differ.length} of ${lines} lines`);
         assert.ok(lines > 100, `${file}: ${lines} lines`);
