@@ -62,7 +62,7 @@ export const systemRows: readonly Row[] = [
   ...hard('vmlaunch', 'NP 0f 01 =c2', '', vmx(20)),
   ...hard('vmresume', 'NP 0f 01 =c3', '', vmx(24)),
   ...hard('vmxoff', 'NP 0f 01 =c4', '', vmx(26)),
-  ...hard('monitor', 'NP 0f 01 =c8', '', monitor),
+  ...hard('monitor', 'NP 0f 01 =c8', '', monitor, { att: '&monitor' }),
   ...hard('mwait', 'NP 0f 01 =c9', '', mwait),
   ...hard('sgdt', '0f 01 /0', 'Ms', sgdt, sized('sgdt')),
   ...hard('sidt', '0f 01 /1', 'Ms', sidt, sized('sidt')),

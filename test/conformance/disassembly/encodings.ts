@@ -67,6 +67,15 @@ export function* systematic(
     }
 }
 
+/** Group 7 (0F 01), where each ModRM byte with mod = 3 is an instruction of its own, behind no prefix and each. */
+export const everyGroup7 = (): Uint8Array =>
+  assemble(
+    [[], ...SINGLE_PREFIXES].flatMap((before) =>
+      Array.from({ length: 256 }, (_, modrm) => [...before, 0x0f, 0x01, modrm]),
+    ),
+    new Random(7),
+  );
+
 /** MOV r32, r/m32 with every SIB byte, each ModRM.mod that has one, and displacements of both signs, of zero and at their limits. */
 export const everySib = (): Uint8Array => {
   const list: number[][] = [];
