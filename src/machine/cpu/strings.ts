@@ -72,8 +72,8 @@ const repeated =
         cpu.retiredByHelper = done;
         return true;
       }
-      // A data breakpoint is reported after the iteration that met it.
-      if (cpu.breakpoints.met !== 0) break;
+      // A data breakpoint is reported after the iteration that met it; and where code was overwritten, the next one may be another instruction.
+      if (cpu.breakpoints.met !== 0 || cpu.codeChanged) break;
     }
     cpu.retiredByHelper = done;
     if (left > 0) cpu.repeat(op);
