@@ -115,4 +115,24 @@ describe('found by fuzzing', () => {
     m.run(100);
     assert.equal(m.cpu.s.gpr(1), 0x40 - 4, 'the fourth store has replaced F3 AB');
   });
+  it('REP MOVS whose source page is absent and whose destination is beyond the limit: the read faults first', () => {
+    for (const count of [1, 100]) {
+      const m = new BareProcessor(1 << 16);
+      const { s } = m.cpu;
+      m.memory.write32(DIRECTORY, TABLE | 7);
+      for (let page = 0; page < 16; page++) m.memory.write32(TABLE + page * 4, page === 7 ? 0 : (page << 12) | 7);
+      m.load(CODE, [0xf3, 0xa4]);
+      s.eip = CODE;
+      s.cr3 = DIRECTORY;
+      s.cr0 = 0x8000_0033;
+      s.setSegment(0, 0x10, 0, 0xfff, 0x4093);
+      s.setGpr(1, 50);
+      s.setGpr(6, 0x7000);
+      s.setGpr(7, 0x2000);
+      m.cpu.mmu.controlsChanged();
+      m.cpu.modeDirty = true;
+      m.run(count);
+      assert.deepEqual([m.faults[0]?.vector, m.faults[0]?.address], [14, 0x7000], `with ${count} cycles to go`);
+    }
+  });
 });
