@@ -1,5 +1,5 @@
 // Guest states that VMX without "unrestricted guest" cannot enter: real-address mode, and protected mode while segments left over from it
-// are loaded. The hypervisor executes the guest's instructions itself until VM entry is possible. Instructions that would exit go to
+// are loaded; and events that the processor cannot deliver, because their frames go to page tables or devices. The hypervisor executes the guest's instructions itself until VM entry is possible. Instructions that would exit go to
 // the same handlers as real exits. Not the emulator (the machine's). SDM vol. 3, 26.3.1.2; Xen: arch/x86/hvm/vmx/realmode.c.
 
 import { Cr0, Flag } from '../machine/cpu/state.ts';
@@ -85,7 +85,9 @@ export const runOutsideVmx = (
     assist(domain);
     const trap = (vmx.vmread(Field.GUEST_RFLAGS) & Flag.TF) !== 0;
     access.begin();
-    switch (machine.runOutsideVmx(access, vcpu.cr0, trap ? 1 : uninterrupted(domain, until))) {
+    const result = machine.runOutsideVmx(access, vcpu.cr0, trap ? 1 : uninterrupted(domain, until));
+    vcpu.deliversOutside = false;
+    switch (result) {
       case 'event':
         break;
       case 'done':
@@ -93,8 +95,7 @@ export const runOutsideVmx = (
         break;
       case 'fault':
         domain.noteException(access.faultVector, access.faultError, vcpu.rip, access.faultAddress);
-        vmx.vmwrite(Field.IDT_VECTORING_INFO, 0);
-        vcpu.injectAccessFault();
+        vcpu.injectAccessFault(false);
         break;
       case 'exit':
         handleExit(vcpu, handlers);

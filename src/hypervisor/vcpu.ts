@@ -54,6 +54,8 @@ export class Vcpu {
   outsideVmx = false;
   /** The handler of this exit has delivered the event whose delivery the exit interrupted (through a task gate). */
   eventDelivered = false;
+  /** The event in the entry fields must be delivered by the hypervisor: the processor cannot write its frame (page tables, devices). */
+  deliversOutside = false;
   /** What the handler of this exit tells the observer (observer.ts `handler`). */
   detail0 = 0;
   detail1 = 0;
@@ -102,7 +104,7 @@ export class Vcpu {
 
   /** VM entry would accept the mode and the segments. */
   get canEnter(): boolean {
-    return (this.cr0 & Cr0.PE) !== 0 && this.vmx.guestSegmentsValid();
+    return !this.deliversOutside && (this.cr0 & Cr0.PE) !== 0 && this.vmx.guestSegmentsValid();
   }
 
   /** The exiting instruction is done: RIP moves on, blocking by STI and MOV SS ends, a trap flag makes its #DB pending. */
@@ -144,13 +146,13 @@ export class Vcpu {
 
   /**
    * Injects a hardware exception at the next entry. If the exit interrupted the delivery of another exception, the two combine to a double
-   * fault, or to a triple fault, which stops the domain. `address`: CR2 of a #PF.
+   * fault, or to a triple fault, which stops the domain. `address`: CR2 of a #PF. `exited`: an exit led here, whose fields are current.
    */
-  injectException(vector: number, errorCode: number, address = 0): void {
+  injectException(vector: number, errorCode: number, address = 0, exited = true): void {
     const { vmx, domain, machine } = this;
     if (this.timeless.add(machine.clock.now)) machine.retire(1);
     let how: number = ExceptionDelivery.INJECTED;
-    const idtv = vmx.vmread(Field.IDT_VECTORING_INFO);
+    const idtv = exited ? vmx.vmread(Field.IDT_VECTORING_INFO) : 0;
     if (IntrInfo.valid(idtv) && IntrInfo.type(idtv) === EventType.HARDWARE_EXCEPTION) {
       const combined = combineExceptions(IntrInfo.vector(idtv), vector);
       if (combined === 'triple') {
@@ -177,8 +179,8 @@ export class Vcpu {
   }
 
   /** The fault that an emulated access left in the access object. */
-  injectAccessFault(): void {
-    this.injectException(this.access.faultVector, this.access.faultError, this.access.faultAddress);
+  injectAccessFault(exited = true): void {
+    this.injectException(this.access.faultVector, this.access.faultError, this.access.faultAddress, exited);
   }
 
   // Control registers.

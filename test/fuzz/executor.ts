@@ -10,6 +10,8 @@ export interface Executor {
   start(fuzzCase: FuzzCase): void;
   /** Runs until the clock stands at `until`, or to a legal stop (`stopped`). */
   run(until: number): void;
+  /** `run` ends exactly there. If not, it may go on to the end of what cannot be cut. */
+  readonly exact: boolean;
   /** Cycles since the start. */
   readonly now: number;
   readonly retired: number;

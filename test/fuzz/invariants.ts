@@ -47,9 +47,8 @@ const execute = (executor: Executor, c: FuzzCase, plan: Plan, deep: boolean): Fi
       const halted = executor.halted;
       const until = Math.min(c.cycles, from + plan());
       executor.run(until);
-      if (executor.stopped === undefined && executor.now !== until)
-        return { invariant: 'ends', detail: `${executor.name}: run to ${until} ended at ${executor.now}` };
-      if (executor.now > until)
+      const ended = executor.now === until || (!executor.exact && executor.now > until);
+      if (executor.stopped === undefined ? !ended : executor.exact && executor.now > until)
         return { invariant: 'ends', detail: `${executor.name}: run to ${until} ended at ${executor.now}` };
       // A handler that faults at once is a loop without an instruction: faults then take the time.
       if (
@@ -57,6 +56,7 @@ const execute = (executor: Executor, c: FuzzCase, plan: Plan, deep: boolean): Fi
         !halted &&
         !executor.halted &&
         executor.stopped === undefined &&
+        executor.exact &&
         executor.retired > retired + 1
       )
         return {

@@ -30,7 +30,9 @@ export const illegalState = (cpu: Cpu): string[] => {
   demand(!(s.cr0 & Cr0.NW) || (s.cr0 & Cr0.CD) !== 0, 'CR0.NW without CR0.CD');
   demand((s.cr4 & ~cpu.model.cr4Implemented) === 0, `CR4 ${hex(s.cr4)} has reserved bits`);
   demand((s.dr(6) & 0xffff_1ff0) >>> 0 === 0xffff_0ff0, `DR6 is ${hex(s.dr(6))}`);
-  demand((s.dr(7) & 0xdc00) === 0x400, `DR7 is ${hex(s.dr(7))}`);
+  // VM entry loads bit 11 as it is (SDM vol. 3, 26.3.2.1).
+  const dr7 = cpu.vmx.inVmx ? s.dr(7) & ~0x800 : s.dr(7);
+  demand((dr7 & 0xdc00) === 0x400, `DR7 is ${hex(s.dr(7))}`);
   demand(s.get(StateLayout.fpuTop) < 8, `x87 TOP is ${s.get(StateLayout.fpuTop)}`);
   demand((s.get(StateLayout.fpuStatus) & ~0xc7ff) === 0, `x87 status word ${hex(s.get(StateLayout.fpuStatus))}`);
   demand(s.get(StateLayout.fpuTags) < 256, `x87 tags ${hex(s.get(StateLayout.fpuTags))}`);

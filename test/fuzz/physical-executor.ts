@@ -49,6 +49,7 @@ class RandomInterrupts {
 
 export class PhysicalExecutor implements Executor {
   readonly name: string;
+  readonly exact = true;
   protected readonly machine: PhysicalMachine;
   private readonly random: RandomInterrupts | undefined;
   private readonly platform: PcPlatform | undefined;

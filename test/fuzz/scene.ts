@@ -1,6 +1,7 @@
 // Makes a fuzz case from a seed: tables with plausible and with random content, handlers, page tables, registers, code.
 // Not the instructions themselves (instructions.ts) and not their execution (executor.ts). SDM vol. 3, ch. 3 to 6, 20.
 
+import { Block } from './block.ts';
 import {
   type Environment,
   type FuzzCase,
@@ -12,33 +13,12 @@ import {
 } from './fuzz-case.ts';
 import { type CodeContext, randomInstruction } from './instructions.ts';
 import { GDT_LIMIT, Place, RAM_BYTES, Selector } from './layout.ts';
+import { writePageTables } from './page-tables.ts';
 import { Random } from './random.ts';
 
 /** Vectors whose exceptions push an error code. */
 const WITH_ERROR = [8, 10, 11, 12, 13, 14, 17];
 const UNUSABLE: SegmentState = { selector: 0, base: 0, limit: 0, access: 0x1_0000 };
-
-/** A page or so of memory under construction. */
-class Block {
-  readonly bytes: Uint8Array;
-  private readonly view: DataView;
-  constructor(
-    readonly address: number,
-    length: number,
-  ) {
-    this.bytes = new Uint8Array(length);
-    this.view = new DataView(this.bytes.buffer);
-  }
-  u16(at: number, value: number): void {
-    this.view.setUint16(at, value, true);
-  }
-  u32(at: number, value: number): void {
-    this.view.setUint32(at, value, true);
-  }
-  set(at: number, bytes: ArrayLike<number>): void {
-    this.bytes.set(bytes, at);
-  }
-}
 
 /** Flags: bit 3 G, bit 2 D/B. */
 const descriptor = (base: number, limit: number, access: number, flags: number): [low: number, high: number] => [
@@ -99,7 +79,13 @@ export class Scene {
     this.taskStates();
     this.interruptTables();
     this.handlers();
-    const roots = this.pageTables();
+    const roots = writePageTables(
+      r,
+      this.block(Place.pagingRoot, 4096),
+      this.block(Place.pagingTables, 4096 * 2),
+      this.paging === 'pae',
+      this.tablesProtected,
+    );
     const data = this.block(Place.data, 0x1000);
     data.set(0, r.bytes(0x1000));
     // Operands of VMXON, VMPTRLD, VMCLEAR: pointers to the prepared regions.
@@ -298,56 +284,6 @@ export class Scene {
       idt.u32(vector * 8, (selector << 16) | (offset & 0xffff));
       idt.u32(vector * 8 + 4, (offset & 0xffff_0000) | type);
     }
-  }
-
-  /** Identity for RAM with a few read-only, supervisor and absent pages, aliases, and large pages. Returns CR3 values. */
-  private pageTables(): number[] {
-    const { r } = this;
-    const root = Place.pagingRoot;
-    const tables = Place.pagingTables;
-    const pae = this.paging === 'pae';
-    const words = pae ? 2 : 1;
-    const count = 4096 / (4 * words);
-    const first = this.block(Place.pagingRoot, 4096);
-    const table = this.block(Place.pagingTables, 4096 * 2);
-    const present = 0x7;
-    // The last table maps pages; in PAE there is a directory between.
-    const leaf = pae ? 4096 : 0;
-    for (let page = 0; page < count; page++) {
-      const frame = page * 4096;
-      const kind = r.below(40);
-      let entry = frame | present;
-      const hard = page * 4096 >= Place.end || page * 4096 === Place.data + 0x1000;
-      if (hard && kind === 0) entry = frame | 5;
-      else if (hard && kind === 1) entry = frame | 3;
-      else if (hard && kind === 2) entry = 0;
-      else if (hard && kind === 3) entry = Place.data | present;
-      else if (hard && kind === 4) entry = r.u32();
-      if (this.tablesProtected && page * 4096 >= Place.pagingRoot && page * 4096 < Place.pagingTables + 0x2000)
-        entry = 0;
-      if (this.tablesProtected && hard && (kind === 4 || frame >= RAM_BYTES)) entry = 0;
-      table.u32(leaf + page * 4 * words, entry);
-    }
-    const link = tables | present;
-    const hole = 0x40_0000 | 0x87;
-    if (pae) {
-      for (const i of [0, 3]) first.u32(i * 8, tables | 1);
-      table.u32(0, (tables + leaf) | present);
-      table.u32(8, 0x20_0000 | 0x87);
-      table.u32(16, (tables + leaf) | present);
-      if (!this.tablesProtected) {
-        table.u32(24, 0x87);
-        table.u32(32, r.u32());
-      }
-    } else {
-      for (const i of [0, 768]) first.u32(i * 4, link);
-      first.u32(4, hole);
-      if (!this.tablesProtected) {
-        first.u32(8, 0x87);
-        first.u32(12, r.u32());
-      }
-    }
-    return [root, root, root | 0x18, this.tablesProtected ? root : tables];
   }
 
   // ---- registers ----------------------------------------------------------------------------------------------------

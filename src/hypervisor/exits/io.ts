@@ -55,7 +55,9 @@ const stringIo = (vcpu: Vcpu, port: number, size: 1 | 2 | 4, input: boolean, rep
   access.begin();
   // The trap flag traps between the elements.
   const stepped = (vmx.vmread(Field.GUEST_RFLAGS) & Flag.TF) !== 0;
-  const most = Math.min(total, stepped ? 1 : MAX_ELEMENTS);
+  // Each element is a cycle: what is due on the virtual platform comes between them.
+  const { clock } = domain.platform;
+  const most = Math.min(total, stepped ? 1 : MAX_ELEMENTS, Math.max(1, clock.nextDeadline - clock.now));
   while (done < most) {
     const linear = (base + offset) >>> 0;
     if (input) {

@@ -27,6 +27,16 @@ export class LivelockWatch {
     }
     return ++this.count > LIVELOCK;
   }
+
+  private frame = -1;
+  private frameCycle = -1;
+  /** True if an event was pushed to this page table before in the same cycle. */
+  sameFrame(gfn: number, cycle: number): boolean {
+    const same = this.frame === gfn && this.frameCycle === cycle;
+    this.frame = gfn;
+    this.frameCycle = cycle;
+    return same;
+  }
 }
 
 /** Exit reason 0. */
@@ -89,16 +99,13 @@ const tableWrite = (vcpu: Vcpu, linear: number, error: number): number => {
     domain.observer?.shadowFault(linear, error, ShadowOutcome.UNSHADOW_USER, entry, tables.flags);
     return HandlerOutcome.PASSED;
   }
-  // An event was being delivered and pushed its frame here: the push cannot be emulated, only tried again on an ordinary page.
+  // An event was being delivered and pushed its frame here: an ordinary page by now, or else a table in use, which it is again at once.
   if (IntrInfo.valid(vmx.vmread(Field.IDT_VECTORING_INFO))) {
-    if (shadow.unshadow(gfn, DemoteTrigger.EMULATION_FAILED)) {
-      counters.unshadowEvtinj++;
-      domain.observer?.shadowFault(linear, error, ShadowOutcome.UNSHADOW_EVTINJ, entry, tables.flags);
-      return HandlerOutcome.PASSED;
-    }
-    const message = `an interrupt or exception pushes its frame onto the page directory in use, at ${hex(linear)}`;
-    domain.stop({ kind: 'unsupported', message, details: [] });
-    return HandlerOutcome.CRASHED;
+    const again = domain.livelock.sameFrame(gfn, vcpu.machine.clock.now);
+    if (again || !shadow.unshadow(gfn, DemoteTrigger.EMULATION_FAILED)) return deliverOutside(vcpu);
+    counters.unshadowEvtinj++;
+    domain.observer?.shadowFault(linear, error, ShadowOutcome.UNSHADOW_EVTINJ, entry, tables.flags);
+    return HandlerOutcome.PASSED;
   }
   const access = vcpu.access;
   access.begin();
@@ -124,14 +131,17 @@ const tableWrite = (vcpu: Vcpu, linear: number, error: number): number => {
   }
 };
 
+/** The hypervisor itself delivers the event whose delivery faulted here, before the guest is entered again (real-mode.ts). */
+const deliverOutside = (vcpu: Vcpu): number => {
+  vcpu.deliversOutside = true;
+  vcpu.outsideVmx = true;
+  return HandlerOutcome.EMULATED;
+};
+
 /** A device in memory, or a supervisor write that only CR0.WP=0 allows. */
 const emulate = (vcpu: Vcpu, linear: number): number => {
   const { domain, vmx } = vcpu;
-  if (IntrInfo.valid(vmx.vmread(Field.IDT_VECTORING_INFO))) {
-    const message = `an interrupt or exception is delivered through memory that is not plain RAM, at ${hex(linear)}`;
-    domain.stop({ kind: 'unsupported', message, details: [] });
-    return HandlerOutcome.CRASHED;
-  }
+  if (IntrInfo.valid(vmx.vmread(Field.IDT_VECTORING_INFO))) return deliverOutside(vcpu);
   const access = vcpu.access;
   access.begin();
   switch (vcpu.machine.emulateInstruction(access)) {

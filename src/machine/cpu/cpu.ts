@@ -108,6 +108,8 @@ export class Cpu {
   /** REP iterations that retired before one faulted. */
   retiredBeforeFault = 0;
   readonly timeless = new TimelessEvents();
+  /** Decoded code was overwritten since the present helper began. */
+  codeChanged = false;
   /** The last instruction is a repeated string instruction that has iterations left. */
   unfinished = false;
   /** An event's handler was entered by the last instruction itself (INT n): TF, which the delivery clears, traps no more. */

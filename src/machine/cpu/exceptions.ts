@@ -122,6 +122,8 @@ const deliver = (
     if (attempt(cpu, vector, type, errorCode, length)) {
       cpu.vmx.endDelivery();
       cpu.enteredHandler = true;
+      // Data breakpoints met by the frame and the tables are an instruction's (INT n), or nobody's.
+      if (type < EventType.SOFTWARE_INTERRUPT) cpu.breakpoints.met = 0;
       s.set(StateLayout.interruptibility, s.get(StateLayout.interruptibility) & ~BLOCKING_BY_STI_OR_MOV_SS);
       s.set(StateLayout.activity, 0);
       disarm(cpu);

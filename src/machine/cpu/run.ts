@@ -354,6 +354,7 @@ export class Processor {
     const next = op.eip + op.length;
     cpu.nextEip = next >>> 0;
     cpu.allowance = allowance;
+    cpu.codeChanged = false;
     cpu.retiredByHelper = 1;
     cpu.retiredBeforeFault = 0;
   }

@@ -72,8 +72,8 @@ const repeated =
         cpu.retiredByHelper = done;
         return true;
       }
-      // A data breakpoint is reported after the iteration that met it.
-      if (cpu.breakpoints.met !== 0) break;
+      // A data breakpoint is reported after the iteration that met it; and where code was overwritten, the next one may be another instruction.
+      if (cpu.breakpoints.met !== 0 || cpu.codeChanged) break;
     }
     cpu.retiredByHelper = done;
     if (left > 0) cpu.repeat(op);
@@ -131,14 +131,20 @@ const inPage = (linear: number, bytes: number): number => Math.floor((4096 - (li
 const forward32 = (cpu: Cpu, op: Operands): boolean =>
   op.addressSize === 32 && (cpu.s.eflagsRest & Flag.DF) === 0 && cpu.mmu.access === undefined;
 
+/** A segment refuses: which fault comes first is for the single iteration to say. */
+const refuse = (cpu: Cpu): 0 => {
+  cpu.clearFault();
+  return 0;
+};
+
 const movsBulk: Bulk = (cpu, op, most) => {
   if (!forward32(cpu, op) || most < 4) return 0;
   const s = cpu.s;
   const bytes = bytesOf(op);
   const source = cpu.linear(op.segment, s.gpr(ESI), bytes, false);
-  if (source === undefined) return 0;
+  if (source === undefined) return refuse(cpu);
   const destination = cpu.linear(ES, s.gpr(EDI), bytes, true);
-  if (destination === undefined) return 0;
+  if (destination === undefined) return refuse(cpu);
   const n = Math.min(most, inPage(source, bytes), inPage(destination, bytes));
   // Past a limit, or overlapping so that an iteration reads what an earlier one wrote: one at a time.
   if (n < 2 || !inLimit(cpu, op.segment, s.gpr(ESI), n * bytes) || !inLimit(cpu, ES, s.gpr(EDI), n * bytes)) return 0;
@@ -155,7 +161,7 @@ const stosBulk: Bulk = (cpu, op, most) => {
   const s = cpu.s;
   const bytes = bytesOf(op);
   const destination = cpu.linear(ES, s.gpr(EDI), bytes, true);
-  if (destination === undefined) return 0;
+  if (destination === undefined) return refuse(cpu);
   const n = Math.min(most, inPage(destination, bytes));
   if (n < 2 || !inLimit(cpu, ES, s.gpr(EDI), n * bytes)) return 0;
   const to = cpu.mmu.directWrite(destination);

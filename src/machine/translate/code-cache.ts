@@ -359,6 +359,7 @@ export class CodeCache {
     this.granules.delete(page);
     this.cpu.mmu.unprotectPage(page, PageFlag.code);
     this.counters.invalidations++;
+    this.cpu.codeChanged = true;
     this.newGeneration();
   }
   private makeStale(first: number, end: number): void {

@@ -211,7 +211,8 @@ export abstract class NonRootOperation implements VmxHooks {
   exitAtBoundary(): boolean {
     if (!this.nonRoot) return false;
     if (this.monitorTrapPending) return this.leave(ExitReason.MONITOR_TRAP_FLAG, 0, this.clearInformation());
-    if (this.monitorTrapArmed) {
+    // In HLT no instruction follows yet, however often this is asked.
+    if (this.monitorTrapArmed && this.cpu.s.get(StateLayout.activity) === 0) {
       this.monitorTrapArmed = false;
       this.monitorTrapPending = true;
     }
