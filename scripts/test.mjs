@@ -46,7 +46,7 @@ let passed = 0;
 let failed = 0;
 let skipped = 0;
 const files = specs.map((file) => join(out, relative(root, file).replace(/\.tsx?$/, '.mjs')));
-const stream = run({ files, concurrency: 2, timeout: 30 * 60_000 });
+const stream = run({ files, concurrency: 2, timeout: (long ? 180 : 30) * 60_000 });
 stream.on('test:pass', (test) => {
   if (test.details?.type === 'suite') return;
   if (test.skip !== undefined) skipped++;
