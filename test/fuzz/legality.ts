@@ -24,15 +24,15 @@ export const illegalState = (cpu: Cpu): string[] => {
   demand(!(real && v86), 'EFLAGS.VM is set in real-address mode');
   demand(!real || s.cpl === 0, `CPL ${s.cpl} in real-address mode`);
   demand(!v86 || s.cpl === 3, `CPL ${s.cpl} in virtual-8086 mode`);
-  demand(s.cpl === ((s.access(SS) >>> 5) & 3), `CPL ${s.cpl}, but SS.DPL is ${(s.access(SS) >>> 5) & 3}`);
+  // A task switch that fails half-way into shutdown leaves CS's level and no SS.
+  const dead = s.get(StateLayout.activity) >= 2;
+  demand(dead || s.cpl === ((s.access(SS) >>> 5) & 3), `CPL ${s.cpl}, but SS.DPL is ${(s.access(SS) >>> 5) & 3}`);
   demand((s.cr0 & ~CR0_DEFINED) === 0 && (s.cr0 & Cr0.ET) !== 0, `CR0 ${hex(s.cr0)} has reserved bits`);
   demand(!(s.cr0 & Cr0.PG) || !real, 'CR0.PG without CR0.PE');
   demand(!(s.cr0 & Cr0.NW) || (s.cr0 & Cr0.CD) !== 0, 'CR0.NW without CR0.CD');
   demand((s.cr4 & ~cpu.model.cr4Implemented) === 0, `CR4 ${hex(s.cr4)} has reserved bits`);
   demand((s.dr(6) & 0xffff_1ff0) >>> 0 === 0xffff_0ff0, `DR6 is ${hex(s.dr(6))}`);
-  // VM entry loads bit 11 as it is (SDM vol. 3, 26.3.2.1).
-  const dr7 = cpu.vmx.inVmx ? s.dr(7) & ~0x800 : s.dr(7);
-  demand((dr7 & 0xdc00) === 0x400, `DR7 is ${hex(s.dr(7))}`);
+  demand((s.dr(7) & 0xdc00) === 0x400, `DR7 is ${hex(s.dr(7))}`);
   demand(s.get(StateLayout.fpuTop) < 8, `x87 TOP is ${s.get(StateLayout.fpuTop)}`);
   demand((s.get(StateLayout.fpuStatus) & ~0xc7ff) === 0, `x87 status word ${hex(s.get(StateLayout.fpuStatus))}`);
   demand(s.get(StateLayout.fpuTags) < 256, `x87 tags ${hex(s.get(StateLayout.fpuTags))}`);

@@ -216,7 +216,12 @@ export const injectEvent = (
   type: number,
   errorCode: number | undefined,
   instructionLength: number,
-): boolean => deliver(cpu, vector, type, errorCode, instructionLength) !== Outcome.LEFT;
+): boolean => {
+  const entered = deliver(cpu, vector, type, errorCode, instructionLength) !== Outcome.LEFT;
+  // No instruction has met the breakpoints that the frame and the tables may have met.
+  cpu.breakpoints.met = 0;
+  return entered;
+};
 
 /** Delivers the fault in the mailbox, raised by the instruction at `s.eip`. Result as of `deliverEvent`. */
 export const deliverPendingFault = (cpu: Cpu): boolean => {

@@ -27,8 +27,8 @@ const ESP = 4;
 /** CR0 and CR4 bits that change what a linear address means. */
 const PAGING_CR0 = Cr0.PG | Cr0.WP | Cr0.PE;
 const PAGING_CR4 = Cr4.PSE | Cr4.PAE | Cr4.PGE;
-/** DR7: bits 12, 14 and 15 load as 0, bit 10 as 1 (26.3.2.1). */
-const dr7Loaded = (value: number): number => (value & ~0xd000) | 0x400;
+/** DR7: bits 12, 14 and 15 load as 0, bit 10 as 1 (26.3.2.1); bit 11 does not exist without RTM. */
+const dr7Loaded = (value: number): number => (value & ~0xd800) | 0x400;
 
 const loadControlState = (vmx: Vmx): void => {
   const s = vmx.cpu.s;
