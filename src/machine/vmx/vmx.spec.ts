@@ -72,7 +72,7 @@ test('an entry loads the guest; the exit that follows saves the same guest and s
   assert.equal(s.limit(DS), 0xffff_ffff);
   assert.equal(s.base(TR), 0x7000);
   assert.equal(s.cpl, 0);
-  assert.equal(s.dr(7), 0xffff_0fff);
+  assert.equal(s.dr(7), 0xffff_07ff);
   assert.equal(s.msrLow(MsrSlot.SYSENTER_EIP), 0x2222);
   assert.equal(s.get(StateLayout.interruptibility), 8);
   assert.equal(s.get(StateLayout.idtrLimit), 0x7ff);
@@ -95,7 +95,7 @@ test('an entry loads the guest; the exit that follows saves the same guest and s
   assert.equal(read(Field.GUEST_RSP), 0x1_2340);
   assert.equal(read(Field.GUEST_RFLAGS), 0xcd7);
   assert.equal(read(Field.GUEST_INTERRUPTIBILITY_INFO), 8);
-  assert.equal(read(Field.GUEST_DR7), 0xffff_0fff);
+  assert.equal(read(Field.GUEST_DR7), 0xffff_07ff);
   assert.equal(read(Field.GUEST_ES_AR_BYTES + 2 * FS), 0x1_0000);
 });
 
