@@ -8,6 +8,7 @@ import { basename, join } from 'node:path';
 import type { MemoryLoad } from '../../src/hypervisor/boot/image.ts';
 import { bootMultiboot1 } from '../../src/hypervisor/boot/multiboot1.ts';
 import { buildBochsRom } from './build.ts';
+import { waitForText } from './wait-for-text.ts';
 
 /** Why Bochs cannot be used here, or undefined if it can. */
 export function missingBochs(): string | undefined {
@@ -26,8 +27,6 @@ export interface BochsOptions {
 /** The entry point, EAX and EBX for bochs-rom.S. */
 const HANDOVER = 0x500;
 const HIGH_MEMORY = 0x10_0000;
-/** How often the serial file is looked at, in milliseconds. */
-const LOOK = 20;
 
 /** One file of all the loads, from `base` on. */
 function ramImage(base: number, loads: readonly MemoryLoad[]): Uint8Array {
@@ -93,6 +92,10 @@ export class Bochs {
     return join(this.#folder, name);
   }
 
+  get running(): boolean {
+    return this.#running;
+  }
+
   /** Everything that came on the serial line so far, without carriage returns. */
   get output(): string {
     return readFileSync(this.#file('serial'), 'latin1').replaceAll('\r', '');
@@ -105,19 +108,8 @@ export class Bochs {
   }
 
   /** Output from offset `from` to the end of the first match. Throws after `seconds`, or if Bochs ends without one. */
-  async waitFor(pattern: RegExp, from = 0, seconds = 30): Promise<string> {
-    const deadline = Date.now() + seconds * 1000;
-    for (;;) {
-      const running = this.#running;
-      const text = this.output.slice(from);
-      const match = pattern.exec(text);
-      if (match !== null) return text.slice(0, match.index + match[0].length);
-      if (!running || Date.now() > deadline) {
-        const when = running ? `in ${seconds} s` : 'before the end';
-        throw new Error(`no ${String(pattern)} ${when}; output:\n${text}\n${this.complaints.slice(-5).join('\n')}`);
-      }
-      await new Promise((resolve) => setTimeout(resolve, LOOK));
-    }
+  waitFor(pattern: RegExp, from = 0, seconds = 30): Promise<string> {
+    return waitForText(this, pattern, from, seconds, () => `\n${this.complaints.slice(-5).join('\n')}`);
   }
 
   /** True if Bochs has ended by itself, which it does when the guest's processor shuts down; false if not within `seconds`. */

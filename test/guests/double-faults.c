@@ -10,23 +10,11 @@
 #define BAD_DATA ANY_3
 #define HOLE (AREA + 0x5000) /* a page that is not present */
 #define HELPER 0x51          /* a software interrupt whose stack is bad */
+#include "hole.h"
 
 DEFINE_LANDING;
 static int strict;
 static u32 inner_stack[128] __attribute__((aligned(16)));
-static u32 directory[1024] __attribute__((aligned(4096)));
-static u32 table[1024] __attribute__((aligned(4096)));
-
-/* Identity: 4 MiB pages, but AREA in 4 KiB pages with a hole. */
-static void paging(void) {
-  for (u32 i = 0; i < 16; i++) directory[i] = i << 22 | 0x87;
-  for (u32 i = 0; i < 1024; i++) table[i] = (AREA + i * 4096) | 7;
-  table[(HOLE - AREA) / 4096] = 0;
-  directory[AREA >> 22] = (u32)table | 7;
-  write_cr4(read_cr4() | 0x10);
-  write_cr3((u32)directory);
-  write_cr0(read_cr0() | 0x80000000);
-}
 
 /* ---- the first exception ---- */
 

@@ -22,9 +22,6 @@
 #define FSW_ERROR 0x8080u /* ES and B */
 #define MXCSR_DEFAULT 0x1f80u
 
-#define PIC 0x20
-#define PIC_SLAVE 0xa0
-#define IRQ 0x20
 #define ERROR_IRQ (IRQ + 13)
 #define COPROCESSOR_ERROR 0xf0
 
@@ -256,19 +253,6 @@ static void simd(void) {
 /* ---- FERR# and IRQ 13 ---- */
 
 static volatile u32 errors, error_eip, error_status, inside, ticks;
-
-static void pic_init(u8 master, u8 slave) {
-  outb(PIC, 0x11);
-  outb(PIC_SLAVE, 0x11);
-  outb(PIC + 1, IRQ);
-  outb(PIC_SLAVE + 1, IRQ + 8);
-  outb(PIC + 1, 4);
-  outb(PIC_SLAVE + 1, 2);
-  outb(PIC + 1, 1);
-  outb(PIC_SLAVE + 1, 1);
-  outb(PIC + 1, master);
-  outb(PIC_SLAVE + 1, slave);
-}
 
 static void end_of_error(void) {
   outb(PIC_SLAVE, 0x20);

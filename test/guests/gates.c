@@ -3,18 +3,14 @@
  * segments that returns outwards take away.
  * SDM vol. 2, CALL, JMP, RET; vol. 3A 5.8. TSSs and task gates: tasks.c. Interrupts and IRET: interrupt-gates.c.
  * Word `strict`: also limits, 16-bit gates and segments that are not present, which QEMU 7.2 has its own way with. */
-#include "landing.h"
-#include "rules.h"
+#include "transfers.h"
 
 #define GATE ANY_2
 #define STACK ANY_3
 
-#define CODE_READABLE (S | 10)
 #define CODE_CONFORMING (S | 12)
 
 DEFINE_LANDING;
-static int strict;
-static u32 inner_stack[3][128] __attribute__((aligned(16)));
 static volatile struct {
   u32 offset;
   u16 selector;
@@ -40,9 +36,6 @@ static u32 call_16(void) {
   return 0;
 }
 
-/* A rule where QEMU 7.2 has another exception: with `strict` only. */
-static u32 strictly(u32 should) { return strict ? should : outcome(); }
-
 static void aim(u16 selector, u32 offset) {
   far_pointer.selector = far_pointer_16.selector = selector;
   far_pointer.offset = offset;
@@ -51,18 +44,6 @@ static void aim(u16 selector, u32 offset) {
 
 static void set_call_gate(u32 offset, u16 selector, u8 access, u32 parameters) {
   gdt[GATE / 8] = (offset & 0xffff) | (u32)selector << 16 | (u64)(parameters | (u32)access << 8 | (offset & 0xffff0000)) << 32;
-}
-
-static void ready(void) {
-  landed.count = 0;
-  tss.ss1 = ring_data[1];
-  tss.ss2 = ring_data[2];
-  tss.esp1 = (u32)(inner_stack[1] + 128);
-  tss.esp2 = (u32)(inner_stack[2] + 128);
-}
-
-static void target(u32 t, u32 level, u32 is_present) {
-  set_descriptor(ANY, LANDING_BASE, 0xfffff, t | level << 5 | is_present << 7, 0xc);
 }
 
 /* ---- to code segments ---- */
@@ -331,7 +312,6 @@ static void inner_stacks(void) {
 
 /* ---- RET ---- */
 
-static volatile u32 return_eip, return_cs, return_esp, return_ss;
 #define RETURN(name, push, instruction)                                        \
   static u32 name(void) {                                                      \
     __asm__ volatile(push " %0\n\t" push " %1\n\t" push " %2\n\t" push " %3\n\t" instruction \
@@ -344,50 +324,6 @@ RETURN(ret_32, "pushl", "lretl")
 RETURN(ret_16, "pushw", "lretw")
 
 static u32 outer_stack[64];
-
-static u32 return_rule(void) {
-  if (rpl < cpl || !is_code(type)) return raises(VECTOR_GP, ANY);
-  if (is_conforming(type) ? dpl > rpl : dpl != rpl) return raises(VECTOR_GP, ANY);
-  return present ? FAULT_NONE : raises(VECTOR_NP, ANY);
-}
-
-static void returns(const char *name, const char *errors, u32 (*form)(void), u32 outer_esp) {
-  return_eip = LANDING_OFFSET;
-  for (type = 0; type < 32; type++)
-    for (present = 0; present < 2; present++)
-      for (dpl = 0; dpl < 4; dpl++)
-        for (rpl = 0; rpl < 4; rpl++)
-          for (cpl = 0; cpl < 4; cpl++) {
-            ready();
-            target(type, dpl, present);
-            return_cs = ANY | rpl;
-            return_ss = ring_data[rpl];
-            return_esp = outer_esp;
-            u32 should = return_rule();
-            run_ring(cpl, form);
-            compare(name, outcome(), should);
-            compare("landed", landed.count, should == FAULT_NONE);
-            if (should != FAULT_NONE) continue;
-            compare("cs", landed.cs, ANY | rpl);
-            compare("ss", landed.ss, ring_data[rpl]);
-            if (rpl > cpl) compare("esp", landed.esp, return_esp);
-          }
-  equal(name, wrong, 0);
-  tried = wrong = 0;
-  for (cpl = 0; cpl < 4; cpl += 3) {
-    return_cs = cpl;
-    run_ring(cpl, form);
-    compare("null", outcome(), raises(VECTOR_GP, 0));
-    return_cs = BEYOND | cpl;
-    run_ring(cpl, form);
-    compare("beyond", outcome(), raises(VECTOR_GP, BEYOND));
-    return_cs = ANY | cpl;
-    set_descriptor(ANY, LANDING_BASE, LANDING_OFFSET - 1, 0x9a | cpl << 5, 4);
-    run_ring(cpl, form);
-    compare("limit", outcome(), strictly(raises(VECTOR_GP, 0)));
-  }
-  verdict(errors, 6);
-}
 
 static void outer_stacks(void) {
   return_eip = LANDING_OFFSET;
@@ -549,8 +485,10 @@ void run(void) {
   gates();
   parameter_copies();
   inner_stacks();
-  returns("ret-far", "ret-far-errors", ret_32, (u32)(outer_stack + 64));
-  returns("ret-far-16", "ret-far-16-errors", ret_16, 0x7000);
+  returns("ret-far", ret_32, (u32)(outer_stack + 64));
+  verdict("ret-far-errors", 6);
+  returns("ret-far-16", ret_16, 0x7000);
+  verdict("ret-far-16-errors", 6);
   outer_stacks();
   released();
   data_segments();

@@ -129,6 +129,19 @@ int has_word(const char *word) {
   return 0;
 }
 
+void pic_init(u8 master, u8 slave) {
+  outb(PIC, 0x11);
+  outb(PIC_SLAVE, 0x11);
+  outb(PIC + 1, IRQ);
+  outb(PIC_SLAVE + 1, IRQ + 8);
+  outb(PIC + 1, 4);
+  outb(PIC_SLAVE + 1, 2);
+  outb(PIC + 1, 1);
+  outb(PIC_SLAVE + 1, 1);
+  outb(PIC + 1, master);
+  outb(PIC_SLAVE + 1, slave);
+}
+
 void set_gate(u32 vector, u32 offset, u16 selector, u8 type) {
   idt[vector] = (offset & 0xffff) | (u32)selector << 16 | (u64)(type << 8 | (offset & 0xffff0000)) << 32;
 }

@@ -22,6 +22,11 @@ typedef uint64_t u64;
 #define EXTENDED 0x70
 #define BEYOND 0x200
 
+#define PIC 0x20
+#define PIC_SLAVE 0xa0
+/* Vector of IRQ 0 behind pic_init. */
+#define IRQ 0x20
+
 #define FAULT_NONE 0xffffffffu
 #define VECTOR_DE 0
 #define VECTOR_DB 1
@@ -78,6 +83,8 @@ void equal(const char *name, u32 got, u32 wanted);
 void faulted(const char *name, u32 vector, u32 error);
 void finish(void) __attribute__((noreturn));
 int has_word(const char *word);
+/* Sets the pair of 8259A up, with vectors from IRQ on, and masks. */
+void pic_init(u8 master, u8 slave);
 void set_gate(u32 vector, u32 offset, u16 selector, u8 type);
 void set_descriptor(u16 selector, u32 base, u32 limit, u8 access, u8 flags);
 /* The GDT gets its full length, with code and data segments of rings 1 and 2. */

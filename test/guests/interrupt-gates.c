@@ -2,10 +2,8 @@
  * outwards: every type, DPL, RPL, CPL and present bit against the rules of the manual's pseudo-code; stacks, flags, error codes.
  * SDM vol. 2, INT n, IRET; vol. 3A 6.7-6.13. Task gates and nested tasks: tasks.c; virtual-8086 mode: virtual-8086.c.
  * Word `strict`: also what QEMU 7.2 does not do. */
-#include "landing.h"
-#include "rules.h"
+#include "transfers.h"
 
-#define CODE_READABLE (S | 10)
 #define STACK ANY_2
 #define VECTOR 0x50
 #define IDT_ERROR(vector) ((vector) * 8 + 2)
@@ -17,22 +15,8 @@
 #define EFLAGS_ID 0x200000u
 
 DEFINE_LANDING;
-static int strict;
-static u32 inner_stack[3][128] __attribute__((aligned(16)));
 static u32 outer_stack[128];
 
-static u32 strictly(u32 should) { return strict ? should : outcome(); }
-
-static void ready(void) {
-  landed.count = 0;
-  tss.ss1 = ring_data[1];
-  tss.ss2 = ring_data[2];
-  tss.esp1 = (u32)(inner_stack[1] + 128);
-  tss.esp2 = (u32)(inner_stack[2] + 128);
-}
-static void target(u32 t, u32 level, u32 is_present) {
-  set_descriptor(ANY, LANDING_BASE, 0xfffff, t | level << 5 | is_present << 7, 0xc);
-}
 static void usual_gate(u32 vector, u8 access) { set_gate(vector, (u32)isr_stubs + 16 * vector, KERNEL_CODE, access); }
 
 /* ---- INT n ---- */
@@ -246,7 +230,7 @@ static void software_exceptions(void) {
 
 /* ---- IRET ---- */
 
-static volatile u32 return_eip, return_cs, return_flags, return_esp, return_ss, before;
+static volatile u32 return_flags, before;
 #define RETURN(name, push, instruction)                                                                        \
   static u32 name(void) {                                                                                      \
     __asm__ volatile(                                                                                          \
@@ -260,43 +244,8 @@ RETURN(iret_32, "pushl", "iretl")
 RETURN(iret_16, "pushw", "iretw")
 
 static void irets(const char *name, const char *errors, u32 (*form)(void), u32 outer_esp) {
-  return_eip = LANDING_OFFSET;
   return_flags = before = 2;
-  for (type = 0; type < 32; type++)
-    for (present = 0; present < 2; present++)
-      for (dpl = 0; dpl < 4; dpl++)
-        for (rpl = 0; rpl < 4; rpl++)
-          for (cpl = 0; cpl < 4; cpl++) {
-            ready();
-            target(type, dpl, present);
-            return_cs = ANY | rpl;
-            return_ss = ring_data[rpl];
-            return_esp = outer_esp;
-            run_ring(cpl, form);
-            u32 should = FAULT_NONE;
-            if (rpl < cpl || !is_code(type) || (is_conforming(type) ? dpl > rpl : dpl != rpl)) should = raises(VECTOR_GP, ANY);
-            else if (!present) should = raises(VECTOR_NP, ANY);
-            compare(name, outcome(), should);
-            compare("landed", landed.count, should == FAULT_NONE);
-            if (should != FAULT_NONE) continue;
-            compare("cs", landed.cs, ANY | rpl);
-            compare("ss", landed.ss, ring_data[rpl]);
-            if (rpl > cpl) compare("esp", landed.esp, return_esp);
-          }
-  equal(name, wrong, 0);
-  tried = wrong = 0;
-  for (cpl = 0; cpl < 4; cpl += 3) {
-    return_cs = cpl;
-    run_ring(cpl, form);
-    compare("null", outcome(), raises(VECTOR_GP, 0));
-    return_cs = BEYOND | cpl;
-    run_ring(cpl, form);
-    compare("beyond", outcome(), raises(VECTOR_GP, BEYOND));
-    return_cs = ANY | cpl;
-    set_descriptor(ANY, LANDING_BASE, LANDING_OFFSET - 1, 0x9a | cpl << 5, 4);
-    run_ring(cpl, form);
-    compare("limit", outcome(), strictly(raises(VECTOR_GP, 0)));
-  }
+  returns(name, form, outer_esp);
   return_cs = ANY | 3;
   target(CODE_READABLE, 3, 1);
   return_ss = 3;

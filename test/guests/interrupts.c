@@ -5,9 +5,6 @@
  * the EXT bit in error codes). */
 #include "guest.h"
 
-#define PIC 0x20
-#define PIC_SLAVE 0xa0
-#define IRQ 0x20
 #define COM1 0x3f8
 #define EFLAGS_IF 0x200u
 #define EFLAGS_NT 0x4000u
@@ -314,18 +311,6 @@ static void start_timer(u32 divisor) {
   outb(0x40, divisor >> 8);
 }
 
-static void pic_init(void) {
-  outb(PIC, 0x11);
-  outb(PIC_SLAVE, 0x11);
-  outb(PIC + 1, IRQ);
-  outb(PIC_SLAVE + 1, IRQ + 8);
-  outb(PIC + 1, 4);
-  outb(PIC_SLAVE + 1, 2);
-  outb(PIC + 1, 1);
-  outb(PIC_SLAVE + 1, 1);
-  mask(0xff);
-}
-
 static void shadows(void) {
   u32 first, second;
   handlers[IRQ] = timer_interrupt;
@@ -575,7 +560,7 @@ static void double_fault(void) {
 
 void run(void) {
   strict = has_word("strict");
-  pic_init();
+  pic_init(0xff, 0xff);
   exceptions();
   gates();
   segments();

@@ -6,21 +6,10 @@
 
 #define HOLE (AREA + 0x3000) /* a page that is not present */
 #define PAGE (AREA + 0x2000) /* the one before it */
+#include "hole.h"
 
 static int strict;
-static u32 directory[1024] __attribute__((aligned(4096)));
-static u32 table[1024] __attribute__((aligned(4096)));
 static volatile u32 cell[4];
-
-static void paging(void) {
-  for (u32 i = 0; i < 16; i++) directory[i] = i << 22 | 0x87;
-  for (u32 i = 0; i < 1024; i++) table[i] = (AREA + i * 4096) | 7;
-  table[(HOLE - AREA) / 4096] = 0;
-  directory[AREA >> 22] = (u32)table | 7;
-  write_cr4(read_cr4() | 0x10);
-  write_cr3((u32)directory);
-  write_cr0(read_cr0() | 0x80000000);
-}
 
 /* Calls the code at `at` with EAX = 1, ECX = 2, EDX = 3 and EBX pointing to `cell`; it ends in RET, or in an exception. */
 static u32 entry, result;

@@ -4,6 +4,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { waitForText } from './wait-for-text.ts';
 
 /** Why QEMU cannot be used here, or undefined if it can. */
 export function missingQemu(): string | undefined {
@@ -23,9 +24,6 @@ export interface QemuOptions {
   /** The file is firmware, with a debug console that nobody reads. */
   readonly firmware?: boolean;
 }
-
-/** How often the output is looked at, in milliseconds. */
-const LOOK = 20;
 
 /** One running QEMU. `close` must be called in the end. */
 export class Qemu {
@@ -61,6 +59,10 @@ export class Qemu {
     });
   }
 
+  get running(): boolean {
+    return this.#running;
+  }
+
   /** Everything that came on the console so far, without carriage returns. */
   get output(): string {
     return this.#last ?? readFileSync(this.#file, 'latin1').replaceAll('\r', '');
@@ -71,18 +73,8 @@ export class Qemu {
   }
 
   /** Output from offset `from` to the end of the first match. Throws after `seconds`, or if the guest ends without one. */
-  async waitFor(pattern: RegExp, from = 0, seconds = 30): Promise<string> {
-    const deadline = Date.now() + seconds * 1000;
-    for (;;) {
-      const running = this.#running;
-      const text = this.output.slice(from);
-      const match = pattern.exec(text);
-      if (match !== null) return text.slice(0, match.index + match[0].length);
-      if (!running || Date.now() > deadline) {
-        throw new Error(`no ${String(pattern)} ${running ? `in ${seconds} s` : 'before the end'}; output:\n${text}`);
-      }
-      await new Promise((resolve) => setTimeout(resolve, LOOK));
-    }
+  waitFor(pattern: RegExp, from = 0, seconds = 30): Promise<string> {
+    return waitForText(this, pattern, from, seconds);
   }
 
   /** Exit status once QEMU has ended by itself; null if it had to be killed after `seconds`. */

@@ -410,16 +410,7 @@ static void ports(void) {
 
 /* ---- an external interrupt ---- */
 
-#define IRQ 0x20
 PROGRAM(spin, "jmp spin");
-
-static void pic_init(void) {
-  outb(0x20, 0x11), outb(0xa0, 0x11);
-  outb(0x21, IRQ), outb(0xa1, IRQ + 8);
-  outb(0x21, 4), outb(0xa1, 2);
-  outb(0x21, 1), outb(0xa1, 1);
-  outb(0x21, 0xff), outb(0xa1, 0xff);
-}
 
 static void external(void) {
   outb(0x43, 0x34), outb(0x40, 0xff), outb(0x40, 0x0f);
@@ -618,7 +609,7 @@ static void protected_virtual(void) {
 
 void run(void) {
   strict = has_word("strict");
-  pic_init();
+  pic_init(0xff, 0xff);
   tss.io_map = 104 + 32; /* the redirection map lies before it */
   __builtin_memset(tss.io_bitmap, 0xff, sizeof tss.io_bitmap);
   in_and_out();
