@@ -12,11 +12,12 @@ import type { Processor } from '../machine/cpu/run.ts';
 import { Cr0, type CpuState, ESP, Flag, StateLayout } from '../machine/cpu/state.ts';
 import { PhysicalMemory } from '../machine/memory.ts';
 import type { Rom } from '../machine/rom.ts';
+import { saveSegments } from '../machine/vmx/exit.ts';
 import { Field } from '../machine/vmx/fields.ts';
 import { IntrInfo } from '../machine/vmx/qualification.ts';
 import { Vmx } from '../machine/vmx/vmx.ts';
 import type { EmulationResult, EmulatorOps, Machine, OutsideRun, VmxPort } from '../hypervisor/machine.ts';
-import { loadGuest, storeGuest, storeSegments } from './vmcs-guest.ts';
+import { loadGuest, storeGuest } from './vmcs-guest.ts';
 import { LOCAL_TIMER_VECTOR } from '../hypervisor/machine.ts';
 import type { Timer } from '../machine/clock.ts';
 import { initializeProcessor } from '../machine/cpu/reset.ts';
@@ -96,11 +97,11 @@ export class PhysicalMachine implements Machine {
     const result = this.execute(operations);
     this.access.refusesHandlers = false;
     if (result === 'done') {
+      // A far transfer, POP of a segment register, LDS.
+      if (this.processor.emulatedModeChange) saveSegments(vmx);
       vmx.vmwrite(Field.GUEST_RIP, s.eip);
       vmx.vmwrite(Field.GUEST_RSP, s.gpr(ESP));
       vmx.vmwrite(Field.GUEST_RFLAGS, s.eflags);
-      // A far transfer, POP of a segment register, LDS.
-      if (this.processor.emulatedModeChange) storeSegments(vmx, s);
     }
     return result;
   }

@@ -7,7 +7,7 @@ import { Field } from '../../src/machine/vmx/fields.ts';
 import { createSession } from '../../src/workers/engine-session.ts';
 import type { PhysicalMachine } from '../../src/workers/physical-machine.ts';
 import type { Session } from '../../src/workers/session.ts';
-import { storeSegments } from '../../src/workers/vmcs-guest.ts';
+import { saveSegments } from '../../src/machine/vmx/exit.ts';
 import type { Executor } from './executor.ts';
 import type { FuzzCase } from './fuzz-case.ts';
 
@@ -37,7 +37,7 @@ const replaceGuest = ({ machine, domain }: Inside, c: FuzzCase): void => {
   p2m.load(c.codeAddress, Uint8Array.from(c.pieces.flat()));
   state.gpr.forEach((value, n) => s.setGpr(n, value));
   state.segments.forEach((g, n) => s.setSegment(n, g.selector, g.base, g.limit, g.access));
-  storeSegments(vmx, s);
+  saveSegments(vmx);
   for (let n = 0; n < 4; n++) s.setDr(n, state.dr[n]!);
   for (const [field, value] of [
     [Field.GUEST_RIP, state.eip],

@@ -48,7 +48,8 @@ const loadControlState = (vmx: Vmx): void => {
   }
 };
 
-const loadSegments = (vmx: Vmx): void => {
+/** Segment registers, CPL, GDTR and IDTR out of the guest-state area. */
+export const loadSegments = (vmx: Vmx): void => {
   const s = vmx.cpu.s;
   const v = vmx.vmcs;
   for (let n = ES; n <= TR; n++) {

@@ -32,7 +32,8 @@ export interface ExitInformation {
   taskFlags: number;
 }
 
-const saveSegments = (vmx: NonRootOperation): void => {
+/** Segment registers, GDTR and IDTR into the guest-state area. Before RFLAGS: a change of VM makes other checks of the segments. */
+export const saveSegments = (vmx: NonRootOperation): void => {
   const s = vmx.cpu.s;
   const v = vmx.vmcs;
   let changed = (v.read(Field.GUEST_RFLAGS) ^ s.eflagsRest) & Flag.VM;
