@@ -3,7 +3,7 @@
 // Round trips: as cited from Agesen et al., "Software Techniques for Avoiding Hardware Virtualization Exits", USENIX ATC 2012, table 1;
 // check them against the paper before quoting.
 
-import { ExitReason } from '../machine/vmx/exit-reasons.ts';
+import { ExitReason, exitReasonName } from '../machine/vmx/exit-reasons.ts';
 
 export interface CostProfile {
   readonly id: string;
@@ -60,5 +60,15 @@ export class ExitAccount {
     this.cycles[basic] = this.cycles[basic]! + this.cost[basic]!;
     this.total += this.cost[basic]!;
     return this.cost[basic]!;
+  }
+
+  /** The reasons that occurred, in their order. */
+  byReason(): { reason: number; name: string; count: number; cycles: number }[] {
+    return Array.from(this.count, (count, reason) => ({
+      reason,
+      name: exitReasonName(reason),
+      count,
+      cycles: this.cycles[reason]!,
+    })).filter((exit) => exit.count > 0);
   }
 }

@@ -80,9 +80,9 @@ export interface Machine {
   emulateInstruction(operations: EmulatorOps): EmulationResult;
   /**
    * Executes the guest where VMX cannot enter it: `cr0` (as the guest sees it) is in force. 'event': an event that stood in the VM-entry
-   * interruption fields was delivered, and nothing more was done. 'done': `limit` instructions were executed, or
-   * fewer where the trap flag is set now. 'fault': one raised an exception,
-   * as above. 'exit': one would have left the guest, and the VM-exit information fields say why; like a fault it changed nothing.
+   * interruption fields was delivered, and nothing more was done. 'done': `limit` instructions were executed, or fewer where the trap flag
+   * is set now. 'fault': one raised an exception, as above. 'exit': one would have left the guest, and the VM-exit information fields say
+   * why; like a fault it changed nothing.
    * What was executed is retired. The guest-state area of the VMCS is current afterwards.
    */
   runOutsideVmx(operations: EmulatorOps, cr0: number, limit: number): OutsideRun;

@@ -1,6 +1,7 @@
 // Guest states that VMX without "unrestricted guest" cannot enter: real-address mode, and protected mode while segments left over from it
-// are loaded; and events that the processor cannot deliver, because their frames go to page tables or devices. The hypervisor executes the guest's instructions itself until VM entry is possible. Instructions that would exit go to
-// the same handlers as real exits. Not the emulator (the machine's). SDM vol. 3, 26.3.1.2; Xen: arch/x86/hvm/vmx/realmode.c.
+// are loaded; and events that the processor cannot deliver, because their frames go to page tables or devices. The hypervisor executes
+// the guest's instructions itself until VM entry is possible. Instructions that would exit go to the same handlers as real exits.
+// Not the emulator (the machine's). SDM vol. 3, 26.3.1.2; Xen: arch/x86/hvm/vmx/realmode.c.
 
 import { Cr0, Flag } from '../machine/cpu/state.ts';
 import { ExitReason } from '../machine/vmx/exit-reasons.ts';
@@ -10,11 +11,10 @@ import type { Domain } from './domain.ts';
 import { unhandledExit, type ExitHandler } from './exits.ts';
 import { interruptBlocker } from './interrupts.ts';
 import { AssistBlocker } from './observer.ts';
-import { NO_ERROR, Vector, type Vcpu } from './vcpu.ts';
+import { NO_ERROR, PendingDebug, Vector, type Vcpu } from './vcpu.ts';
 
 /** B0 to B3 and BS, in DR6 as in the pending-debug-exceptions field. */
-const DEBUG_CONDITIONS = 0x400f;
-const SINGLE_STEP = 1 << 14;
+const DEBUG_CONDITIONS = 0xf | PendingDebug.SINGLE_STEP;
 
 /** An interrupt of the virtual platform goes into the entry fields as soon as the guest can take it. */
 const assist = (domain: Domain): void => {
@@ -91,7 +91,7 @@ export const runOutsideVmx = (
       case 'event':
         break;
       case 'done':
-        if (trap) injectDebug(vcpu, SINGLE_STEP);
+        if (trap) injectDebug(vcpu, PendingDebug.SINGLE_STEP);
         break;
       case 'fault':
         domain.noteException(access.faultVector, access.faultError, vcpu.rip, access.faultAddress);

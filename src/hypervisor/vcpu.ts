@@ -34,7 +34,7 @@ export const combineExceptions = (first: number, second: number): 'serial' | 'do
 };
 
 /** Bits of the pending debug exceptions besides B0 to B3 (SDM vol. 3, table 24-4). */
-const PendingDebug = { ENABLED_BREAKPOINT: 1 << 12, SINGLE_STEP: 1 << 14 } as const;
+export const PendingDebug = { ENABLED_BREAKPOINT: 1 << 12, SINGLE_STEP: 1 << 14 } as const;
 
 export class Vcpu {
   readonly vmx: VmxPort;

@@ -12,7 +12,6 @@ import { Flag, StateLayout } from '../machine/cpu/state.ts';
 import { PcPlatform } from '../machine/devices/platform.ts';
 import { VIDEO_BASE, VIDEO_BYTES, VideoMemory } from '../machine/devices/video-memory.ts';
 import { StateHash } from '../machine/state-hash.ts';
-import { exitReasonName } from '../machine/vmx/exit-reasons.ts';
 import type { EventMask } from '../monitor/events.ts';
 import { observeOp, OBSERVE_OP_HYPERCALL } from '../monitor/observe-op.ts';
 import { type ObservationPoint, Recorder, type RecorderOptions } from '../monitor/recorder.ts';
@@ -252,29 +251,24 @@ class EngineSession implements Session {
     processor.run(clock.now + Math.min(instructions, cycles));
     if (this.stop !== undefined) return;
     const activity = state.get(StateLayout.activity);
+    const disabled = (state.eflagsRest & Flag.IF) === 0;
+    const powerOff = (what: string): void =>
+      this.finish({
+        kind: 'power-off',
+        address: state.eip,
+        message: `the guest ${what} with interrupts disabled ${this.here()}`,
+        details: [],
+      });
     if (activity === 2) {
       const first = cpu.tripleFault?.chain[0]?.eip ?? state.eip;
       this.finish({
         kind: 'triple-fault',
         address: first,
         message: `triple fault at ${this.symbols.describe(first)}`,
-        details: exceptionChain(this.machine.cpu).map((line) => symbolise(this.symbols, line)),
+        details: exceptionChain(cpu).map((line) => symbolise(this.symbols, line)),
       });
-    } else if (processor.frozen && (state.eflagsRest & Flag.IF) === 0) {
-      this.finish({
-        kind: 'power-off',
-        address: state.eip,
-        message: `the guest waits for the interrupt of a floating-point error with interrupts disabled ${this.here()}`,
-        details: [],
-      });
-    } else if (activity === 1 && (state.eflagsRest & Flag.IF) === 0 && !waitsForMasked(cpu)) {
-      this.finish({
-        kind: 'power-off',
-        address: state.eip,
-        message: `the guest halted with interrupts disabled ${this.here()}`,
-        details: [],
-      });
-    }
+    } else if (processor.frozen && disabled) powerOff('waits for the interrupt of a floating-point error');
+    else if (activity === 1 && disabled && !waitsForMasked(cpu)) powerOff('halted');
   }
 
   // ---- views --------------------------------------------------------------------------------------------------------
@@ -316,22 +310,12 @@ class EngineSession implements Session {
   }
 
   counters(): Counters {
-    const account = this.hypervisor?.account;
     const metrics = this.recorder.metrics;
     const counts = this.recorder.counts();
-    const exits =
-      account === undefined
-        ? []
-        : Array.from(account.count, (count, reason) => ({
-            reason,
-            name: exitReasonName(reason),
-            count,
-            cycles: account.cycles[reason]!,
-          })).filter((e) => e.count > 0);
     return {
       instructions: this.instructions,
       virtualSeconds: this.machine.clock.now / CYCLES_PER_SECOND,
-      exits,
+      exits: this.hypervisor?.account.byReason() ?? [],
       events: { recorded: counts.recorded, lost: counts.lost, bytes: counts.bytes },
       shadow:
         this.domain === undefined ? {} : { ...(this.domain.vcpu.shadow.counters as unknown as Record<string, number>) },
