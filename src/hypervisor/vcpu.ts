@@ -110,10 +110,8 @@ export class Vcpu {
   /** The exiting instruction is done: RIP moves on, blocking by STI and MOV SS ends, a trap flag makes its #DB pending. */
   completeInstruction(): void {
     const vmx = this.vmx;
-    const next = vmx.vmread(Field.GUEST_RIP) + vmx.vmread(Field.VM_EXIT_INSTRUCTION_LEN);
-    // CS.D: a 16-bit segment wraps at 64 KiB.
-    const wide = (vmx.vmread(Field.GUEST_CS_AR_BYTES) & 0x4000) !== 0;
-    vmx.vmwrite(Field.GUEST_RIP, wide ? next >>> 0 : next & 0xffff);
+    // As in the processor, EIP does not wrap at the end of a 16-bit segment: the next fetch is beyond the limit.
+    vmx.vmwrite(Field.GUEST_RIP, (vmx.vmread(Field.GUEST_RIP) + vmx.vmread(Field.VM_EXIT_INSTRUCTION_LEN)) >>> 0);
     this.finishEmulated();
   }
 

@@ -1,6 +1,6 @@
 // What the hypervisor does for a guest by itself, on the emulated processor: guests end the same way, after the same number of instructions,
 // with and without it. One recurses through its page directory, writes with CR0.WP off and on, touches device memory and takes its own
-// page fault (shadow paging); one goes to real mode and back, which no VM entry accepts.
+// page fault (shadow paging); one goes to real mode and back, which no VM entry accepts; one stands at the end of a 16-bit code segment.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -68,4 +68,13 @@ test('real mode under the hypervisor and on the bare machine', (t) => {
   for (const session of [bare, whole, sliced]) assert.equal(session.stop?.exitStatus, 0x21, session.stop?.message);
   assert.equal(whole.counters().instructions, bare.counters().instructions);
   assert.equal(sliced.stateHash(), whole.stateHash());
+});
+
+test('the last instruction of a 16-bit code segment: EIP does not wrap', (t) => {
+  const bytes = build('segment-end-guest');
+  if (bytes === undefined) return t.skip('no 32-bit gcc');
+  const bare = run(bytes, true, 100_000);
+  const whole = run(bytes, false, 100_000);
+  for (const session of [bare, whole]) assert.equal(session.stop?.exitStatus, 0x21, session.stop?.message);
+  assert.equal(whole.counters().instructions, bare.counters().instructions);
 });
