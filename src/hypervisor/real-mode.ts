@@ -3,6 +3,7 @@
 // the guest's instructions itself until VM entry is possible. Instructions that would exit go to the same handlers as real exits.
 // Not the emulator (the machine's). SDM vol. 3, 26.3.1.2; Xen: arch/x86/hvm/vmx/realmode.c.
 
+import { Dr6 } from '../machine/cpu/debug-registers.ts';
 import { Cr0, Flag } from '../machine/cpu/state.ts';
 import { ExitReason } from '../machine/vmx/exit-reasons.ts';
 import { Field } from '../machine/vmx/fields.ts';
@@ -12,9 +13,6 @@ import { unhandledExit, type ExitHandler } from './exits.ts';
 import { interruptBlocker } from './interrupts.ts';
 import { AssistBlocker } from './observer.ts';
 import { NO_ERROR, PendingDebug, Vector, type Vcpu } from './vcpu.ts';
-
-/** B0 to B3 and BS, in DR6 as in the pending-debug-exceptions field. */
-const DEBUG_CONDITIONS = 0xf | PendingDebug.SINGLE_STEP;
 
 /** An interrupt of the virtual platform goes into the entry fields as soon as the guest can take it. */
 const assist = (domain: Domain): void => {
@@ -33,12 +31,10 @@ const assist = (domain: Domain): void => {
   if (blocker === AssistBlocker.NONE || !domain.assist.windowRequested) domain.assist.assist();
 };
 
-/** #DB of the trap flag or of breakpoints: the hypervisor sets DR6, as for every #DB it injects. */
+/** #DB of pending debug exceptions, whose B0 to B3 and BS are where DR6 has them. */
 const injectDebug = (vcpu: Vcpu, conditions: number): void => {
-  const { state, vmx } = vcpu.machine;
-  state.setDr(6, state.dr(6) | (conditions & DEBUG_CONDITIONS));
-  vmx.vmwrite(Field.GUEST_PENDING_DBG_EXCEPTIONS, 0);
-  vcpu.injectException(Vector.DB, NO_ERROR);
+  vcpu.vmx.vmwrite(Field.GUEST_PENDING_DBG_EXCEPTIONS, 0);
+  vcpu.injectException(Vector.DB, NO_ERROR, conditions & (Dr6.BREAKPOINTS | Dr6.BS));
 };
 
 /** How many instructions may pass before anything must be looked at again: interrupts, the platform's timers, the way into VMX. */

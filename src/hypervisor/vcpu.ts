@@ -1,7 +1,8 @@
 // One virtual processor: what the guest sees of its control registers against what is really loaded, event injection, and
 // completing an instruction for it. Not the exit handlers (exits.ts) and not shadow paging (shadow/). SDM vol. 3, 24.6.6 and 26.5.
 
-import { Breakpoints, DR7_ENABLES } from '../machine/cpu/breakpoints.ts';
+import { Breakpoints } from '../machine/cpu/breakpoints.ts';
+import { Dr7, dr6WithDebug, dr7WithDebug } from '../machine/cpu/debug-registers.ts';
 import { Cr0, Cr4, Flag } from '../machine/cpu/state.ts';
 import { TimelessEvents } from '../machine/timeless-events.ts';
 import { Field } from '../machine/vmx/fields.ts';
@@ -133,7 +134,7 @@ export class Vcpu {
   meetIoBreakpoints(port: number, bytes: number): boolean {
     const { vmx, breakpoints } = this;
     const dr7 = vmx.vmread(Field.GUEST_DR7);
-    if ((dr7 & DR7_ENABLES) === 0 || (this.cr4 & Cr4.DE) === 0) return false;
+    if ((dr7 & Dr7.ENABLES) === 0 || (this.cr4 & Cr4.DE) === 0) return false;
     breakpoints.refresh({ cr4: this.cr4, dr: (n) => (n === 7 ? dr7 : this.machine.state.dr(n)) });
     breakpoints.meetIo(port, bytes);
     const { met } = breakpoints;
@@ -144,7 +145,8 @@ export class Vcpu {
 
   /**
    * Injects a hardware exception at the next entry. If the exit interrupted the delivery of another exception, the two combine to a double
-   * fault, or to a triple fault, which stops the domain. `address`: CR2 of a #PF. `exited`: an exit led here, whose fields are current.
+   * fault, or to a triple fault, which stops the domain. `address`: CR2 of a #PF, DR6 bits of a #DB: what the processor does with them before it
+   * enters a handler, an injected exception does not (26.6.1). `exited`: an exit led here, whose fields are current.
    */
   injectException(vector: number, errorCode: number, address = 0, exited = true): void {
     const { vmx, domain, machine } = this;
@@ -167,6 +169,9 @@ export class Vcpu {
     if (vector === Vector.PF) {
       this.machine.state.cr2 = address;
       domain.observer?.guestPageFault(address, errorCode, PageFaultDelivery.INJECTED);
+    } else if (vector === Vector.DB) {
+      machine.state.setDr(6, dr6WithDebug(machine.state.dr(6), address));
+      vmx.vmwrite(Field.GUEST_DR7, dr7WithDebug(vmx.vmread(Field.GUEST_DR7)));
     }
     const info = IntrInfo.encode(vector, EventType.HARDWARE_EXCEPTION, errorCode !== NO_ERROR);
     vmx.vmwrite(Field.VM_ENTRY_INTR_INFO, info);

@@ -107,7 +107,7 @@ export class PhysicalMachine implements Machine {
   }
   runOutsideVmx(operations: EmulatorOps, cr0: number, limit: number): OutsideRun {
     const { vmxUnit: vmx, state: s, cpu } = this;
-    const loaded = s.cr0;
+    const [rootCr0, rootDr7] = [s.cr0, s.dr(7)];
     loadGuest(vmx, s);
     // Linear addresses go to the operations, which know the guest's paging.
     s.cr0 = (cr0 & ~Cr0.PG) >>> 0;
@@ -121,9 +121,10 @@ export class PhysicalMachine implements Machine {
       const executed = this.execute(operations, limit, this.retiredOutsideVmx);
       result = executed === 'unhandled' ? 'exit' : executed;
     }
-    s.cr0 = loaded;
+    s.cr0 = rootCr0;
     // A fault or an exit changes nothing; the instructions before it count.
     storeGuest(vmx, s);
+    s.setDr(7, rootDr7);
     return result;
   }
   /** The shadow of STI or MOV SS lasts for one instruction: one that sets it anew is told by its having been clear. */

@@ -13,6 +13,7 @@ export const loadGuest = (vmx: Vmx, s: CpuState): void => {
   s.eip = vmx.vmread(Field.GUEST_RIP);
   s.setGpr(ESP, vmx.vmread(Field.GUEST_RSP));
   s.eflags = vmx.vmread(Field.GUEST_RFLAGS);
+  s.setDr(7, vmx.vmread(Field.GUEST_DR7));
 };
 
 export const storeGuest = (vmx: Vmx, s: CpuState): void => {
@@ -21,4 +22,5 @@ export const storeGuest = (vmx: Vmx, s: CpuState): void => {
   vmx.vmwrite(Field.GUEST_RIP, s.eip);
   vmx.vmwrite(Field.GUEST_RSP, s.gpr(ESP));
   vmx.vmwrite(Field.GUEST_RFLAGS, s.eflags);
+  vmx.vmwrite(Field.GUEST_DR7, s.dr(7));
 };

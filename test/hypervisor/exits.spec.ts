@@ -260,6 +260,17 @@ describe('exceptions', () => {
     assert.equal(rig.domain.stopped?.kind, 'triple-fault');
     assert.match(rig.domain.stopped.details.join('\n'), /#PF.*CR2 0xdead0000[\s\S]*while delivering #DF/);
   });
+  test('a #DB that was made to exit sets DR6 and clears DR7.GD on its way back to the guest', () => {
+    const rig = new Rig();
+    rig.machine.state.setDr(6, 0xffff_8ff2);
+    rig.machine.vmx.vmwrite(Field.GUEST_DR7, 0x2402);
+    rig.play([
+      ExitReason.EXCEPTION_OR_NMI,
+      { [Field.VM_EXIT_INTR_INFO]: exception(1, false), [Field.EXIT_QUALIFICATION]: 0x4001 },
+    ]);
+    assert.equal(rig.entries[1], exception(1, false));
+    assert.deepEqual([rig.machine.state.dr(6), rig.read(Field.GUEST_DR7)], [0xffff_cff1, 0x402]);
+  });
   test('an exit without a handler stops the domain and names it', () => {
     const rig = new Rig();
     rig.play([ExitReason.RSM]);

@@ -1,5 +1,5 @@
 /* real-mode-guest.S: from protected mode to real mode and back, three times. In real mode: a vector table of its own, INT n and IRET, #DE,
- * single steps, timer interrupts while it runs and while it waits in HLT, REP string instructions, ports, far calls, and data beyond
+ * single steps, general detect, timer interrupts while it runs and while it waits in HLT, REP string instructions, ports, far calls, and data beyond
  * 1 MiB through limits that real mode keeps. What it found goes to port F4h: 10h if all is well, else the number of the check. */
 
         .section .mb, "a"
@@ -170,6 +170,42 @@ narrow: mov     $0x20, %ax                      /* 64 KiB limits for all but FS 
         cli
         mov     $0xff, %al
         out     %al, $0x21
+
+        movw    $8, AT(check)                   /* every #DB says anew which breakpoint it met; BT stays */
+        mov     $0xffff8ff3, %eax
+        mov     %eax, %dr6
+        pushf
+        pop     %ax
+        or      $1, %ah
+        push    %ax
+        popf
+        nop
+        pushf
+        pop     %ax
+        and     $0xfe, %ah
+        push    %ax
+        popf
+        mov     %dr6, %eax
+        cmp     $0xffffcff0, %eax
+        jne     failed
+
+        movw    $9, AT(check)                   /* general detect protects DR7 until its #DB, and the access is made after it */
+        mov     $0xffff0ff1, %eax
+        mov     %eax, %dr6
+        movw    $0, AT(steps)
+        mov     $0x2400, %eax
+        mov     %eax, %dr7
+        xor     %ebx, %ebx
+        mov     %dr7, %ebx
+        cmp     $0x400, %ebx
+        jne     failed
+        cmpw    $1, AT(steps)
+        jne     failed
+        mov     %dr6, %eax
+        cmp     $0xffff2ff0, %eax
+        jne     failed
+        mov     $0xffff0ff0, %eax
+        mov     %eax, %dr6
         jmp     leave
 
 failed: mov     AT(check), %ax

@@ -20,10 +20,10 @@ export class GuestSegments {
 
   constructor(private readonly vcpu: Vcpu) {}
 
-  raise(vector: number, error: number): false {
+  raise(vector: number, error: number, address = 0): false {
     this.fault.vector = vector;
     this.fault.error = error;
-    this.fault.address = 0;
+    this.fault.address = address;
     return false;
   }
 

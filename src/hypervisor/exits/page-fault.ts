@@ -49,8 +49,10 @@ export const exitException = (vcpu: Vcpu): number => {
   if (vector === Vector.PF) return pageFault(vcpu);
   // Not in the exception bitmap: whoever set the bit handles it; the guest gets what it would have got.
   const error = IntrInfo.hasErrorCode(info) ? vmx.vmread(Field.VM_EXIT_INTR_ERROR_CODE) : NO_ERROR;
-  domain.noteException(vector, error, vcpu.rip, 0);
-  vcpu.injectException(vector, error);
+  // The DR6 bits of a #DB; else 0.
+  const qualification = vmx.vmread(Field.EXIT_QUALIFICATION);
+  domain.noteException(vector, error, vcpu.rip, qualification);
+  vcpu.injectException(vector, error, qualification);
   return HandlerOutcome.PASSED;
 };
 

@@ -2,16 +2,16 @@
 // the root, which saves the old task, loads the new one and delivers what it finds wrong. In the order of the processor's own switch
 // (machine/cpu/task-switch.ts), which shares the TSS's layout and nothing else. SDM vol. 3, 7.3, 25.4.2; Xen: hvm_task_switch.
 
+import { Dr6, Dr7 } from '../../machine/cpu/debug-registers.ts';
 import { Descriptor, rpl, selectorError } from '../../machine/cpu/descriptors.ts';
 import { Cr0, Cr4, CS, ESP, Flag, LDTR, SS, TR } from '../../machine/cpu/state.ts';
-import { DR6_BT, DR7_LOCAL, TaskSource, TSS16, TSS16_FILLER, TSS32, TSS_EFLAGS } from '../../machine/cpu/task-state.ts';
+import { TaskSource, TSS16, TSS16_FILLER, TSS32, TSS_EFLAGS } from '../../machine/cpu/task-state.ts';
 import { Field } from '../../machine/vmx/fields.ts';
 import { EventType, IntrInfo, TaskSwitch } from '../../machine/vmx/qualification.ts';
 import { CrLoad, HandlerOutcome } from '../observer.ts';
 import { CrWrite, NO_ERROR, Vector, type Vcpu } from '../vcpu.ts';
 import { GuestSegments } from './guest-segments.ts';
 
-const DR7_GD = 1 << 13;
 /** Exceptions whose error code names a selector and so has the EXT bit (6.13). */
 const SELECTOR_ERROR = (1 << Vector.TS) | (1 << Vector.NP) | (1 << Vector.SS) | (1 << Vector.GP);
 
@@ -145,7 +145,7 @@ class Switch {
     const { state } = vcpu.machine;
     segments.putDescriptor(TR, this.selector, newTss);
     if (vcpu.writeCr0(vcpu.cr0 | Cr0.TS, CrLoad.TASK_SWITCH) === CrWrite.STOPPED) return 'stopped';
-    vmx.vmwrite(Field.GUEST_DR7, vmx.vmread(Field.GUEST_DR7) & ~DR7_LOCAL);
+    vmx.vmwrite(Field.GUEST_DR7, vmx.vmread(Field.GUEST_DR7) & ~Dr7.LOCAL);
     const nests = this.source === TaskSource.CALL || this.source === TaskSource.GATE;
     vmx.vmwrite(Field.GUEST_RIP, incoming.eip);
     vmx.vmwrite(Field.GUEST_RFLAGS, (incoming.eflags | 2 | (nests ? Flag.NT : 0)) >>> 0);
@@ -174,7 +174,7 @@ class Switch {
 
   /** Segment registers, error code, and the checks at the new task's first instruction. */
   private enterTask(): boolean {
-    const { vcpu, segments, incoming, newTss } = this;
+    const { segments, incoming, newTss } = this;
     const { sreg } = incoming;
     const level = this.level();
     if (!segments.loadLdt(incoming.ldt)) return false;
@@ -187,13 +187,7 @@ class Switch {
     // As wide as the TSS.
     if (this.errorCode !== NO_ERROR && !segments.push(this.errorCode, newTss.isWide ? 4 : 2, level)) return false;
     if (incoming.eip > segments.limit(CS)) return segments.raise(Vector.GP, 0);
-    if (incoming.trap) {
-      const { vmx, machine } = vcpu;
-      // An injected #DB leaves the debug registers alone: what its delivery would do to them is done here.
-      machine.state.setDr(6, machine.state.dr(6) | DR6_BT);
-      vmx.vmwrite(Field.GUEST_DR7, vmx.vmread(Field.GUEST_DR7) & ~DR7_GD);
-      return segments.raise(Vector.DB, NO_ERROR);
-    }
+    if (incoming.trap) return segments.raise(Vector.DB, NO_ERROR, Dr6.BT);
     return !this.virtualInterruptPending(level) || segments.raise(Vector.GP, 0);
   }
 

@@ -8,8 +8,6 @@ import { Cr4 } from './state.ts';
 const Kind = { INSTRUCTION: 0, WRITE: 1, IO: 2, ACCESS: 3 } as const;
 /** LENn of DR7 to bytes; 10b is eight bytes on family 6 model 15 and later, and undefined before. */
 const LENGTHS = [1, 2, 8, 4] as const;
-/** L0 to G3: with all clear no breakpoint is armed. */
-export const DR7_ENABLES = 0xff;
 
 export class Breakpoints {
   /** Some breakpoint of the class is armed. Everything else costs nothing while these are false. */

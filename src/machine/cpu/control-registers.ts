@@ -4,6 +4,7 @@
 import { ExitReason } from '../vmx/exit-reasons.ts';
 import type { Cpu, Helper, Operands } from './cpu.ts';
 import { Vector } from './cpu.ts';
+import { Dr6, Dr7 } from './debug-registers.ts';
 import { Cr0, Cr4, StateLayout } from './state.ts';
 
 /** The other bits of CR0 ignore writes; ET reads as 1. */
@@ -12,13 +13,6 @@ const CR0_TRANSLATION = Cr0.PG | Cr0.WP | Cr0.PE;
 /** MOV to CR0 that changes one of these under PAE paging loads the PDPTEs; so with CR4's (SDM vol. 3, 4.4.1). */
 const CR0_PDPTES = Cr0.PG | Cr0.CD | Cr0.NW;
 const CR4_TRANSLATION = Cr4.PSE | Cr4.PAE | Cr4.PGE;
-
-const DR6_FIXED = 0xffff_0ff0;
-const DR6_WRITABLE = 0xe00f;
-const DR7_ALWAYS_ZERO = 0xd800;
-const DR7_ALWAYS_ONE = 0x400;
-const DR7_GD = 1 << 13;
-const DR6_BD = 1 << 13;
 
 /** All checks and effects of a new CR0 after VMX has had its say. #GP(0) for PG without PE, NW without CD, and bits fixed by VMX. */
 const setCr0 = (cpu: Cpu, wanted: number): boolean => {
@@ -132,8 +126,8 @@ const debugAccess = (cpu: Cpu, op: Operands, from: boolean): boolean => {
   if (cpu.vmx.exitOnMovDr(op.reg, from, op)) return false;
   if (isAlias(op.reg) && (cpu.s.cr4 & Cr4.DE) !== 0) return cpu.raise(Vector.UD);
   if (cpu.s.cpl !== 0) return cpu.raise(Vector.GP, 0);
-  if ((cpu.s.dr(7) & DR7_GD) === 0) return true;
-  cpu.faultAddress = DR6_BD;
+  if ((cpu.s.dr(7) & Dr7.GD) === 0) return true;
+  cpu.faultAddress = Dr6.BD;
   return cpu.raise(Vector.DB);
 };
 
@@ -147,8 +141,8 @@ export const movToDr: Helper = (cpu, op) => {
   if (!debugAccess(cpu, op, false)) return false;
   const register = debugRegister(op.reg);
   let value = cpu.s.gpr(op.rm);
-  if (register === 6) value = DR6_FIXED | (value & DR6_WRITABLE);
-  else if (register === 7) value = (value & ~DR7_ALWAYS_ZERO) | DR7_ALWAYS_ONE;
+  if (register === 6) value = Dr6.FIXED | (value & Dr6.WRITABLE);
+  else if (register === 7) value = (value & ~Dr7.ALWAYS_ZERO) | Dr7.ALWAYS_ONE;
   cpu.s.setDr(register, value);
   cpu.modeDirty = true;
   return true;

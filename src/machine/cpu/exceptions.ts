@@ -4,6 +4,7 @@
 import { EventType } from '../vmx/qualification.ts';
 import type { ChainedException, Cpu } from './cpu.ts';
 import { Vector } from './cpu.ts';
+import { Dr6, dr6WithDebug, dr7WithDebug } from './debug-registers.ts';
 import { deliverThroughTable } from './interrupts.ts';
 import { disarm } from './monitor-wait.ts';
 import { Flag, StateLayout } from './state.ts';
@@ -27,11 +28,6 @@ const FAULTS = CONTRIBUTORY | bits(Vector.BR, Vector.UD, Vector.NM, 9, Vector.PF
 /** Interruptibility (SDM vol. 3, table 24-3). */
 const BLOCKING_BY_STI_OR_MOV_SS = 3;
 const BLOCKING_BY_NMI = 8;
-const DR7_GD = 1 << 13;
-/** B0 to B3, BD, BS, BT. */
-const DR6_EVENTS = 0xe00f;
-/** B0 to B3: every #DB sets them to what it met. BD, BS and BT stay until software clears them (SDM vol. 3, 17.2.3). */
-const DR6_BREAKPOINTS = 0xf;
 
 /**
  * Deliveries that may follow each other without an instruction between them. More means that benign exceptions feed each other for
@@ -75,7 +71,7 @@ const makesDoubleFault = (first: number, second: number): boolean =>
 /** Exit qualification of an exception: the linear address of a #PF, the new DR6 bits of a #DB. */
 const addressOf = (cpu: Cpu, vector: number): number => {
   if (vector === Vector.PF) return cpu.faultAddress;
-  return vector === Vector.DB ? cpu.faultAddress & DR6_EVENTS : 0;
+  return vector === Vector.DB ? cpu.faultAddress & Dr6.WRITABLE : 0;
 };
 
 /** What an exception does to the processor besides entering its handler. A VM exit, and an event injected by VM entry, do without. */
@@ -84,8 +80,8 @@ const applyEffects = (cpu: Cpu, vector: number, type: number): void => {
   if (type !== EventType.HARDWARE_EXCEPTION && type !== EventType.PRIVILEGED_SOFTWARE_EXCEPTION) return;
   if (vector === Vector.PF) s.cr2 = cpu.faultAddress;
   else if (vector === Vector.DB) {
-    s.setDr(6, (s.dr(6) & ~DR6_BREAKPOINTS) | (cpu.faultAddress & DR6_EVENTS));
-    s.setDr(7, s.dr(7) & ~DR7_GD);
+    s.setDr(6, dr6WithDebug(s.dr(6), cpu.faultAddress));
+    s.setDr(7, dr7WithDebug(s.dr(7)));
   }
 };
 

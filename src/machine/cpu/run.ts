@@ -11,6 +11,7 @@ import type { Cpu } from './cpu.ts';
 import type { LinearAccess } from './mmu.ts';
 import { Vector } from './cpu.ts';
 import { AGAIN } from './access-inspection.ts';
+import { Dr6 } from './debug-registers.ts';
 import { injectEvent } from './exceptions.ts';
 import { endMaskedWait } from './monitor-wait.ts';
 import { CS, Flag, StateLayout } from './state.ts';
@@ -36,7 +37,6 @@ export const Activity = { active: 0, hlt: 1, shutdown: 2, waitForSipi: 3 } as co
 const SHADOW = 3;
 const BLOCKING_BY_NMI = 8;
 const BLOCKING_BY_MOV_SS = 2;
-const DR6_BS = 0x4000;
 
 export class Processor {
   /** Instructions retired since reset; each REP iteration counts. Exact up to 2^53. */
@@ -240,7 +240,7 @@ export class Processor {
     const { s, breakpoints } = cpu;
     if (s.get(StateLayout.activity) >= Activity.shutdown) return;
     if (s.get(StateLayout.interruptibility) & BLOCKING_BY_MOV_SS) return;
-    const bits = breakpoints.met | (step ? DR6_BS : 0);
+    const bits = breakpoints.met | (step ? Dr6.BS : 0);
     breakpoints.met = 0;
     if (bits !== 0) this.raiseDebug(bits);
   }

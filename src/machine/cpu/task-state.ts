@@ -1,4 +1,4 @@
-// The task-state segment as data: where its fields are in the 16- and 32-bit form, and what a task switch does to EFLAGS, DR6 and DR7.
+// The task-state segment as data: where its fields are in the 16- and 32-bit form, and which bits of EFLAGS a task switch loads.
 // Shared by the processor's task switch (task-switch.ts) and the hypervisor's. SDM vol. 3, 7.2.1, 7.6 and table 7-1.
 
 /** What initiated the switch, numbered as in the exit qualification (SDM vol. 3, table 27-2). */
@@ -19,11 +19,6 @@ export const TSS32 = {
 export const TSS16 = { minimum: 0x2b, eip: 0x0e, eflags: 0x10, gpr: 0x12, sreg: 0x22, ldt: 0x2a } as const;
 /** What the upper halves of general registers hold after a switch to a 16-bit TSS, as processors since the 386 leave them. */
 export const TSS16_FILLER = 0xffff_0000;
-
-/** DR6.BT: the T bit of the new TSS (SDM vol. 3, 17.2.3). */
-export const DR6_BT = 1 << 15;
-/** L0 to L3 and LE of DR7: breakpoints of the old task only (SDM vol. 3, 17.2.4). */
-export const DR7_LOCAL = 0x155;
 
 /** The bits of EFLAGS that exist. */
 export const TSS_EFLAGS = 0x3f7fd5;

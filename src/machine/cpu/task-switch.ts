@@ -3,6 +3,7 @@
 
 import type { Cpu } from './cpu.ts';
 import { Vector } from './cpu.ts';
+import { Dr6, Dr7 } from './debug-registers.ts';
 import {
   Descriptor,
   isLocal,
@@ -24,7 +25,7 @@ import {
 } from './segmentation.ts';
 import { PendingStack } from './stack.ts';
 import { Access, Cr0, Cr4, CS, Flag, LDTR, SS, TR } from './state.ts';
-import { DR6_BT, DR7_LOCAL, TaskSource, TSS16, TSS16_FILLER, TSS32, TSS_EFLAGS } from './task-state.ts';
+import { TaskSource, TSS16, TSS16_FILLER, TSS32, TSS_EFLAGS } from './task-state.ts';
 import { noVirtualInterruptPending } from './virtual-interrupts.ts';
 
 const newTss = new Descriptor();
@@ -181,7 +182,7 @@ export const switchTask = (
   // The commit point.
   s.setSegment(TR, selector, newTss.base, newTss.limit, newTss.access);
   s.cr0 |= Cr0.TS;
-  s.setDr(7, s.dr(7) & ~DR7_LOCAL);
+  s.setDr(7, s.dr(7) & ~Dr7.LOCAL);
   cpu.modeDirty = true;
   s.eip = incoming.eip;
   cpu.nextEip = incoming.eip;
@@ -197,7 +198,7 @@ export const switchTask = (
   if (errorCode !== undefined && !pushErrorCode(cpu, wide, errorCode)) return false;
   if (s.eip > s.limit(CS)) return cpu.raise(Vector.GP, 0);
   if (incoming.trap) {
-    cpu.faultAddress = DR6_BT;
+    cpu.faultAddress = Dr6.BT;
     return cpu.raise(Vector.DB);
   }
   return noVirtualInterruptPending(cpu);

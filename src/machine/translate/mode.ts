@@ -1,7 +1,7 @@
 // The mode word: what decides how bytes decode and which translations may run. Recomputed when `cpu.modeDirty`. Not state of its own.
 
 import { Access, Cr0, Cr4, CS, DS, ES, SS, StateLayout } from '../cpu/state.ts';
-import { DR7_ENABLES } from '../cpu/breakpoints.ts';
+import { Dr7 } from '../cpu/debug-registers.ts';
 import type { Cpu } from '../cpu/cpu.ts';
 import { countUntilNow } from '../cpu/performance-counters.ts';
 
@@ -56,7 +56,7 @@ export const refreshMode = (cpu: Cpu): void => {
   if (cpu.s.get(StateLayout.counting) !== 0) countUntilNow(cpu);
   cpu.s.set(StateLayout.mode, computeMode(cpu));
   const { breakpoints: b } = cpu;
-  const concerned = (cpu.s.dr(7) & DR7_ENABLES) !== 0 || b.instructions || b.data || b.io;
+  const concerned = (cpu.s.dr(7) & Dr7.ENABLES) !== 0 || b.instructions || b.data || b.io;
   if (concerned && b.refresh(cpu.s)) {
     cpu.mmu.watchBreakpoints();
     // Known code of a page with an instruction breakpoint must not be found: each instruction is looked at.
