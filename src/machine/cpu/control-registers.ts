@@ -52,11 +52,8 @@ const setCr4 = (cpu: Cpu, wanted: number): boolean => {
   return true;
 };
 
-const exists = (cr: number): boolean => cr === 0 || cr === 2 || cr === 3 || cr === 4;
-
 export const movToCr: Helper = (cpu, op) => {
   const cr = op.reg;
-  if (!exists(cr)) return cpu.raise(Vector.UD);
   if (cpu.s.cpl !== 0) return cpu.raise(Vector.GP, 0);
   const value = cpu.s.gpr(op.rm);
   if (cpu.vmx.exitOnMovToCr(cr, value, op)) return false;
@@ -78,7 +75,6 @@ const seen = (cpu: Cpu, cr: 0 | 4): number => (cpu.vmx.nonRoot ? cpu.vmx.readCr(
 
 export const movFromCr: Helper = (cpu, op) => {
   const cr = op.reg;
-  if (!exists(cr)) return cpu.raise(Vector.UD);
   if (cpu.s.cpl !== 0) return cpu.raise(Vector.GP, 0);
   if (cpu.vmx.exitOnMovFromCr(cr, op)) return false;
   const s = cpu.s;
@@ -155,7 +151,6 @@ const SGDT = 0, SIDT = 1, LGDT = 2, LIDT = 3; // prettier-ignore
 const loadTable =
   (baseAt: number, limitAt: number, which: number): Helper =>
   (cpu, op) => {
-    if (!op.memory) return cpu.raise(Vector.UD);
     if (cpu.s.cpl !== 0) return cpu.raise(Vector.GP, 0);
     if (cpu.vmx.exitOnDescriptorTable(ExitReason.GDTR_IDTR_ACCESS, which, op)) return false;
     const linear = cpu.linear(op.segment, op.offset, 6, false);
@@ -173,7 +168,6 @@ const loadTable =
 const storeTable =
   (baseAt: number, limitAt: number, which: number): Helper =>
   (cpu, op) => {
-    if (!op.memory) return cpu.raise(Vector.UD);
     if (cpu.vmx.exitOnDescriptorTable(ExitReason.GDTR_IDTR_ACCESS, which, op)) return false;
     const linear = cpu.linear(op.segment, op.offset, 6, true);
     if (linear === undefined) return false;

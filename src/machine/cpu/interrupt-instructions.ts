@@ -48,7 +48,6 @@ export const int1: Helper = (cpu, op) => {
 
 /** BOUND r, m&m: signed index against lower and upper bound. */
 export const bound: Helper = (cpu, op) => {
-  if (!op.memory) return cpu.raise(Vector.UD);
   const bytes = op.size === 32 ? 4 : 2;
   const shift = 32 - op.size;
   const lower = cpu.read(op.segment, op.offset, bytes);

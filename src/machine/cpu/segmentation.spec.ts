@@ -13,7 +13,7 @@ import {
 } from '../../../test/support/cpu-world.ts';
 import { Vector } from './cpu.ts';
 import { lds, lfs, loadSegment, lss, movToSreg, popSreg } from './segmentation.ts';
-import { Access, CS, DS, EAX, EBX, ECX, ES, ESP, FS, LDTR, SS, StateLayout } from './state.ts';
+import { Access, DS, EAX, EBX, ECX, ES, ESP, FS, LDTR, SS, StateLayout } from './state.ts';
 
 const world = new CpuWorld();
 const { cpu } = world;
@@ -100,13 +100,6 @@ test('an LDT selector with no LDT loaded', () => {
   assert.deepEqual(world.fault(), [Vector.GP, 0x0c]);
 });
 
-test('MOV to CS and to registers 6 and 7 is undefined', () => {
-  for (const reg of [CS, 6, 7]) {
-    assert.equal(movToSreg(cpu, world.op({ reg, rm: EAX })), false);
-    assert.deepEqual(world.fault(), [Vector.UD, undefined]);
-  }
-});
-
 test('the GDT is read and marked with supervisor rights at level 3', () => {
   world.level(3);
   assert.ok(loadSegment(cpu, DS, data(3)));
@@ -189,8 +182,6 @@ test('far pointers: register and segment together or not at all; register forms 
   assert.equal(lfs(cpu, world.op({ memory: true, offset: 0x7000, reg: ECX, size: 16 })), false);
   assert.deepEqual(world.fault(), [Vector.GP, 0x200]);
   assert.equal(world.snapshot(), before);
-  assert.equal(lfs(cpu, world.op()), false);
-  assert.deepEqual(world.fault(), [Vector.UD, undefined]);
 });
 
 test('far pointers wrap at the address size', () => {

@@ -125,7 +125,6 @@ const blockByMovSs = (cpu: Cpu): void => {
 
 /** MOV Sreg, r/m16. */
 export const movToSreg: Helper = (cpu, op) => {
-  if (op.reg === CS || op.reg > GS) return cpu.raise(Vector.UD);
   const selector = op.memory ? cpu.read(op.segment, op.offset, 2) : cpu.s.gpr16(op.rm);
   if (cpu.faulted || !loadSegment(cpu, op.reg, selector)) return false;
   if (op.reg === SS) blockByMovSs(cpu);
@@ -149,7 +148,6 @@ export const popSreg: Helper = (cpu, op) => {
 
 /** LDS, LES, LSS, LFS, LGS: offset to the register `op.reg`, selector to the segment register. */
 export const loadFarPointer = (cpu: Cpu, op: Operands, segment: number): boolean => {
-  if (!op.memory) return cpu.raise(Vector.UD);
   const bytes = op.size === 32 ? 4 : 2;
   const offset = cpu.read(op.segment, op.offset, bytes);
   if (cpu.faulted) return false;

@@ -28,7 +28,6 @@ export const wbinvd = cacheInstruction(ExitReason.WBINVD);
 
 /** The segment gives its base only: no limit or type is checked. */
 export const invlpg: Helper = (cpu, op) => {
-  if (!op.memory) return cpu.raise(Vector.UD);
   if (cpu.s.cpl !== 0) return cpu.raise(Vector.GP, 0);
   const linear = (cpu.s.base(op.segment) + op.offset) >>> 0;
   if (cpu.vmx.exitOnInstruction(ExitReason.INVLPG, linear, op)) return false;
@@ -38,7 +37,6 @@ export const invlpg: Helper = (cpu, op) => {
 
 /** Faults like a load of one byte. */
 export const clflush: Helper = (cpu, op) => {
-  if (!op.memory) return cpu.raise(Vector.UD);
   cpu.read(op.segment, op.offset, 1);
   return !cpu.faulted;
 };

@@ -118,6 +118,40 @@ describe('decoder', () => {
     assert.equal(decode([0xf0, 0x01, 0x03]), DecodeResult.ok);
     for (const bad of [[0xf0, 0x01, 0xc3], [0xf0, 0x8b, 0x03], [0xf0, 0x90], [0xf0, 0x39, 0x03]]) assert.equal(decode(bad), DecodeResult.undefined, bad.join()); // prettier-ignore
   });
+  it('registers that do not exist, and register operands where memory is meant, are undefined: helpers need not ask', () => {
+    const undefinedAt = (...opcode: number[]): number[] =>
+      [0, 1, 2, 3, 4, 5, 6, 7].filter((reg) => {
+        const result = decode([...opcode, 0xc0 | (reg << 3)]);
+        assert.ok(result === DecodeResult.ok || result === DecodeResult.undefined);
+        return result === DecodeResult.undefined;
+      });
+    assert.deepEqual(undefinedAt(0x8e), [1, 6, 7], 'MOV to CS, segment registers 6 and 7');
+    assert.deepEqual(undefinedAt(0x8c), [6, 7]);
+    for (const opcode of [0x20, 0x22]) assert.deepEqual(undefinedAt(0x0f, opcode), [1, 5, 6, 7], 'CR1, CR5 to CR7');
+    for (const opcode of [0x21, 0x23]) assert.deepEqual(undefinedAt(0x0f, opcode), []);
+
+    const memoryOnly = [
+      ...[[0x62], [0xc4], [0xc5], [0x0f, 0xb2], [0x0f, 0xb4], [0x0f, 0xb5]].map((opcode) => ({
+        opcode,
+        reg: 0,
+        rm: 0,
+      })),
+      // SGDT, LGDT, LIDT, INVLPG, with register operands that are no instruction of their own.
+      ...[0, 2, 3, 7].map((reg) => ({ opcode: [0x0f, 0x01], reg, rm: 5 })),
+      // VMPTRLD, VMCLEAR, VMXON, VMPTRST.
+      ...[[0x0f], [0x66, 0x0f], [0xf3, 0x0f]].map((start) => ({ opcode: [...start, 0xc7], reg: 6, rm: 0 })),
+      { opcode: [0x0f, 0xc7], reg: 7, rm: 0 },
+    ];
+    for (const { opcode, reg, rm } of memoryOnly) {
+      const name = opcode.map((byte) => byte.toString(16)).join(' ');
+      assert.equal(decode([...opcode, (reg << 3) | 3]), DecodeResult.ok, name);
+      assert.equal(decode([...opcode, 0xc0 | (reg << 3) | rm]), DecodeResult.undefined, name);
+    }
+    // SIDT with a register operand is MONITOR and MWAIT, CLFLUSH is SFENCE.
+    for (const rm of [2, 3, 4, 5, 6, 7]) assert.equal(decode([0x0f, 0x01, 0xc8 | rm]), DecodeResult.undefined);
+    assert.equal(decode([0x0f, 0xae, 0xf8]), DecodeResult.ok);
+    assert.equal(decoder.row.mnemonic, 'sfence');
+  });
   it('addresses: SIB without base or index, EBP and ESP in SS, 16-bit forms', () => {
     const operand = (...bytes: number[]): unknown => {
       assert.equal(decode([...bytes, 0, 0, 0, 0]), DecodeResult.ok);

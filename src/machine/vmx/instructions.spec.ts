@@ -143,7 +143,6 @@ test('#UD and #GP of the VMX instructions', () => {
       [Vector.GP, 0],
     ],
     ['CPL 3', (f) => ((f.cpu.s.cpl = 3), execute(f, ExitReason.VMLAUNCH)), [Vector.GP, 0]],
-    ['register operand', (f) => execute(f, ExitReason.VMPTRLD), [Vector.UD, 0]],
     ['virtual-8086 mode', (f) => ((f.cpu.s.eflags = 0x2_0002), execute(f, ExitReason.VMXOFF)), [Vector.UD, 0]],
     ['INVVPID without VPID', (f) => withAddress(f, ExitReason.INVVPID, 0), [Vector.UD, 0]],
     ['INVEPT', (f) => execute(f, ExitReason.INVEPT), [Vector.UD, 0]],

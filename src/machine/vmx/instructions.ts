@@ -111,7 +111,6 @@ export const executeVmxInstruction = (vmx: Vmx, cpu: Cpu, reason: number, op: Op
   const s = cpu.s;
   const vmcall = reason === ExitReason.VMCALL;
   const legacyMode = (s.cr0 & Cr0.PE) === 0 || (s.eflagsRest & Flag.VM) !== 0;
-  if (takesMemory(reason) && !op.memory) return cpu.raise(Vector.UD);
   if (reason === ExitReason.INVVPID && !vmx.capabilities.hasVpid) return cpu.raise(Vector.UD);
   if (reason === ExitReason.VMXON ? (s.cr4 & Cr4.VMXE) === 0 : !vmx.inVmx) return cpu.raise(Vector.UD);
   if (legacyMode && !(vmcall && vmx.nonRoot)) return cpu.raise(Vector.UD);
