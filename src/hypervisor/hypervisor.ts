@@ -66,8 +66,9 @@ export class Hypervisor {
   readonly account: ExitAccount;
   private readonly handlers: ReadonlyArray<ExitHandler | undefined>;
   private domain: Domain | undefined;
-  /** Cycles that the guest slept through, and the exit's charge since the last entry. */
+  /** Cycles that the guest slept through, what the present exit was charged, and all exits since the last entry. */
   private idle = 0;
+  private charge = 0;
   private charged = 0;
 
   constructor(
@@ -168,13 +169,17 @@ export class Hypervisor {
         if (!this.wait(domain, endOfTime)) break;
         continue;
       }
+      vcpu.sliceEnd = Math.min(machine.clock.now + end - executed(), endOfTime);
       if (vcpu.outsideVmx) {
-        const until = Math.min(machine.clock.now + end - executed(), endOfTime);
-        runOutsideVmx(domain, this.handlers, until, () => this.crank(domain));
+        runOutsideVmx(domain, this.handlers, vcpu.sliceEnd, () => this.crank(domain));
+        continue;
+      }
+      if (vcpu.unfinishedIo.elements > 0) {
+        this.answerExit(domain);
         continue;
       }
       if (!vmx.nonRoot && !this.enter(domain)) break;
-      if (vmx.nonRoot) machine.run(Math.min(machine.clock.now + end - executed(), endOfTime));
+      if (vmx.nonRoot) machine.run(vcpu.sliceEnd);
       if (!vmx.exitPending) break; // the end of the slice, or a stop that a debugger asked for
       this.handleExit(domain);
     }
@@ -236,8 +241,8 @@ export class Hypervisor {
     const word = vmx.vmread(Field.VM_EXIT_REASON);
     const reason = word & 0xffff;
     if (observer !== null) this.reportExit(observer, word);
-    const cycles = this.account.charge(reason);
-    this.charged += cycles;
+    this.charge = this.account.charge(reason);
+    this.charged += this.charge;
     if ((word & ENTRY_FAILURE) !== 0) {
       this.entryFailed(domain, word);
       return;
@@ -247,9 +252,18 @@ export class Hypervisor {
     vcpu.detail1 = 0;
     vcpu.detail2 = 0;
     vcpu.eventDelivered = false;
+    this.answerExit(domain);
+  }
+
+  /** The handler of the exit; it may need several slices. */
+  private answerExit(domain: Domain): void {
+    const { observer } = this;
+    const { vcpu } = domain;
+    const reason = vcpu.vmx.vmread(Field.VM_EXIT_REASON) & 0xffff;
     const handler = this.handlers[reason] ?? unhandledExit;
     const outcome = handler(vcpu);
-    observer?.handler(reason, outcome, cycles, vcpu.detail0, vcpu.detail1, vcpu.detail2);
+    if (vcpu.unfinishedIo.elements > 0) return;
+    observer?.handler(reason, outcome, this.charge, vcpu.detail0, vcpu.detail1, vcpu.detail2);
     if (domain.stopped !== undefined) return;
     domain.assist.reinject();
     if (vcpu.blocked) observer?.runState(RunState.RUNNING, RunState.BLOCKED);

@@ -81,7 +81,9 @@ export const runOutsideVmx = (
     assist(domain);
     const trap = (vmx.vmread(Field.GUEST_RFLAGS) & Flag.TF) !== 0;
     access.begin();
-    const result = machine.runOutsideVmx(access, vcpu.cr0, trap ? 1 : uninterrupted(domain, until));
+    const goesOn = vcpu.unfinishedIo.elements > 0;
+    const limit = trap ? 1 : uninterrupted(domain, until);
+    const result = goesOn ? 'exit' : machine.runOutsideVmx(access, vcpu.cr0, limit);
     vcpu.deliversOutside = false;
     switch (result) {
       case 'event':

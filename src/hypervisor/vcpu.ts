@@ -57,6 +57,10 @@ export class Vcpu {
   eventDelivered = false;
   /** The event in the entry fields must be delivered by the hypervisor: the processor cannot write its frame (page tables, devices). */
   deliversOutside = false;
+  /** Where the slice ends, in cycles: no handler retires instructions beyond it. */
+  sliceEnd = Infinity;
+  /** Elements of a REP INS or OUTS done in earlier slices at this exit, which is still being handled if there are any; and the last one's data. */
+  readonly unfinishedIo = { elements: 0, data: 0 };
   /** What the handler of this exit tells the observer (observer.ts `handler`). */
   detail0 = 0;
   detail1 = 0;

@@ -29,8 +29,8 @@ const build = (name: string): Uint8Array | undefined => {
   }
 };
 
-const run = (bytes: Uint8Array, bare: boolean, slice: number): Session => {
-  const session = createSession({
+const start = (bytes: Uint8Array, bare: boolean): Session =>
+  createSession({
     image: { name: 'guest.elf', bytes },
     cmdline: '',
     modules: [],
@@ -40,6 +40,8 @@ const run = (bytes: Uint8Array, bare: boolean, slice: number): Session => {
     observe: 'none',
     stateHashEvery: 0,
   });
+const run = (bytes: Uint8Array, bare: boolean, slice: number): Session => {
+  const session = start(bytes, bare);
   for (let i = 0; session.stop === undefined && i < 20_000; i++) session.run(slice);
   return session;
 };
@@ -77,4 +79,25 @@ test('the last instruction of a 16-bit code segment: EIP does not wrap', (t) => 
   const whole = run(bytes, false, 100_000);
   for (const session of [bare, whole]) assert.equal(session.stop?.exitStatus, 0x21, session.stop?.message);
   assert.equal(whole.counters().instructions, bare.counters().instructions);
+});
+
+test('REP INS and OUTS, in slices: the same instructions at every boundary, the same interrupts between their elements', (t) => {
+  for (const name of ['string-io-guest', 'real-mode-guest']) {
+    const bytes = build(name);
+    if (bytes === undefined) return t.skip('no 32-bit gcc');
+    const bare = start(bytes, true);
+    const sliced = start(bytes, false);
+    const whole = run(bytes, false, 1_000_000);
+    for (let i = 1; bare.stop === undefined && i < 20_000; i++) {
+      const slice = (i * 7919) % 1009;
+      bare.run(slice);
+      sliced.run(slice);
+      assert.equal(sliced.counters().instructions, bare.counters().instructions, `${name}, slice ${i} of ${slice}`);
+    }
+    for (const session of [bare, sliced, whole])
+      assert.equal(session.stop?.exitStatus, 0x21, `${name}: ${session.stop?.message}`);
+    assert.equal(sliced.vgaText(), bare.vgaText());
+    assert.deepEqual(sliced.counters(), whole.counters());
+    assert.equal(sliced.stateHash(), whole.stateHash());
+  }
 });

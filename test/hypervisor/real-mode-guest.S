@@ -1,5 +1,5 @@
 /* real-mode-guest.S: from protected mode to real mode and back, three times. In real mode: a vector table of its own, INT n and IRET, #DE,
- * single steps, general detect, timer interrupts while it runs and while it waits in HLT, REP string instructions, ports, far calls, and data beyond
+ * single steps, general detect, timer interrupts while it runs, between the elements of REP OUTS and in HLT, REP string instructions, far calls, and data beyond
  * 1 MiB through limits that real mode keeps. What it found goes to port F4h: 10h if all is well, else the number of the check. */
 
         .section .mb, "a"
@@ -162,10 +162,19 @@ narrow: mov     $0x20, %ax                      /* 64 KiB limits for all but FS 
         out     %al, $0x40
         movw    $0, AT(ticks)
         sti
+        mov     $0x9000, %si                    /* three ticks come between the elements */
+        mov     $0x80, %dx
+        mov     $15000, %cx
+        rep outsb
+        mov     $0x9000, %di
+        mov     $1000, %cx
+        rep insw
+        cmpw    $3, AT(ticks)
+        jb      failed
 3:      cmpw    $3, AT(ticks)
         jb      3b
 4:      hlt
-        cmpw    $6, AT(ticks)
+        cmpw    $8, AT(ticks)
         jb      4b
         cli
         mov     $0xff, %al

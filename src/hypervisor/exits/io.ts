@@ -1,5 +1,5 @@
 // Exit reason 30: IN, OUT, INS, OUTS on the domain's virtual ports. String forms move bytes between ports and guest memory, whose
-// tables are walked for every element. SDM vol. 3, table 27-5 and 27.2.5; Xen: vmx_io_instruction and handle_pio.
+// tables are walked for every element; a slice may end between two elements, and the same exit goes on in the next one. SDM vol. 3, table 27-5 and 27.2.5; Xen: vmx_io_instruction and handle_pio.
 
 import { EAX, ECX, EDI, ESI, Flag } from '../../machine/cpu/state.ts';
 import { Field } from '../../machine/vmx/fields.ts';
@@ -37,28 +37,28 @@ export const exitIo = (vcpu: Vcpu): number => {
 };
 
 const stringIo = (vcpu: Vcpu, port: number, size: 1 | 2 | 4, input: boolean, rep: boolean): number => {
-  const { vmx, domain, machine, access } = vcpu;
-  const state = machine.state;
-  const bus = domain.platform.bus;
+  const { vmx, domain, machine, access, unfinishedIo } = vcpu;
+  const { state } = machine;
+  const { bus, clock, interrupts } = domain.platform;
   // Table 27-8, bits 9:7: address size.
   const wide = ((vmx.vmread(Field.VM_EXIT_INSTRUCTION_INFO) >>> 7) & 7) !== 0;
   const index = input ? EDI : ESI;
   const user = vcpu.cpl === 3;
-  const step = (vmx.vmread(Field.GUEST_RFLAGS) & Flag.DF) !== 0 ? -size : size;
-  const first = wide ? state.gpr(index) : state.gpr16(index);
-  // The first element's linear address minus its offset is the segment's base.
-  const base = vmx.vmread(Field.GUEST_LINEAR_ADDRESS) - first;
+  const flags = vmx.vmread(Field.GUEST_RFLAGS);
+  const step = (flags & Flag.DF) !== 0 ? -size : size;
+  let offset = wide ? state.gpr(index) : state.gpr16(index);
+  // What the exit gives is the first element's linear address; without that one's offset it is the segment's base.
+  const behind = offset - step * unfinishedIo.elements;
+  const base = vmx.vmread(Field.GUEST_LINEAR_ADDRESS) - (wide ? behind : behind & 0xffff);
   const total = rep ? (wide ? state.gpr(ECX) : state.gpr16(ECX)) : 1;
-  let offset = first;
+  const { now } = machine.clock;
+  const room = Math.max(1, vcpu.sliceEnd - now);
+  let { data } = unfinishedIo;
   let done = 0;
-  let data = 0;
   access.begin();
-  // The trap flag traps between the elements.
-  const stepped = (vmx.vmread(Field.GUEST_RFLAGS) & Flag.TF) !== 0;
-  // Each element is a cycle: what is due on the virtual platform comes between them.
-  const { clock } = domain.platform;
-  const most = Math.min(total, stepped ? 1 : MAX_ELEMENTS, Math.max(1, clock.nextDeadline - clock.now));
-  while (done < most) {
+  // What the processor looks at between two elements ends the exit. What may have come between two slices, too.
+  let goesOn = unfinishedIo.elements === 0 || !interrupts.intr || (flags & Flag.IF) === 0;
+  while (goesOn && done < room) {
     const linear = (base + offset) >>> 0;
     if (input) {
       // The destination must be writable before the port is read: a device's read has effects.
@@ -72,22 +72,36 @@ const stringIo = (vcpu: Vcpu, port: number, size: 1 | 2 | 4, input: boolean, rep
     }
     offset = wide ? (offset + step) >>> 0 : (offset + step) & 0xffff;
     done++;
-    // A breakpoint traps behind each element.
-    if (vcpu.meetIoBreakpoints(port, size) || domain.stopped !== undefined) break;
+    // Each element is an instruction's time.
+    clock.set(now + done);
+    goesOn =
+      !vcpu.meetIoBreakpoints(port, size) &&
+      done < total &&
+      unfinishedIo.elements + done < MAX_ELEMENTS &&
+      (flags & Flag.TF) === 0 &&
+      clock.nextDeadline > clock.now &&
+      (!interrupts.intr || (flags & Flag.IF) === 0) &&
+      domain.stopped === undefined;
   }
   if (wide) state.setGpr(index, offset);
   else state.setGpr16(index, offset);
   if (rep && wide) state.setGpr(ECX, total - done);
   else if (rep) state.setGpr16(ECX, total - done);
-  if (done > 0) domain.observer?.portIo(port, size, input ? 0 : 1, data, 1, done);
-  if (access.faultVector >= 0) {
-    if (done > 0) machine.retire(done);
-    vcpu.injectAccessFault();
-    return HandlerOutcome.INJECTED;
+  const elements = unfinishedIo.elements + done;
+  const faulted = access.faultVector >= 0;
+  // The last element is retired with what completes an instruction, or a repetition of it.
+  const retiring = faulted ? done : done - 1;
+  if (retiring > 0) machine.retire(retiring);
+  if (!faulted && done > 0) {
+    if (done === total) vcpu.completeInstruction();
+    else vcpu.finishEmulated();
   }
-  // Each repetition counts as an instruction; the last one completes it.
-  if (done > 1) machine.retire(done - 1);
-  if (done === total) vcpu.completeInstruction();
-  else vcpu.finishEmulated();
-  return HandlerOutcome.EMULATED;
+  // The slice is over, the exit is not.
+  unfinishedIo.elements = goesOn && !faulted ? elements : 0;
+  unfinishedIo.data = data;
+  if (unfinishedIo.elements > 0) return HandlerOutcome.EMULATED;
+  if (elements > 0) domain.observer?.portIo(port, size, input ? 0 : 1, data, 1, elements);
+  if (!faulted) return HandlerOutcome.EMULATED;
+  vcpu.injectAccessFault();
+  return HandlerOutcome.INJECTED;
 };
