@@ -56,9 +56,10 @@ const interruptWindow: ExitHandler = (vcpu) => {
   return HandlerOutcome.EMULATED;
 };
 
-/** HLT completes and the vCPU waits, unless an interrupt that it can take is there already. */
+/** HLT completes and the vCPU waits, unless an interrupt that it can take is there already, or a debug exception. */
 const hlt: ExitHandler = (vcpu) => {
   vcpu.completeInstruction();
+  if (vcpu.vmx.vmread(Field.GUEST_PENDING_DBG_EXCEPTIONS) !== 0) return HandlerOutcome.EMULATED;
   const enabled = (vcpu.vmx.vmread(Field.GUEST_RFLAGS) & Flag.IF) !== 0;
   if (enabled && vcpu.domain.platform.interrupts.intr) return HandlerOutcome.EMULATED;
   vcpu.blocked = true;

@@ -54,7 +54,8 @@ export interface EmulatorOps {
 }
 
 /**
- * 'done': one instruction executed, guest registers, RIP and RFLAGS are in the VMCS and the GPRs. 'fault': nothing retired, the fault
+ * 'done': one instruction executed, guest registers, RIP and RFLAGS are in the VMCS and the GPRs, and the data breakpoints that its accesses
+ * met are among the pending debug exceptions. 'fault': nothing retired, the fault
  * is in the operations' words. 'unhandled': an instruction that cannot be emulated (it must be named by the caller's message).
  */
 export type EmulationResult = 'done' | 'fault' | 'unhandled';
@@ -81,7 +82,7 @@ export interface Machine {
   /**
    * Executes the guest where VMX cannot enter it: `cr0` (as the guest sees it) is in force. 'event': an event that stood in the VM-entry
    * interruption fields was delivered, and nothing more was done. 'done': `limit` instructions were executed, or fewer where the trap flag
-   * is set now. 'fault': one raised an exception, as above. 'exit': one would have left the guest, and the VM-exit information fields say
+   * is set now or debug exceptions are pending, which are in the VMCS. 'fault': one raised an exception, as above. 'exit': one would have left the guest, and the VM-exit information fields say
    * why; like a fault it changed nothing.
    * What was executed is retired. The guest-state area of the VMCS is current afterwards.
    */

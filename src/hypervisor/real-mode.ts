@@ -7,12 +7,15 @@ import { Dr6 } from '../machine/cpu/debug-registers.ts';
 import { Cr0, Flag } from '../machine/cpu/state.ts';
 import { ExitReason } from '../machine/vmx/exit-reasons.ts';
 import { Field } from '../machine/vmx/fields.ts';
-import { IntrInfo } from '../machine/vmx/qualification.ts';
+import { IntrInfo, PendingDebug } from '../machine/vmx/qualification.ts';
 import type { Domain } from './domain.ts';
 import { unhandledExit, type ExitHandler } from './exits.ts';
 import { interruptBlocker } from './interrupts.ts';
 import { AssistBlocker } from './observer.ts';
-import { NO_ERROR, PendingDebug, Vector, type Vcpu } from './vcpu.ts';
+import { NO_ERROR, Vector, type Vcpu } from './vcpu.ts';
+
+/** Interruptibility (SDM vol. 3, table 24-3). */
+const BLOCKING_BY_MOV_SS = 2;
 
 /** An interrupt of the virtual platform goes into the entry fields as soon as the guest can take it. */
 const assist = (domain: Domain): void => {
@@ -31,10 +34,16 @@ const assist = (domain: Domain): void => {
   if (blocker === AssistBlocker.NONE || !domain.assist.windowRequested) domain.assist.assist();
 };
 
-/** #DB of pending debug exceptions, whose B0 to B3 and BS are where DR6 has them. */
-const injectDebug = (vcpu: Vcpu, conditions: number): void => {
-  vcpu.vmx.vmwrite(Field.GUEST_PENDING_DBG_EXCEPTIONS, 0);
-  vcpu.injectException(Vector.DB, NO_ERROR, conditions & (Dr6.BREAKPOINTS | Dr6.BS));
+const behindMovSs = (vcpu: Vcpu): boolean =>
+  (vcpu.vmx.vmread(Field.GUEST_INTERRUPTIBILITY_INFO) & BLOCKING_BY_MOV_SS) !== 0;
+
+/** #DB of pending debug exceptions, whose B0 to B3 and BS are where DR6 has them; behind MOV SS it waits. */
+const injectDebug = (vcpu: Vcpu): void => {
+  const { vmx } = vcpu;
+  const pending = vmx.vmread(Field.GUEST_PENDING_DBG_EXCEPTIONS);
+  if (pending === 0 || behindMovSs(vcpu)) return;
+  vmx.vmwrite(Field.GUEST_PENDING_DBG_EXCEPTIONS, 0);
+  vcpu.injectException(Vector.DB, NO_ERROR, pending & (Dr6.BREAKPOINTS | Dr6.BS), false);
 };
 
 /** How many instructions may pass before anything must be looked at again: interrupts, the platform's timers, the way into VMX. */
@@ -55,8 +64,7 @@ const handleExit = (vcpu: Vcpu, handlers: ReadonlyArray<ExitHandler | undefined>
     return;
   }
   (handlers[reason] ?? unhandledExit)(vcpu);
-  const pending = vmx.vmread(Field.GUEST_PENDING_DBG_EXCEPTIONS);
-  if (domain.stopped === undefined && pending !== 0) injectDebug(vcpu, pending);
+  if (domain.stopped === undefined) injectDebug(vcpu);
 };
 
 /**
@@ -75,21 +83,22 @@ export const runOutsideVmx = (
     crank();
     if (domain.stopped !== undefined) return;
     if (vcpu.canEnter) {
+      // Behind MOV SS with TF set, VM entry wants what the processor would have saved (26.3.1.5).
+      const stepped = (vmx.vmread(Field.GUEST_RFLAGS) & Flag.TF) !== 0;
+      if (stepped && behindMovSs(vcpu)) vcpu.pendDebug(PendingDebug.SINGLE_STEP);
       vcpu.outsideVmx = false;
       return;
     }
     assist(domain);
-    const trap = (vmx.vmread(Field.GUEST_RFLAGS) & Flag.TF) !== 0;
     access.begin();
     const goesOn = vcpu.unfinishedIo.elements > 0;
-    const limit = trap ? 1 : uninterrupted(domain, until);
-    const result = goesOn ? 'exit' : machine.runOutsideVmx(access, vcpu.cr0, limit);
+    const result = goesOn ? 'exit' : machine.runOutsideVmx(access, vcpu.cr0, uninterrupted(domain, until));
     vcpu.deliversOutside = false;
     switch (result) {
       case 'event':
         break;
       case 'done':
-        if (trap) injectDebug(vcpu, PendingDebug.SINGLE_STEP);
+        injectDebug(vcpu);
         break;
       case 'fault':
         domain.noteException(access.faultVector, access.faultError, vcpu.rip, access.faultAddress);

@@ -6,7 +6,7 @@ import { Dr7, dr6WithDebug, dr7WithDebug } from '../machine/cpu/debug-registers.
 import { Cr0, Cr4, Flag } from '../machine/cpu/state.ts';
 import { TimelessEvents } from '../machine/timeless-events.ts';
 import { Field } from '../machine/vmx/fields.ts';
-import { EventType, IntrInfo } from '../machine/vmx/qualification.ts';
+import { EventType, IntrInfo, PendingDebug } from '../machine/vmx/qualification.ts';
 import type { BootState } from './boot/image.ts';
 import type { Domain } from './domain.ts';
 import { GuestMsrs } from './guest-msrs.ts';
@@ -33,9 +33,6 @@ export const combineExceptions = (first: number, second: number): 'serial' | 'do
   if (first === Vector.PF) return second === Vector.PF || isContributory(second) ? 'double' : 'serial';
   return isContributory(first) && isContributory(second) ? 'double' : 'serial';
 };
-
-/** Bits of the pending debug exceptions besides B0 to B3 (SDM vol. 3, table 24-4). */
-export const PendingDebug = { ENABLED_BREAKPOINT: 1 << 12, SINGLE_STEP: 1 << 14 } as const;
 
 export class Vcpu {
   readonly vmx: VmxPort;
@@ -129,19 +126,22 @@ export class Vcpu {
     this.machine.retire(1);
   }
 
-  private pendDebug(bits: number): void {
+  pendDebug(bits: number): void {
     const { vmx } = this;
     vmx.vmwrite(Field.GUEST_PENDING_DBG_EXCEPTIONS, vmx.vmread(Field.GUEST_PENDING_DBG_EXCEPTIONS) | bits);
   }
 
-  /** The guest has used a port: its I/O breakpoints there become pending. True if there is one (SDM vol. 3, 17.3.1.3). */
-  meetIoBreakpoints(port: number, bytes: number): boolean {
+  /**
+   * An instruction of the guest's has used a port, and `bytes` of memory at `linear` if that is not negative: breakpoints there become pending.
+   * True if there is one (SDM vol. 3, 17.3.1.2 and 17.3.1.3).
+   */
+  meetBreakpoints(port: number, bytes: number, linear: number, write: boolean): boolean {
     const { vmx, breakpoints } = this;
     const dr7 = vmx.vmread(Field.GUEST_DR7);
-    if ((dr7 & Dr7.ENABLES) === 0 || (this.cr4 & Cr4.DE) === 0) return false;
+    if ((dr7 & Dr7.ENABLES) === 0) return false;
     breakpoints.refresh({ cr4: this.cr4, dr: (n) => (n === 7 ? dr7 : this.machine.state.dr(n)) });
     breakpoints.meetIo(port, bytes);
-    const { met } = breakpoints;
+    const met = breakpoints.met | (linear < 0 ? 0 : breakpoints.atData(linear, bytes, write));
     breakpoints.met = 0;
     if (met !== 0) this.pendDebug(met | PendingDebug.ENABLED_BREAKPOINT);
     return met !== 0;

@@ -4,6 +4,7 @@
 import { Bus } from '../machine/bus.ts';
 import { Clock } from '../machine/clock.ts';
 import { buildProcessor } from '../machine/cpu/build.ts';
+import { Dr6 } from '../machine/cpu/debug-registers.ts';
 import { deliverEvent, deliverPendingFault } from '../machine/cpu/exceptions.ts';
 import type { Cpu } from '../machine/cpu/cpu.ts';
 import type { CpuModel } from '../machine/cpu/model.ts';
@@ -14,13 +15,16 @@ import { PhysicalMemory } from '../machine/memory.ts';
 import type { Rom } from '../machine/rom.ts';
 import { saveSegments } from '../machine/vmx/exit.ts';
 import { Field } from '../machine/vmx/fields.ts';
-import { IntrInfo } from '../machine/vmx/qualification.ts';
+import { IntrInfo, PendingDebug } from '../machine/vmx/qualification.ts';
 import { Vmx } from '../machine/vmx/vmx.ts';
 import type { EmulationResult, EmulatorOps, Machine, OutsideRun, VmxPort } from '../hypervisor/machine.ts';
 import { loadGuest, storeGuest } from './vmcs-guest.ts';
 import { LOCAL_TIMER_VECTOR } from '../hypervisor/machine.ts';
 import type { Timer } from '../machine/clock.ts';
 import { initializeProcessor } from '../machine/cpu/reset.ts';
+
+/** Interruptibility (SDM vol. 3, table 24-3). */
+const BLOCKING_BY_MOV_SS = 2;
 
 export class PhysicalMachine implements Machine {
   readonly memory: PhysicalMemory;
@@ -93,10 +97,15 @@ export class PhysicalMachine implements Machine {
     const { vmxUnit: vmx, state: s } = this;
     s.eip = vmx.vmread(Field.GUEST_RIP);
     s.eflags = vmx.vmread(Field.GUEST_RFLAGS);
+    const rootDr7 = s.dr(7);
+    s.setDr(7, vmx.vmread(Field.GUEST_DR7));
     this.access.refusesHandlers = true;
     const result = this.execute(operations);
     this.access.refusesHandlers = false;
+    s.setDr(7, rootDr7);
+    const met = this.breakpointsMet();
     if (result === 'done') {
+      if (met !== 0) this.pendDebug(met);
       // A far transfer, POP of a segment register, LDS.
       if (this.processor.emulatedModeChange) saveSegments(vmx);
       vmx.vmwrite(Field.GUEST_RIP, s.eip);
@@ -109,6 +118,9 @@ export class PhysicalMachine implements Machine {
     const { vmxUnit: vmx, state: s, cpu } = this;
     const [rootCr0, rootDr7] = [s.cr0, s.dr(7)];
     loadGuest(vmx, s);
+    // What is pending, behind MOV SS, comes with what the next instruction does.
+    const held = vmx.vmread(Field.GUEST_PENDING_DBG_EXCEPTIONS) !== 0;
+    const trap = (s.eflagsRest & Flag.TF) !== 0;
     // Linear addresses go to the operations, which know the guest's paging.
     s.cr0 = (cr0 & ~Cr0.PG) >>> 0;
     const info = vmx.vmread(Field.VM_ENTRY_INTR_INFO);
@@ -118,8 +130,12 @@ export class PhysicalMachine implements Machine {
       result = this.deliverOutsideVmx(operations, info);
       cpu.clearFault();
     } else {
-      const executed = this.execute(operations, limit, this.retiredOutsideVmx);
+      const executed = this.execute(operations, trap || held ? 1 : limit, this.retiredOutsideVmx);
       result = executed === 'unhandled' ? 'exit' : executed;
+      const met = this.breakpointsMet();
+      if (result === 'fault') vmx.vmwrite(Field.GUEST_PENDING_DBG_EXCEPTIONS, 0);
+      else if (met !== 0) this.pendDebug(met);
+      if (result === 'done' && trap && !cpu.enteredHandler && !this.behindMovSs) this.pendDebug(Dr6.BS);
     }
     s.cr0 = rootCr0;
     // A fault or an exit changes nothing; the instructions before it count.
@@ -134,8 +150,22 @@ export class PhysicalMachine implements Machine {
     s.set(StateLayout.interruptibility, blocking & ~this.shadowOutsideVmx);
     this.shadowOutsideVmx = s.get(StateLayout.interruptibility) & 3;
     this.retire(1);
-    return (s.eflagsRest & Flag.TF) === 0;
+    return (s.eflagsRest & Flag.TF) === 0 && (this.cpu.breakpoints.met === 0 || this.behindMovSs);
   };
+  private get behindMovSs(): boolean {
+    return (this.state.get(StateLayout.interruptibility) & BLOCKING_BY_MOV_SS) !== 0;
+  }
+  /** The data breakpoints that the emulated instructions met, as the pending debug exceptions have them; they are forgotten here. */
+  private breakpointsMet(): number {
+    const { breakpoints } = this.cpu;
+    const { met } = breakpoints;
+    breakpoints.met = 0;
+    return met === 0 ? 0 : met | PendingDebug.ENABLED_BREAKPOINT;
+  }
+  private pendDebug(bits: number): void {
+    const { vmxUnit: vmx } = this;
+    vmx.vmwrite(Field.GUEST_PENDING_DBG_EXCEPTIONS, vmx.vmread(Field.GUEST_PENDING_DBG_EXCEPTIONS) | bits);
+  }
   private shadowOutsideVmx = 0;
   private deliverOutsideVmx(operations: EmulatorOps, info: number): OutsideRun {
     const vmx = this.vmxUnit;

@@ -261,6 +261,80 @@ static void ports(void) {
   write_cr4(read_cr4() & ~CR4_DE);
 }
 
+/* ---- memory that a hypervisor may want to write for the guest: page tables, a device, what INS and OUTS move ---- */
+
+static u32 directory[1024] __attribute__((aligned(4096)));
+static u32 table[1024] __attribute__((aligned(4096)));
+extern char behind_stos[], stos_at[], behind_ins[], ins_at[], behind_outs[], behind_xchg[];
+
+static void emulated(void) {
+  /* 4 MiB onto themselves in pages of 4 KiB; nothing is at those of the last entries. */
+  for (u32 i = 0; i < 1024; i++) table[i] = i << 12 | 7;
+  directory[0] = (u32)table | 7;
+  write_cr3((u32)directory);
+  write_cr0(read_cr0() | 0x80000000);
+  u32 entry = (u32)&table[1000];
+  write_4(entry);
+
+  forget();
+  arm(0, entry, WRITE, 4);
+  write_4(entry);
+  met("table-write", 1, (u32)behind_write_4, 1);
+  write_4(entry + 4);
+  met("table-write-beside", 1, (u32)behind_write_4, 1);
+  write_2(entry + 2);
+  met("table-write-half", 2, (u32)behind_write_2, 1);
+  equal("table-write-rf", flags[1] & EFLAGS_RF, 0);
+  modify_4(entry);
+  met("table-modify", 3, (u32)behind_modify, 1);
+  read_4(entry);
+  met("table-read", 3, (u32)behind_modify, 1);
+
+  forget();
+  arm(1, entry, ACCESS, 1);
+  u32 value = 0;
+  __asm__ volatile("xchg %0, (%1)\n.globl behind_xchg\nbehind_xchg:\n\tnop" : "+r"(value) : "r"(entry) : "memory");
+  met("table-exchange", 1, (u32)behind_xchg, 2);
+
+  u32 left = 8;
+  u32 to = entry;
+  forget();
+  arm(3, entry + 16, WRITE, 4);
+  __asm__ volatile(
+      ".globl stos_at, behind_stos\nstos_at:\n\trep stosl\nbehind_stos:\n\tnop"
+      : "+D"(to), "+c"(left)
+      : "a"(0)
+      : "memory");
+  met("table-rep-stos", 1, (u32)stos_at, 8);
+
+  forget();
+  arm(0, 0xb8000, WRITE, 2);
+  write_4(0xb8000);
+  met("device-write", 1, (u32)behind_write_4, 1);
+  read_4(0xb8000);
+  met("device-read", 1, (u32)behind_write_4, 1);
+
+  forget();
+  arm(2, (u32)words + 8, WRITE, 4);
+  left = 5;
+  to = (u32)words;
+  __asm__ volatile(
+      ".globl ins_at, behind_ins\nins_at:\n\trep insl\nbehind_ins:\n\tnop"
+      : "+D"(to), "+c"(left)
+      : "d"(0x80)
+      : "memory");
+  met("rep-ins", 1, (u32)ins_at, 4);
+  equal("rep-ins-done", left, 0);
+  forget();
+  arm(2, (u32)words + 8, ACCESS, 4);
+  u32 from = (u32)words + 8;
+  __asm__ volatile("outsl\n.globl behind_outs\nbehind_outs:\n\tnop" : "+S"(from) : "d"(0x80) : "memory");
+  met("outs", 1, (u32)behind_outs, 4);
+
+  forget();
+  write_cr0(read_cr0() & ~0x80000000);
+}
+
 /* ---- single step ---- */
 
 extern char step_1[], step_2[], step_3[], step_int[], rep_at[], rep_behind[], ss_1[], ss_2[];
@@ -510,6 +584,7 @@ void run(void) {
   faulted("user-dr", VECTOR_GP, 0);
   cpuid(1, &eax, &ebx, &ecx, &edx);
   if (edx & 4) ports();
+  emulated();
   if (strict) {
     breakpoint_corners();
     last_iteration();

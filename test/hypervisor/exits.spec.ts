@@ -202,6 +202,13 @@ describe('waiting', () => {
     assert.equal(rig.machine.clock.now - rig.hypervisor.idleCycles, 1000);
     assert.equal(rig.read(Field.GUEST_RIP), 0x10_0001);
   });
+  test('HLT that is single-stepped does not wait: the debug exception ends it', () => {
+    const rig = new Rig(0x102);
+    rig.play([ExitReason.HLT, { [Field.VM_EXIT_INSTRUCTION_LEN]: 1 }]);
+    assert.equal(rig.entries.length, 2);
+    assert.equal(rig.domain.stopped, undefined);
+    assert.equal(rig.read(Field.GUEST_PENDING_DBG_EXCEPTIONS), 0x4000);
+  });
   test('HLT with interrupts off ends the domain', () => {
     const rig = new Rig(0x2);
     rig.play([ExitReason.HLT]);

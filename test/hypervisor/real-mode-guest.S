@@ -1,5 +1,5 @@
 /* real-mode-guest.S: from protected mode to real mode and back, three times. In real mode: a vector table of its own, INT n and IRET, #DE,
- * single steps, general detect, timer interrupts while it runs, between the elements of REP OUTS and in HLT, REP string instructions, far calls, and data beyond
+ * single steps, general detect, breakpoints, timer interrupts while it runs, between the elements of REP OUTS and in HLT, REP string instructions, far calls, and data beyond
  * 1 MiB through limits that real mode keeps. What it found goes to port F4h: 10h if all is well, else the number of the check. */
 
         .section .mb, "a"
@@ -215,6 +215,81 @@ narrow: mov     $0x20, %ax                      /* 64 KiB limits for all but FS 
         jne     failed
         mov     $0xffff0ff0, %eax
         mov     %eax, %dr6
+
+        movw    $10, AT(check)                  /* a data breakpoint is reported behind the instruction */
+        movw    $0, AT(steps)
+        mov     $AT(watched), %eax
+        mov     %eax, %dr0
+        mov     $0x50402, %eax                  /* G0, two bytes, writes */
+        mov     %eax, %dr7
+        movw    $0, AT(watched)
+written:
+        cmpw    $1, AT(steps)
+        jne     failed
+        cmpw    $AT(written), AT(step_ip)
+        jne     failed
+        mov     AT(watched), %ax
+        cmpw    $1, AT(steps)
+        jne     failed
+        mov     %dr6, %eax
+        cmp     $0xffff0ff1, %eax
+        jne     failed
+
+        movw    $11, AT(check)                  /* behind MOV SS one instruction later */
+        mov     $0x70402, %eax                  /* reads, too */
+        mov     %eax, %dr7
+        mov     AT(watched), %ss
+        nop
+held:   cmpw    $2, AT(steps)
+        jne     failed
+        cmpw    $AT(held), AT(step_ip)
+        jne     failed
+
+        movw    $12, AT(check)                  /* behind an element of OUTS and INS */
+        mov     $AT(watched) - 3, %si
+        mov     $0x80, %dx
+        mov     $8, %cx
+        rep outsb
+        cmpw    $4, AT(steps)
+        jne     failed
+        mov     $AT(watched) - 2, %di
+        mov     $3, %cx
+        rep insw
+        cmpw    $5, AT(steps)
+        jne     failed
+
+        movw    $13, AT(check)                  /* an instruction breakpoint before it; IRET of 16 bits cannot set RF */
+        mov     $AT(marked), %eax
+        mov     %eax, %dr0
+        mov     $0x402, %eax
+        movw    $1, AT(disarms)
+        mov     %eax, %dr7
+        nop
+marked: nop
+        movw    $0, AT(disarms)
+        cmpw    $6, AT(steps)
+        jne     failed
+        cmpw    $AT(marked), AT(step_ip)
+        jne     failed
+
+        movw    $14, AT(check)                  /* no single step behind INT n, which clears TF; one ends HLT */
+        movw    $0, AT(steps)
+        pushf
+        pop     %ax
+        or      $1, %ah
+        push    %ax
+        popf
+        int     $0x40
+        hlt
+        pushf
+        pop     %ax
+        and     $0xfe, %ah
+        push    %ax
+        popf
+        cmpw    $6, AT(steps)
+        jne     failed
+        mov     $0xffff0ff0, %eax
+        mov     %eax, %dr6
         jmp     leave
 
 failed: mov     AT(check), %ax
@@ -234,7 +309,18 @@ on_divide:
         mov     $0x1234, %ax
         iret
 on_step:
+        push    %bp
+        mov     %sp, %bp
         incw    AT(steps)
+        push    %eax
+        mov     2(%bp), %ax
+        mov     %ax, AT(step_ip)
+        cmpw    $0, AT(disarms)
+        je      1f
+        mov     $0x400, %eax
+        mov     %eax, %dr7
+1:      pop     %eax
+        pop     %bp
         iret
 on_timer:
         push    %ax
@@ -252,6 +338,13 @@ check:  .word   0
 result: .word   0
 steps:  .word   0
 ticks:  .word   0
+step_ip:
+        .word   0
+disarms:
+        .word   0
+        .word   0, 0
+watched:
+        .word   0, 0, 0, 0
 idtr_real:
         .word   0x3ff
         .long   0

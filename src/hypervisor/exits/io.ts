@@ -31,7 +31,7 @@ export const exitIo = (vcpu: Vcpu): number => {
     bus.out(port, size, data);
   }
   domain.observer?.portIo(port, size, input ? 0 : 1, data, 0, 1);
-  vcpu.meetIoBreakpoints(port, size);
+  vcpu.meetBreakpoints(port, size, -1, false);
   vcpu.completeInstruction();
   return HandlerOutcome.EMULATED;
 };
@@ -75,7 +75,7 @@ const stringIo = (vcpu: Vcpu, port: number, size: 1 | 2 | 4, input: boolean, rep
     // Each element is an instruction's time.
     clock.set(now + done);
     goesOn =
-      !vcpu.meetIoBreakpoints(port, size) &&
+      !vcpu.meetBreakpoints(port, size, linear, input) &&
       done < total &&
       unfinishedIo.elements + done < MAX_ELEMENTS &&
       (flags & Flag.TF) === 0 &&

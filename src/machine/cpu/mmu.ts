@@ -168,8 +168,8 @@ export class Mmu {
 
   read(linear: number, size: number, user: boolean): number {
     linear >>>= 0;
-    if (this.access !== undefined) return this.readEmulated(linear, size, user);
     if (this.inspection.active && !this.inspection.permits(linear, size, false, user)) return 0;
+    if (this.access !== undefined) return this.readEmulated(linear, size, user);
     return this.load(linear, size, user);
   }
   private load(linear: number, size: number, user: boolean): number {
@@ -224,8 +224,8 @@ export class Mmu {
   }
   write(linear: number, size: number, value: number, user: boolean): boolean {
     linear >>>= 0;
-    if (this.access !== undefined) return this.writeEmulated(linear, size, value, user);
     if (this.inspection.active && !this.inspection.permits(linear, size, true, user)) return false;
+    if (this.access !== undefined) return this.writeEmulated(linear, size, value, user);
     return this.store(linear, size, value, user);
   }
   private store(linear: number, size: number, value: number, user: boolean): boolean {
@@ -278,8 +278,7 @@ export class Mmu {
   hostRead(linear: number, bytes: number): number {
     linear >>>= 0;
     const user = this.cpu.s.cpl === 3;
-    if (this.access === undefined && this.inspection.active && !this.inspection.permits(linear, bytes, false, user))
-      return 0;
+    if (this.inspection.active && !this.inspection.permits(linear, bytes, false, user)) return 0;
     if (this.access === undefined && this.inPage(linear, bytes)) {
       const pa = this.locate(linear, false, user);
       if (pa < 0) return 0;
@@ -302,8 +301,8 @@ export class Mmu {
   hostWrite(linear: number, bytes: number): number {
     linear >>>= 0;
     const user = this.cpu.s.cpl === 3;
+    if (this.inspection.active && !this.inspection.permits(linear, bytes, true, user)) return 0;
     if (this.access === undefined) {
-      if (this.inspection.active && !this.inspection.permits(linear, bytes, true, user)) return 0;
       if (
         !this.inPage(linear, bytes) &&
         this.locate(secondPage(linear), true, user) < 0 &&

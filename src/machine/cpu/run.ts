@@ -96,18 +96,27 @@ export class Processor {
       const flags = s.eflagsRest;
       const trap = (flags & Flag.TF) !== 0;
       const room = Math.min(clock.nextDeadline, until) - clock.now;
-      // RF lasts for one instruction, whose faults set it again in what they save; IRET may set it anew.
-      if (flags & Flag.RF) s.eflagsRest = flags & ~Flag.RF;
-      this.resumed = (flags & Flag.RF) !== 0;
+      this.beginInstruction();
       this.execute(shadow !== 0 || flags & (Flag.TF | Flag.RF) || cpu.vmx.boundaryStep ? 1 : room, shadow);
       if (!this.completed && !cpu.vmExitPending) this.countEvent();
       if (!this.completed || cpu.vmExitPending) cpu.breakpoints.met = 0;
       else {
-        // A repeated string instruction is one instruction to its breakpoint.
-        if (this.resumed && cpu.unfinished) s.eflagsRest |= Flag.RF;
+        this.endInstruction();
         if (trap || cpu.breakpoints.met !== 0) this.debugTrap(trap && !cpu.enteredHandler);
       }
     }
+  }
+
+  /** RF lasts for one instruction, whose faults set it again in what they save; IRET may set it anew. */
+  private beginInstruction(): void {
+    const { s } = this.cpu;
+    const flags = s.eflagsRest;
+    this.resumed = (flags & Flag.RF) !== 0;
+    if (this.resumed) s.eflagsRest = flags & ~Flag.RF;
+  }
+  /** A repeated string instruction is one instruction to its breakpoint. */
+  private endInstruction(): void {
+    if (this.resumed && this.cpu.unfinished) this.cpu.s.eflagsRest |= Flag.RF;
   }
 
   /**
@@ -122,7 +131,7 @@ export class Processor {
   /**
    * Executes up to `limit` instructions of the guest for its hypervisor: the guest's registers, but every memory access through `access`.
    * Nothing is delivered; `retired` is called after each and says whether to go on. 'fault': the mailbox says which, and that instruction changed nothing.
-   * 'unhandled': it would have left the guest.
+   * 'unhandled': it would have left the guest. Data breakpoints that were met wait in `cpu.breakpoints.met`.
    */
   emulate(
     mode: { nonRoot: boolean },
@@ -133,15 +142,24 @@ export class Processor {
   ): 'done' | 'fault' | 'unhandled' {
     const { cpu, cache } = this;
     return this.forHypervisor(mode, access, () => {
+      const { breakpoints, s } = cpu;
       for (let i = 0; i < limit; i++) {
         if (cpu.modeDirty) {
           refreshMode(cpu);
           cache.modeChanged();
         }
+        const held = breakpoints.met;
+        this.beginInstruction();
+        cpu.unfinished = false;
+        cpu.enteredHandler = false;
+        if (breakpoints.instructions && this.meetsInstruction(s.eip, s.get(StateLayout.interruptibility))) return false;
         const entry = cache.entryFromBytes(cpu.s.eip, fetch);
         this.emulatedEvent = false;
         if (entry === 0 || !this.emulateEntry(entry)) return false;
+        if (cpu.vmExitPending) breakpoints.met = held;
+        else if (this.emulatedEvent) breakpoints.met = 0;
         if (cpu.vmExitPending || this.emulatedEvent) return true;
+        this.endInstruction();
         if (!retired()) return true;
       }
       return true;
@@ -242,15 +260,16 @@ export class Processor {
     if (s.get(StateLayout.interruptibility) & BLOCKING_BY_MOV_SS) return;
     const bits = breakpoints.met | (step ? Dr6.BS : 0);
     breakpoints.met = 0;
-    if (bits !== 0) this.raiseDebug(bits);
+    if (bits === 0) return;
+    this.raiseDebug(bits);
+    this.events.deliverPendingFault(cpu);
   }
   private raiseDebug(bits: number): void {
     const cpu = this.cpu;
     cpu.faultAddress = bits;
     cpu.raise(Vector.DB);
-    this.events.deliverPendingFault(cpu);
   }
-  /** True if an instruction breakpoint at EIP was met: its #DB comes before the instruction. RF and MOV SS hold it off. */
+  /** True with #DB in the mailbox if an instruction breakpoint at EIP was met: it comes before the instruction. RF and MOV SS hold it off. */
   private meetsInstruction(eip: number, shadow: number): boolean {
     const { s, breakpoints } = this.cpu;
     if (this.resumed || shadow & BLOCKING_BY_MOV_SS) return false;
@@ -283,7 +302,10 @@ export class Processor {
       const flushes = this.cache.counters.flushes;
       const whole = left >= MAX_BLOCK;
       const eip = u32[StateLayout.eip >> 2]!;
-      if (breakpoints.instructions && this.meetsInstruction(eip, shadow)) return;
+      if (breakpoints.instructions && this.meetsInstruction(eip, shadow)) {
+        this.events.deliverPendingFault(cpu);
+        return;
+      }
       const entry = this.cache.entryAt(eip, whole ? MAX_BLOCK : left);
       if (entry === 0) {
         this.finishShadow(shadow);

@@ -103,6 +103,9 @@ export const IntrInfo = {
     (0x8000_0000 | (type << 8) | vector | (hasErrorCode ? 0x800 : 0)) >>> 0,
 } as const;
 
+/** Bits of the pending debug exceptions besides B0 to B3 (SDM vol. 3, table 24-4). */
+export const PendingDebug = { ENABLED_BREAKPOINT: 1 << 12, SINGLE_STEP: 1 << 14 } as const;
+
 /** Mnemonics of the exceptions by vector (SDM vol. 3, table 6-1). */
 export const EXCEPTION_NAMES: readonly (string | undefined)[] = [
   '#DE', '#DB', 'NMI', '#BP', '#OF', '#BR', '#UD', '#NM', '#DF', undefined, '#TS', '#NP', '#SS', '#GP', '#PF', undefined,
