@@ -5,12 +5,15 @@ import type { Clock } from '../clock.ts';
 import { opcodeTable, rows, unavailable } from '../isa/table.ts';
 import type { PhysicalMemory } from '../memory.ts';
 import { CodeCache } from '../translate/code-cache.ts';
-import { buildThreadedModule } from '../translate/forms.ts';
+import { buildThreadedModule, type RuntimeImports } from '../translate/forms.ts';
+import { RegionCompiler } from '../translate/region/region-module.ts';
+import { Regions } from '../translate/region/regions.ts';
 import { NO_VMX } from '../vmx/hooks.ts';
 import { Cpu, type ErrorPins, type InterruptSource } from './cpu.ts';
 import { Mmu } from './mmu.ts';
 import type { CpuModel } from './model.ts';
 import { noteMonitoredStore } from './monitor-wait.ts';
+import { regionAccess } from './region-access.ts';
 import { type EventDelivery, Processor } from './run.ts';
 
 const NO_INTERRUPTS: InterruptSource = { intr: false, acknowledge: () => 0 };
@@ -30,7 +33,7 @@ export const buildProcessor = (
   cpu.errorPins = NO_ERROR_PINS;
   const mmu = new Mmu(cpu);
   cpu.mmu = mmu;
-  const module = buildThreadedModule(rows, memory.memory, {
+  const imports: RuntimeImports = {
     loadSlow: (linear, bytes) => mmu.loadSlow(linear, bytes),
     storeSlow: (linear, value, bytes) => mmu.storeSlow(linear, value, bytes),
     hostRead: (linear, bytes) => mmu.hostRead(linear, bytes),
@@ -39,9 +42,13 @@ export const buildProcessor = (
     stackLinear: (offset, bytes) => cpu.stackLinear(offset, bytes),
     segmentLinear: (slot, offset, bytes) => cpu.slotLinear(slot, offset, bytes),
     raise: (vector, errorCode) => void cpu.raise(vector, errorCode < 0 ? undefined : errorCode),
-  });
+  };
+  const module = buildThreadedModule(rows, memory.memory, imports);
   const cache = new CodeCache(cpu, module, opcodeTable, unavailable);
-  const processor = new Processor(cpu, cache, module, events);
+  const access = regionAccess(cpu, () => cache.counters.invalidations);
+  const compiler = new RegionCompiler(memory.memory, module, imports, access);
+  const regions = new Regions(cpu, cache, opcodeTable, compiler, module);
+  const processor = new Processor(cpu, cache, module, regions, events);
   cpu.progress = processor;
   mmu.onMonitoredStore = (pa, bytes) => noteMonitoredStore(cpu, pa, bytes);
   return processor;

@@ -2,7 +2,7 @@
 // (tlb.ts), not the walk (page-walk.ts) and not segmentation. SDM vol. 3, ch. 4.
 
 import type { PhysicalMemory } from '../memory.ts';
-import { AccessInspection } from './access-inspection.ts';
+import { AccessInspection, AGAIN } from './access-inspection.ts';
 import type { Cpu } from './cpu.ts';
 import { Vector } from './cpu.ts';
 import { PageWalker } from './page-walk.ts';
@@ -41,6 +41,10 @@ export class Mmu {
   readonly inspection: AccessInspection;
   /** Called before a store to a page that holds translated code: (physical address, bytes). */
   onCodeWrite: (pa: number, bytes: number) => void = () => undefined;
+  /** Would a store here overwrite decoded code? */
+  holdsCode: (pa: number, bytes: number) => boolean = () => false;
+  /** Stores that would overwrite decoded code are refused with AGAIN (region-access.ts). */
+  sparesCode = false;
   /** Called before a store to a page that MONITOR watches a line of. */
   onMonitoredStore: (pa: number, bytes: number) => void = () => undefined;
   /** Called when mappings may have changed: cached code addresses are stale. */
@@ -66,6 +70,10 @@ export class Mmu {
   get context(): number {
     if (this.access !== undefined || this.inspection.alignment) return TlbContext.none;
     return (this.cpu.vmx.nonRoot ? 2 : 0) + (this.cpu.s.cpl === 3 ? 1 : 0);
+  }
+  /** Physical address that the TLB has for code at a linear address; -1: none. Nothing is walked. */
+  cachedCode(linear: number): number {
+    return this.tlb.cached((this.cpu.vmx.nonRoot ? 2 : 0) + (this.cpu.s.cpl === 3 ? 1 : 0), linear, false);
   }
   contextAddress(context: number): number {
     return this.tlb.address(context);
@@ -232,14 +240,29 @@ export class Mmu {
     if (!this.inPage(linear, size)) {
       if (this.locate(secondPage(linear), true, user) < 0 && this.firstFaults(linear, true, user)) return false;
       if (this.locate(linear, true, user) < 0) return false;
+      if (this.sparesCode && this.refusesCrossing(linear, size, user)) return false;
       for (let i = 0; i < size; i++)
         if (!this.store((linear + i) >>> 0, 1, (value >>> (8 * i)) & 0xff, user)) return false;
       return true;
     }
     const pa = this.locate(linear, true, user);
-    if (pa < 0) return false;
+    if (pa < 0 || (this.sparesCode && this.refuses(pa, size))) return false;
     this.writePhysical(pa, size, value);
     return true;
+  }
+  /** With AGAIN in the mailbox if a store would overwrite decoded code. */
+  private refuses(pa: number, bytes: number): boolean {
+    if ((this.pageFlags[pa >>> 12]! & PageFlag.code) === 0 || !this.holdsCode(pa, bytes)) return false;
+    this.cpu.raise(AGAIN);
+    return true;
+  }
+  /** The same for one that crosses into another page; both translations are known. */
+  private refusesCrossing(linear: number, bytes: number, user: boolean): boolean {
+    const second = secondPage(linear);
+    const first = (second - linear) >>> 0;
+    return (
+      this.refuses(this.locate(linear, true, user), first) || this.refuses(this.locate(second, true, user), bytes - first)
+    );
   }
 
   private readEmulated(linear: number, size: number, user: boolean): number {
@@ -311,6 +334,11 @@ export class Mmu {
         return 0;
       const pa = this.locate(linear, true, user);
       if (pa < 0) return 0;
+      if (
+        this.sparesCode &&
+        (this.inPage(linear, bytes) ? this.refuses(pa, bytes) : this.refusesCrossing(linear, bytes, user))
+      )
+        return 0;
       if (this.inPage(linear, bytes)) {
         const direct = pa + bytes <= this.memory.bytes && !this.cpu.bus.isMmio(pa) && this.pageFlags[pa >>> 12] === 0;
         if (direct) return this.memory.ramBase + pa;

@@ -6,6 +6,7 @@ import type { HelperOperands } from '../translate/entry-writer.ts';
 import { Entry, ExitKind, MAX_BLOCK } from '../translate/entry.ts';
 import type { ThreadedModule } from '../translate/forms.ts';
 import { refreshMode } from '../translate/mode.ts';
+import { PATIENCE, type Regions } from '../translate/region/regions.ts';
 import { EventType } from '../vmx/qualification.ts';
 import type { Cpu } from './cpu.ts';
 import type { LinearAccess } from './mmu.ts';
@@ -37,6 +38,8 @@ export const Activity = { active: 0, hlt: 1, shutdown: 2, waitForSipi: 3 } as co
 const SHADOW = 3;
 const BLOCKING_BY_NMI = 8;
 const BLOCKING_BY_MOV_SS = 2;
+/** Instructions after which translated code comes back at the latest: V8 takes up a function's optimised code only when it is called. */
+const STRETCH = 131072;
 
 export class Processor {
   /** Instructions retired since reset; each REP iteration counts. Exact up to 2^53. */
@@ -59,6 +62,7 @@ export class Processor {
     readonly cpu: Cpu,
     private readonly cache: CodeCache,
     private readonly module: ThreadedModule,
+    private readonly regions: Regions,
     private readonly events: EventDelivery,
   ) {}
 
@@ -299,6 +303,7 @@ export class Processor {
         refreshMode(cpu);
         this.cache.modeChanged();
       }
+      if (this.regions.anyWaiting) this.regions.compile(this.retired);
       const flushes = this.cache.counters.flushes;
       const whole = left >= MAX_BLOCK;
       const eip = u32[StateLayout.eip >> 2]!;
@@ -314,12 +319,13 @@ export class Processor {
       }
       if (jump !== 0 && this.cache.kept && flushes === this.cache.counters.flushes) this.cache.link(jump, entry, eip);
       jump = 0;
-      const budget = left - MAX_BLOCK;
+      const budget = Math.min(left, this.regions.anyWaiting ? PATIENCE : STRETCH) - MAX_BLOCK;
       const start = whole ? budget : budget - MAX_BLOCK;
       const kept = this.cache.kept;
       breakpoints.exact = !breakpoints.data || left === 1;
       this.module.run(entry, start, i32[StateLayout.tlb >> 2]!);
       breakpoints.exact = true;
+      if (i32[StateLayout.exitKind >> 2] === ExitKind.site) this.regions.settle();
       const executed = start - i32[StateLayout.exitBudget >> 2]!;
       left -= executed;
       this.retire(executed);
@@ -330,6 +336,9 @@ export class Processor {
             continue;
           }
           break;
+        case ExitKind.hot:
+          this.regions.request(i32[StateLayout.exitEntry >> 2]!, s.eip, this.retired);
+          continue;
         case ExitKind.lookup:
         case ExitKind.budget:
         case ExitKind.stop:

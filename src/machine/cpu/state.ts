@@ -122,6 +122,10 @@ export const StateLayout = {
   interruptibility: 0x23c,
   /** 0 active, 1 HLT, 2 shutdown, 3 wait-for-SIPI (SDM vol. 3, 24.4.2). */
   activity: 0x240,
+  /** A region's exit at a fault (ExitKind.site): where in the region, and flags that are in their producer's form (translate/region/flag-kinds.ts). */
+  exitSite: 0x244,
+  exitFlagKind: 0x248,
+  exitFlagOperand: 0x24c,
   /** Scratch for intermediate 64- and 128-bit values of instructions. */
   scratch: 0x250,
   /** x87: eight PHYSICAL registers R0..R7, 16-byte slots (64-bit significand, then 16-bit sign and exponent). */

@@ -16,7 +16,7 @@ const sum: Binary = (e, a, b) => {
 };
 const sumWithCarry: Binary = (e, a, b) => {
   const r = e.let(e.add(e.add(e.get(a), e.get(b)), e.carry()));
-  e.flagsAdd(a, b, r);
+  e.flagsAddCarry(a, b, r);
   return r;
 };
 const difference: Binary = (e, a, b) => {
@@ -26,7 +26,7 @@ const difference: Binary = (e, a, b) => {
 };
 const differenceWithBorrow: Binary = (e, a, b) => {
   const r = e.let(e.sub(e.sub(e.get(a), e.get(b)), e.carry()));
-  e.flagsSub(a, b, r);
+  e.flagsSubBorrow(a, b, r);
   return r;
 };
 
@@ -49,15 +49,13 @@ export const compare =
 const increment: Semantics = (e) =>
   e.modify(0, (a) => {
     const r = e.let(e.add(e.get(a), e.const(1)));
-    const of = e.let(e.eq(e.truncate(e.get(r), e.size), e.const(1 << (e.size - 1))));
-    e.flagsKeepCarry(a, r, of);
+    e.flagsIncrement(a, r);
     return r;
   });
 const decrement: Semantics = (e) =>
   e.modify(0, (a) => {
     const r = e.let(e.sub(e.get(a), e.const(1)));
-    const of = e.let(e.eq(e.get(a), e.const(1 << (e.size - 1))));
-    e.flagsKeepCarry(a, r, of);
+    e.flagsDecrement(a, r);
     return r;
   });
 const negate: Semantics = (e) =>

@@ -124,7 +124,7 @@ export abstract class Emitter extends ValueEmitter {
   // ---- flags, common to all contexts --------------------------------------------------------------------------------
 
   /** Moves a carry vector's top two bits of `size` to bits 31:30 and keeps bit 3 (AF). */
-  private carries(vector: Local): Val {
+  protected carries(vector: Local): Val {
     const shift = 32 - this.size;
     if (shift === 0) return this.and(this.get(vector), this.const(0xc0000008 | 0));
     return this.or(
@@ -137,7 +137,7 @@ export abstract class Emitter extends ValueEmitter {
     const value = this.let(this.signed(this.get(result), this.size));
     this.setLazy(this.get(value), this.get(aux));
   }
-  /** All six flags of a + b (+ carry) = r. */
+  /** All six flags of a + b = r. */
   flagsAdd(a: Local, b: Local, r: Local): void {
     const vector = this.let(
       this.or(
@@ -147,13 +147,21 @@ export abstract class Emitter extends ValueEmitter {
     );
     this.setResultAndCarries(r, vector);
   }
-  /** All six flags of a - b (- borrow) = r. */
+  /** The same of a + b + carry = r: r alone doesn't tell the carry any more. */
+  flagsAddCarry(a: Local, b: Local, r: Local): void {
+    this.flagsAdd(a, b, r);
+  }
+  /** All six flags of a - b = r. */
   flagsSub(a: Local, b: Local, r: Local): void {
     const not = this.let(this.xor(this.get(a), this.const(-1)));
     const vector = this.let(
       this.or(this.and(this.get(not), this.get(b)), this.and(this.or(this.get(not), this.get(b)), this.get(r))),
     );
     this.setResultAndCarries(r, vector);
+  }
+  /** The same of a - b - borrow = r. */
+  flagsSubBorrow(a: Local, b: Local, r: Local): void {
+    this.flagsSub(a, b, r);
   }
   /** CF = OF = AF = 0, the rest from r. */
   flagsLogic(r: Local): void {
@@ -168,8 +176,19 @@ export abstract class Emitter extends ValueEmitter {
     const value = this.let(this.signed(this.get(r), this.size));
     this.setLazy(this.get(value), this.get(aux));
   }
-  /** All but CF (INC, DEC): `of` 0/1, AF from a ^ r. */
-  flagsKeepCarry(a: Local, r: Local, of: Local): void {
+  /** All but CF of a + 1 = r (INC). */
+  flagsIncrement(a: Local, r: Local): void {
+    this.flagsKeepCarry(
+      a,
+      r,
+      this.let(this.eq(this.truncate(this.get(r), this.size), this.const(1 << (this.size - 1)))),
+    );
+  }
+  /** All but CF of a - 1 = r (DEC). */
+  flagsDecrement(a: Local, r: Local): void {
+    this.flagsKeepCarry(a, r, this.let(this.eq(this.get(a), this.const(1 << (this.size - 1)))));
+  }
+  private flagsKeepCarry(a: Local, r: Local, of: Local): void {
     const old = this.let(this.lazyAux());
     const aux = this.let(
       this.or(

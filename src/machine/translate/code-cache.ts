@@ -6,7 +6,7 @@ import { CS, StateLayout } from '../cpu/state.ts';
 import { DecodeResult, Decoder, MAX_LENGTH, type OpcodeTable } from '../isa/decode.ts';
 import { LinearLayout } from '../memory.ts';
 import { PageFlag } from '../cpu/mmu.ts';
-import { Entry, ENTRY_SIZE, JUMP_LINES, MAX_BLOCK } from './entry.ts';
+import { Entry, ENTRY_SIZE, HOT, JUMP_LINES, MAX_BLOCK } from './entry.ts';
 import { EntryWriter, type HelperOperands, type UnavailableRows } from './entry-writer.ts';
 import type { ThreadedModule } from './forms.ts';
 import { Mode } from './mode.ts';
@@ -25,10 +25,13 @@ interface CodePage {
   readonly ranges: number[];
 }
 
+/** A block's count that doesn't come down to zero. */
+const NEVER = -1;
 /** Granules of 64 bytes: a store beside code does not throw the code away. */
 const GRANULE_SHIFT = 6;
-/** Room of a block in bytes: three entries an instruction, and the end. */
-const LONGEST_BLOCK = (MAX_BLOCK * 3 + 2) * ENTRY_SIZE;
+/** Room of a block in bytes: the head, three entries an instruction, and the end. */
+const roomOf = (instructions: number): number => (instructions * 3 + 3) * ENTRY_SIZE;
+const LONGEST_BLOCK = roomOf(MAX_BLOCK);
 
 export class CodeCache {
   private readonly pages = new Map<number, CodePage[]>();
@@ -51,6 +54,9 @@ export class CodeCache {
   private unkeptEnd = 0;
   private readonly i32: Int32Array;
   private readonly u8: Uint8Array;
+  /** Called before a physical page's decoded code goes, and before all of it goes. */
+  onInvalidate: (page: number) => void = () => undefined;
+  onDiscard: () => void = () => undefined;
   /** Blocks decoded, code pages invalidated, whole-cache flushes: for the report and the panels. */
   readonly counters = { blocks: 0, instructions: 0, invalidations: 0, flushes: 0 };
   private fetchPage = 0;
@@ -77,6 +83,7 @@ export class CodeCache {
     this.u8 = cpu.memory.u8;
     this.i32.fill(0, LinearLayout.jumpCache >> 2, (LinearLayout.jumpCache + JUMP_LINES * 16) >> 2);
     this.fetchByte = (i) => this.fetch(i);
+    cpu.mmu.holdsCode = (pa, bytes) => this.holdsCode(pa, bytes);
     cpu.mmu.onCodeWrite = (pa, bytes) => this.codeWritten(pa, bytes);
     cpu.mmu.onFlush = () => this.newGeneration();
     this.newGeneration();
@@ -195,6 +202,23 @@ export class CodeCache {
     return list !== undefined && list.some((p) => p.entries[pa & 0xfff] === entry);
   }
 
+  /** The entry of a block known at an EIP in a physical page, 0 if there is none. `mode`: the bits of Mode.decode. */
+  knownEntry(page: number, mode: number, eip: number): number {
+    const offset = eip & 0xfff;
+    const list = this.pages.get(page);
+    if (list !== undefined)
+      for (const p of list) if (p.mode === mode && p.eip === ((eip - offset) | 0)) return p.entries[offset]!;
+    return 0;
+  }
+  /** A fresh jump entry outside all blocks, for a region's exit; its target is in the same page and can be linked. */
+  jumpEntry(from: number, to: number): number {
+    const at = this.allocate(ENTRY_SIZE);
+    this.writer.header(at, this.module.micro.goto, from, 0, 0);
+    this.i32[(at + Entry.imm) >> 2] = to;
+    this.i32[(at + Entry.target) >> 2] = 0;
+    return at;
+  }
+
   private codePage(page: number, mode: number, eip: number): CodePage {
     let list = this.pages.get(page);
     if (list === undefined) {
@@ -248,7 +272,7 @@ export class CodeCache {
     const ramBase = this.cpu.memory.ramBase;
     if (this.operands.length !== this.keptOperands) this.operands.length = this.keptOperands;
     this.unkeptEnd = this.unkept;
-    const start = this.allocate((Math.min(limit, MAX_BLOCK) * 3 + 2) * ENTRY_SIZE);
+    const start = this.allocate(roomOf(Math.min(limit, MAX_BLOCK)));
     const code32 = (s.get(StateLayout.mode) & Mode.code32) !== 0;
     const d = this.decoder;
     let at = start;
@@ -260,6 +284,11 @@ export class CodeCache {
     this.fetchRoom = s.get(StateLayout.mode) & Mode.codeFlat ? Infinity : s.limit(CS) - eip + 1;
     this.fetchLinear = linear;
     this.counters.blocks++;
+    const headed = codePage !== undefined && !(codePage.mode & Mode.threaded);
+    if (headed) {
+      this.writer.header(at, this.module.micro.head, eip, 0, 0);
+      at += ENTRY_SIZE;
+    }
     while (count < limit && offset < 4096) {
       this.fetchOffset = offset;
       this.fetchSecond = -1;
@@ -290,6 +319,7 @@ export class CodeCache {
       if (crosses) break;
     }
     const crossed = this.fetchSecond >= 0;
+    if (headed) this.i32[(start + Entry.imm) >> 2] = crossed ? NEVER : HOT;
     if (!ended) {
       const stop = codePage === undefined;
       this.writer.header(
@@ -325,7 +355,7 @@ export class CodeCache {
     return start;
   }
 
-  private markCode(page: number, first: number, end: number): void {
+  markCode(page: number, first: number, end: number): void {
     let mask = this.granules.get(page);
     if (mask === undefined) {
       mask = new Uint32Array(2);
@@ -340,16 +370,18 @@ export class CodeCache {
 
   /** A store is about to hit a page that holds code: what was decoded from those granules' page goes. */
   private codeWritten(pa: number, bytes: number): void {
-    const page = pa >>> 12;
-    const mask = this.granules.get(page);
-    if (mask === undefined) return;
+    if (this.holdsCode(pa, bytes)) this.invalidatePage(pa >>> 12);
+  }
+  private holdsCode(pa: number, bytes: number): boolean {
+    const mask = this.granules.get(pa >>> 12);
+    if (mask === undefined) return false;
     const first = (pa & 0xfff) >> GRANULE_SHIFT;
     const last = ((pa & 0xfff) + bytes - 1) >> GRANULE_SHIFT;
-    let hit = false;
-    for (let g = first; g <= last && g < 64; g++) if (mask[g >> 5]! & (1 << (g & 31))) hit = true;
-    if (hit) this.invalidatePage(page);
+    for (let g = first; g <= last && g < 64; g++) if (mask[g >> 5]! & (1 << (g & 31))) return true;
+    return false;
   }
   invalidatePage(page: number): void {
+    this.onInvalidate(page);
     const list = this.pages.get(page);
     if (list !== undefined)
       for (const p of list) for (let i = 0; i < p.ranges.length; i += 2) this.makeStale(p.ranges[i]!, p.ranges[i + 1]!);
@@ -372,6 +404,7 @@ export class CodeCache {
   }
   /** Everything goes: the entry area is full, or memory was replaced. */
   flush(): void {
+    this.onDiscard();
     for (const page of this.granules.keys()) this.cpu.mmu.unprotectPage(page, PageFlag.code);
     this.pages.clear();
     this.granules.clear();

@@ -2,13 +2,14 @@
 // block, nor where blocks are kept (code-cache.ts), nor the decoder (isa/decode.ts).
 
 import type { Cpu, Operands } from '../cpu/cpu.ts';
-import { DS, ES, SEGMENT_STRIDE, SS, StateLayout } from '../cpu/state.ts';
+import { DS, SEGMENT_STRIDE, StateLayout } from '../cpu/state.ts';
 import { DecodeResult, type Decoder, NONE } from '../isa/decode.ts';
 import type { Row } from '../isa/row.ts';
 import { Entry, ENTRY_SIZE } from './entry.ts';
 import { MemoryKind } from './form.ts';
 import { formSize, type ThreadedModule } from './forms.ts';
 import { Mode } from './mode.ts';
+import { accessOf, isFlat, isLea, isXlat, namesMemory } from './operand-access.ts';
 
 /** The Operands of one decoded helper instruction; `offset` is filled in at each call. */
 export class HelperOperands implements Operands {
@@ -95,23 +96,10 @@ export class EntryWriter {
     if (row.stack && row.mnemonic === 'pop' && d.memory && d.base === 4)
       d.displacement = (d.displacement + d.operandSize / 8) | 0;
     let kind: number = MemoryKind.none;
-    const memory =
-      d.memory &&
-      row.operands.some(
-        (o) => o.kind === 'E' || o.kind === 'M' || o.kind === 'O' || o.kind === 'X' || o.kind === 'W' || o.kind === 'Q',
-      );
-    if (memory) {
-      const lea = row.operands[1]?.kind === 'M' && row.operands[1].bits === -2;
-      const flat =
-        lea ||
-        (d.segment === SS
-          ? mode & Mode.stackFlat
-          : d.segment === DS
-            ? mode & Mode.dataFlat
-            : d.segment === ES
-              ? mode & Mode.extraFlat
-              : 0);
-      const xlat = row.operands.some((o) => o.kind === 'X');
+    if (d.memory && namesMemory(row)) {
+      const lea = isLea(row);
+      const xlat = isXlat(row);
+      const flat = lea || isFlat(mode, d.segment);
       if (flat && d.addressSize === 32 && !xlat)
         kind =
           d.index === NONE
@@ -141,7 +129,7 @@ export class EntryWriter {
         this.header(at, fn, eip, d.length, done);
         this.registers(at);
         this.u16[(at + Entry.r0) >> 1] = StateLayout.segments + d.segment * SEGMENT_STRIDE;
-        this.i32[(at + Entry.imm) >> 2] = this.accessOf(row);
+        this.i32[(at + Entry.imm) >> 2] = accessOf(row, d.operandSize);
         at += ENTRY_SIZE;
       }
     }
@@ -204,24 +192,6 @@ export class EntryWriter {
   private opcodeRegister(): number {
     return this.decoder.row.opcode & 7;
   }
-  /** Bytes of the memory access (for limits), with 256 added if it is written. */
-  private accessOf(row: Row): number {
-    for (const [k, { kind, bits }] of row.operands.entries())
-      if (kind === 'E' || kind === 'M' || kind === 'O' || kind === 'X' || kind === 'W' || kind === 'Q') {
-        const bytes = (bits > 0 ? bits : this.decoder.operandSize) / 8;
-        const compares =
-          row.mnemonic === 'cmp' ||
-          row.mnemonic === 'test' ||
-          row.mnemonic === 'bt' ||
-          row.mnemonic === 'push' ||
-          row.mnemonic === 'jmp' ||
-          row.mnemonic === 'call';
-        const reads = row.operands.length === 1 && /^(i?mul|i?div)$/.test(row.mnemonic);
-        return bytes | (k === 0 && !compares && !reads ? 256 : 0);
-      }
-    return 1;
-  }
-
   private emitHelper(at: number, row: Row, eip: number, done: number): number {
     const d = this.decoder;
     const micro = this.module.micro;

@@ -18,6 +18,7 @@ export const Entry = {
   length: 13,
   /** Instructions of the block before this one (u16): what retires when it faults. */
   done: 14,
+  /** Immediate; at the head of a block: how often it is still to run before a region is formed. */
   imm: 16,
   disp: 20,
   /** Jump entries: the decoded target, 0 not yet linked, -1 looked up each time. Helpers: index of their Operands. Others: second immediate. */
@@ -39,10 +40,17 @@ export const ExitKind = {
   fault: 4,
   /** A block of limited length ended. */
   stop: 5,
+  /** A block's head counted down to zero: a region is worth forming. `exitEntry` is the head. */
+  hot: 6,
+  /** A region left at an instruction that has not executed, with a fault in the mailbox: `exitEntry` is the region's number, `exitSite` the place. */
+  site: 7,
 } as const;
 
 /** Longest block, in instructions. A run needs at least this much budget to enter a block, so that none is overrun. */
 export const MAX_BLOCK = 64;
+
+/** Executions of a block before a region is formed at its head. */
+export const HOT = 48;
 
 /** Jump cache: 16-byte lines { eip, tag, entry, 0 }. */
 export const JUMP_LINES = 16384;

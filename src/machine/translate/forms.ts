@@ -4,10 +4,12 @@
 import { Code, I32 } from '../wasm/code.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
 import type { Row, Semantics } from '../isa/row.ts';
+import { ValueEmitter } from '../isa/value-emitter.ts';
 import { LinearLayout } from '../memory.ts';
 import { SegmentField, StateLayout } from '../cpu/state.ts';
 import { Entry, ENTRY_SIZE, ExitKind, JUMP_LINES } from './entry.ts';
 import { MemoryKind, type Runtime } from './form.ts';
+import { auxiliaryFunction } from './region/flag-kinds.ts';
 import { ThreadedEmitter } from './threaded-emitter.ts';
 
 /** What translated code calls back. Values as in threaded-emitter.ts `Runtime`. */
@@ -42,6 +44,8 @@ export interface MicroSlots {
   readonly stale: number;
   /** The instruction is a helper's. */
   readonly helper: number;
+  /** Head of a block: counts `imm` down, leaves at zero. */
+  readonly head: number;
 }
 
 export interface ThreadedModule {
@@ -57,11 +61,21 @@ export interface ThreadedModule {
   ): number;
   /** Table slot of the row's prologue. */
   prologueSlot(row: Row, size: 16 | 32, genericStack: boolean): number;
+  /** The table of all entry functions, with REGION_SLOTS free slots behind `tableUsed`. */
+  readonly table: WebAssembly.Table;
+  readonly tableUsed: number;
+  /** (kind, result, a, b) -> auxiliary flag word (region/flag-kinds.ts). */
+  readonly auxiliary: (kind: number, result: number, a: number, b: number) => number;
   /** Runs from an entry until something needs the run loop. State says why. */
   run(entry: number, budget: number, tlb: number): void;
   readonly formCount: number;
   readonly moduleBytes: number;
 }
+
+/** Room for regions in the table: each module that imports it costs time by its size. */
+export const REGION_SLOTS = 4096;
+
+class PlainValues extends ValueEmitter {}
 
 const key = (
   rowIndex: number,
@@ -102,7 +116,7 @@ export const buildThreadedModule = (
   memory: WebAssembly.Memory,
   imports: RuntimeImports,
 ): ThreadedModule => {
-  const builder = new ModuleBuilder(memory.buffer.byteLength / 65536);
+  const builder = new ModuleBuilder(memory.buffer.byteLength / 65536, { imported: false, size: REGION_SLOTS });
   const type = builder.type([I32, I32, I32, I32], []);
   const i2i = builder.type([I32, I32], [I32]);
   const i3i = builder.type([I32, I32, I32], [I32]);
@@ -296,6 +310,37 @@ export const buildThreadedModule = (
     return add(c);
   };
 
+  /** Counts down in the entry; what the block does is in the next one. */
+  const head = (): number => {
+    const c = new Code(4);
+    const count = c.local(I32);
+    c.localGet(0);
+    c.localGet(0);
+    c.memory(0x28, 2, Entry.imm);
+    c.i32(1);
+    c.op(0x6b);
+    c.localTee(count);
+    c.memory(0x36, 2, Entry.imm);
+    c.localGet(count);
+    c.op(0x45);
+    c.if();
+    c.localGet(0);
+    c.localGet(1);
+    c.i32(ExitKind.hot);
+    c.returnCall(leaveAt);
+    c.end();
+    c.localGet(0);
+    c.i32(ENTRY_SIZE);
+    c.op(0x6a);
+    c.localGet(1);
+    c.localGet(2);
+    c.localGet(3);
+    c.localGet(0);
+    c.memory(0x28, 2, ENTRY_SIZE + Entry.fn);
+    c.returnCallIndirect(type, 0);
+    return add(c);
+  };
+
   const gotoRow = {
     mnemonic: 'goto',
     operands: [{ kind: 'J', bits: 32 }],
@@ -313,6 +358,7 @@ export const buildThreadedModule = (
     stale: leave(ExitKind.lookup),
     stop: leave(ExitKind.stop),
     helper: leave(ExitKind.helper),
+    head: head(),
     segment32: address(32, true, false),
     segment16: address(16, true, false),
     offset32: address(32, false, false),
@@ -356,6 +402,11 @@ export const buildThreadedModule = (
   dispatch(r, 0, 1, 2);
   builder.export('run', builder.function(type3, r));
 
+  builder.export(
+    'auxiliary',
+    builder.function(builder.type([I32, I32, I32, I32], [I32]), auxiliaryFunction((code) => new PlainValues(code))),
+  );
+
   const bytes = builder.build();
   const module = new WebAssembly.Module(bytes);
   const instance = new WebAssembly.Instance(module, { env: { memory, ...bind(imports) } });
@@ -377,6 +428,9 @@ export const buildThreadedModule = (
     },
     prologueSlot: (row, size, genericStack) =>
       prologues.get(row.prologue!)![(size === 32 ? 2 : 0) + (genericStack ? 1 : 0)]!,
+    table: instance.exports['table'] as WebAssembly.Table,
+    tableUsed: builder.elementCount,
+    auxiliary: instance.exports['auxiliary'] as ThreadedModule['auxiliary'],
     run: instance.exports['run'] as (entry: number, budget: number, tlb: number) => void,
     formCount: slots.size,
     moduleBytes: bytes.length,

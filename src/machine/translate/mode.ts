@@ -18,8 +18,10 @@ export const Mode = {
   sse: 64,
   user: 128,
   nonRoot: 256,
+  /** No regions: instructions are looked at one by one (breakpoints), or the user wants the threaded tier alone. */
+  threaded: 512,
   /** Bits that change how code decodes. */
-  decode: 127,
+  decode: 127 | 512,
 } as const;
 
 const flat = (cpu: Cpu, segment: number, need: number): boolean => {
@@ -48,13 +50,13 @@ export const computeMode = (cpu: Cpu): number => {
   }
   if (s.cpl === 3) mode |= Mode.user;
   if (cpu.vmx.nonRoot) mode |= Mode.nonRoot;
+  if (cpu.breakpoints.instructions || cpu.threadedOnly) mode |= Mode.threaded;
   return mode;
 };
 
 /** Writes the mode word and the TLB context for the present state. */
 export const refreshMode = (cpu: Cpu): void => {
   if (cpu.s.get(StateLayout.counting) !== 0) countUntilNow(cpu);
-  cpu.s.set(StateLayout.mode, computeMode(cpu));
   const { breakpoints: b } = cpu;
   const concerned = (cpu.s.dr(7) & Dr7.ENABLES) !== 0 || b.instructions || b.data || b.io;
   if (concerned && b.refresh(cpu.s)) {
@@ -62,6 +64,7 @@ export const refreshMode = (cpu: Cpu): void => {
     // Known code of a page with an instruction breakpoint must not be found: each instruction is looked at.
     cpu.mmu.onFlush();
   }
+  cpu.s.set(StateLayout.mode, computeMode(cpu));
   cpu.mmu.inspection.refresh();
   cpu.s.set(StateLayout.tlb, cpu.mmu.contextAddress(cpu.mmu.context));
   cpu.modeDirty = false;

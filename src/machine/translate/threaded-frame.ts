@@ -14,9 +14,9 @@ export const E = 0,
   EA = 2,
   TLB = 3;
 /** The write table lies this many bytes behind the read table. */
-const WRITE_TABLE = 0x0040_0000;
+export const WRITE_TABLE = 0x0040_0000;
 /** Addresses below this are the bounce buffer. */
-const BOUNCE_LIMIT = 0x10000;
+export const BOUNCE_LIMIT = 0x10000;
 
 export abstract class ThreadedFrame extends Emitter {
   constructor(

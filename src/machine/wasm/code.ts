@@ -74,6 +74,8 @@ export type Local = number;
 
 export class Code extends ByteWriter {
   private readonly locals: ValueType[] = [];
+  /** Offset in `bytes` of a branch, and which way it usually goes (1: taken). */
+  private readonly hints: number[] = [];
 
   /** @param parameters number of parameters, which are locals 0.. */
   constructor(private readonly parameters: number) {
@@ -132,6 +134,10 @@ export class Code extends ByteWriter {
     this.byte(0x03);
     this.byte(VOID);
   }
+  /** The `if` or `br_if` emitted next is rarely taken (WebAssembly branch hinting proposal). */
+  unlikely(): void {
+    this.hints.push(this.length, 0);
+  }
   if(type: ValueType | undefined = undefined): void {
     this.byte(0x04);
     this.byte(type ?? VOID);
@@ -150,6 +156,12 @@ export class Code extends ByteWriter {
     this.byte(0x0d);
     this.unsigned(depth);
   }
+  brTable(depths: readonly number[], otherwise: number): void {
+    this.byte(0x0e);
+    this.unsigned(depths.length);
+    for (const depth of depths) this.unsigned(depth);
+    this.unsigned(otherwise);
+  }
   return(): void {
     this.byte(0x0f);
   }
@@ -167,8 +179,20 @@ export class Code extends ByteWriter {
     this.unsigned(table);
   }
 
-  /** The body as the code section wants it: local declarations, instructions, end. */
-  body(): Uint8Array {
+  /** Puts instructions before all others: what only the whole function tells. */
+  prepend(code: Code): void {
+    this.hints.forEach((value, i) => {
+      if (i % 2 === 0) this.hints[i] = value + code.length;
+    });
+    this.hints.unshift(...code.hints);
+    const rest = this.take();
+    this.length = 0;
+    this.append(code.bytes.subarray(0, code.length));
+    this.append(rest);
+  }
+
+  /** The body as the code section wants it: local declarations, instructions, end. Hints are offsets in it, in pairs with their value. */
+  body(): { readonly bytes: Uint8Array; readonly hints: readonly number[] } {
     const out = new ByteWriter();
     const runs: [number, ValueType][] = [];
     for (const type of this.locals) {
@@ -181,8 +205,9 @@ export class Code extends ByteWriter {
       out.unsigned(count);
       out.byte(type);
     }
+    const start = out.length;
     out.append(this.bytes.subarray(0, this.length));
     out.byte(0x0b);
-    return out.take();
+    return { bytes: out.take(), hints: this.hints.map((value, i) => (i % 2 === 0 ? value + start : value)) };
   }
 }

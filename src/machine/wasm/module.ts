@@ -11,12 +11,18 @@ interface FunctionType {
 export class ModuleBuilder {
   private readonly types: FunctionType[] = [];
   private readonly imports: { module: string; name: string; type: number }[] = [];
-  private readonly functions: { type: number; body: Uint8Array }[] = [];
+  private readonly functions: { type: number; body: Uint8Array; hints: readonly number[] }[] = [];
   private readonly exports: { name: string; index: number }[] = [];
   private readonly elements: number[] = [];
 
-  /** @param memoryPages exact size of the imported memory `env.memory`. */
-  constructor(private readonly memoryPages: number) {}
+  /**
+   * @param memoryPages exact size of the imported memory `env.memory`
+   * @param table `env.table`: exported with the functions of `element` and this much room behind them, or imported with at least this size
+   */
+  constructor(
+    private readonly memoryPages: number,
+    private readonly table: { readonly imported: boolean; readonly size: number } = { imported: false, size: 0 },
+  ) {}
 
   type(parameters: readonly ValueType[], results: readonly ValueType[]): number {
     const key = `${parameters.join()}>${results.join()}`;
@@ -34,7 +40,8 @@ export class ModuleBuilder {
   }
 
   function(type: number, code: Code): number {
-    this.functions.push({ type, body: code.body() });
+    const { bytes, hints } = code.body();
+    this.functions.push({ type, body: bytes, hints });
     return this.imports.length + this.functions.length - 1;
   }
 
@@ -46,6 +53,10 @@ export class ModuleBuilder {
   element(func: number): number {
     this.elements.push(func);
     return this.elements.length - 1;
+  }
+
+  get elementCount(): number {
+    return this.elements.length;
   }
 
   build(): Uint8Array<ArrayBuffer> {
@@ -69,7 +80,7 @@ export class ModuleBuilder {
       }
     });
     section(2, (w) => {
-      w.unsigned(this.imports.length + 1);
+      w.unsigned(this.imports.length + (this.table.imported ? 2 : 1));
       for (const i of this.imports) {
         w.name(i.module);
         w.name(i.name);
@@ -82,35 +93,67 @@ export class ModuleBuilder {
       w.byte(1);
       w.unsigned(this.memoryPages);
       w.unsigned(this.memoryPages);
+      if (!this.table.imported) return;
+      w.name('env');
+      w.name('table');
+      w.byte(1);
+      w.byte(0x70);
+      w.byte(0);
+      w.unsigned(this.table.size);
     });
     section(3, (w) => {
       w.unsigned(this.functions.length);
       for (const f of this.functions) w.unsigned(f.type);
     });
-    section(4, (w) => {
-      w.unsigned(1);
-      w.byte(0x70);
-      w.byte(1);
-      w.unsigned(this.elements.length);
-      w.unsigned(this.elements.length);
-    });
+    const slots = this.elements.length + this.table.size;
+    if (!this.table.imported)
+      section(4, (w) => {
+        w.unsigned(1);
+        w.byte(0x70);
+        w.byte(1);
+        w.unsigned(slots);
+        w.unsigned(slots);
+      });
     section(7, (w) => {
-      w.unsigned(this.exports.length);
+      w.unsigned(this.exports.length + (this.table.imported ? 0 : 1));
+      if (!this.table.imported) {
+        w.name('table');
+        w.byte(1);
+        w.unsigned(0);
+      }
       for (const e of this.exports) {
         w.name(e.name);
         w.byte(0);
         w.unsigned(e.index);
       }
     });
-    section(9, (w) => {
-      w.unsigned(1);
-      w.unsigned(0);
-      w.byte(0x41);
-      w.signed(0);
-      w.byte(0x0b);
-      w.unsigned(this.elements.length);
-      for (const e of this.elements) w.unsigned(e);
-    });
+    if (!this.table.imported)
+      section(9, (w) => {
+        w.unsigned(1);
+        w.unsigned(0);
+        w.byte(0x41);
+        w.signed(0);
+        w.byte(0x0b);
+        w.unsigned(this.elements.length);
+        for (const e of this.elements) w.unsigned(e);
+      });
+    const hinted = this.functions.flatMap((f, i) => (f.hints.length > 0 ? [i] : []));
+    // Branch hinting proposal: hosts that do not know it skip the section.
+    if (hinted.length > 0)
+      section(0, (w) => {
+        w.name('metadata.code.branch_hint');
+        w.unsigned(hinted.length);
+        for (const i of hinted) {
+          const { hints } = this.functions[i]!;
+          w.unsigned(this.imports.length + i);
+          w.unsigned(hints.length / 2);
+          for (let k = 0; k < hints.length; k += 2) {
+            w.unsigned(hints[k]!);
+            w.unsigned(1);
+            w.byte(hints[k + 1]!);
+          }
+        }
+      });
     section(10, (w) => {
       w.unsigned(this.functions.length);
       for (const f of this.functions) {

@@ -1,0 +1,33 @@
+// Questions about an instruction's memory operand that both tiers ask: is there one, is its segment flat, how is it accessed.
+// Not the decoder (isa/decode.ts) and not the check itself (cpu.ts `linear`). SDM vol. 3, 5.3.
+
+import { DS, ES, SS } from '../cpu/state.ts';
+import type { OperandKind, Row } from '../isa/row.ts';
+import { Mode } from './mode.ts';
+
+const MEMORY_KINDS: ReadonlySet<OperandKind> = new Set(['E', 'M', 'O', 'X', 'W', 'Q']);
+
+/** The row accesses the memory operand that ModRM or the opcode names (LEA computes its address). */
+export const namesMemory = (row: Row): boolean => row.operands.some((o) => MEMORY_KINDS.has(o.kind));
+export const isLea = (row: Row): boolean => row.operands[1]?.kind === 'M' && row.operands[1].bits === -2;
+export const isXlat = (row: Row): boolean => row.operands.some((o) => o.kind === 'X');
+
+/** The mode says that offsets in this segment are linear addresses, without limit or type to check. */
+export const isFlat = (mode: number, segment: number): boolean => {
+  const bit = segment === SS ? Mode.stackFlat : segment === DS ? Mode.dataFlat : segment === ES ? Mode.extraFlat : 0;
+  return (mode & bit) !== 0;
+};
+
+/** In the first operand only read. */
+const READERS: ReadonlySet<string> = new Set(['cmp', 'test', 'bt', 'push', 'jmp', 'call']);
+
+/** Bytes of the memory access (for limits), with 256 added if it is written. */
+export const accessOf = (row: Row, operandSize: number): number => {
+  for (const [k, { kind, bits }] of row.operands.entries())
+    if (MEMORY_KINDS.has(kind)) {
+      const bytes = (bits > 0 ? bits : operandSize) / 8;
+      const reads = row.operands.length === 1 && /^(i?mul|i?div)$/.test(row.mnemonic);
+      return bytes | (k === 0 && !READERS.has(row.mnemonic) && !reads ? 256 : 0);
+    }
+  return 1;
+};

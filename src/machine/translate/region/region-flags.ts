@@ -1,0 +1,175 @@
+// The flag half of the region tier's emission context: flags stay with their producer's operands until somebody reads them, and a
+// condition is computed from those operands. Not memory or registers (region-frame.ts).
+
+import { Condition, Emitter, type Val, VAL } from '../../isa/emitter.ts';
+import { type Code, I32, type Local } from '../../wasm/code.ts';
+import { auxiliary, CANONICAL, DYNAMIC, type FlagLocals, kindOf, Producer, producerOf, sizeOf } from './flag-kinds.ts';
+
+export abstract class RegionFlags extends Emitter implements FlagLocals {
+  readonly result: Local;
+  readonly a: Local;
+  readonly b: Local;
+  /** Local with the kind where it is DYNAMIC. */
+  readonly kindLocal: Local;
+  /** What the flag locals hold at the point of emission. */
+  kind = DYNAMIC;
+
+  constructor(
+    code: Code,
+    /** Function (kind, result, a, b) -> auxiliary word. */
+    private readonly auxiliaryFunction: number,
+  ) {
+    super(code);
+    this.result = code.local(I32);
+    this.a = code.local(I32);
+    this.b = code.local(I32);
+    this.kindLocal = code.local(I32);
+  }
+
+  // ---- producers ----------------------------------------------------------------------------------------------------
+
+  private produce(producer: number, r: Local, a?: Local, b?: Local): void {
+    const { code, size } = this;
+    if (a !== undefined) {
+      code.localGet(a);
+      code.localSet(this.a);
+    }
+    if (b !== undefined) {
+      code.localGet(b);
+      code.localSet(this.b);
+    }
+    this.set(this.result, this.signed(this.get(r), size));
+    this.kind = kindOf(producer, size);
+  }
+  override flagsAdd(a: Local, b: Local, r: Local): void {
+    this.produce(Producer.add, r, a, b);
+  }
+  override flagsAddCarry(a: Local, b: Local, r: Local): void {
+    this.produce(Producer.adc, r, a, b);
+  }
+  override flagsSub(a: Local, b: Local, r: Local): void {
+    this.produce(Producer.sub, r, a, b);
+  }
+  override flagsSubBorrow(a: Local, b: Local, r: Local): void {
+    this.produce(Producer.sbb, r, a, b);
+  }
+  override flagsLogic(r: Local): void {
+    this.produce(Producer.logic, r);
+  }
+  override flagsIncrement(_a: Local, r: Local): void {
+    this.keepCarry(Producer.inc, r);
+  }
+  override flagsDecrement(_a: Local, r: Local): void {
+    this.keepCarry(Producer.dec, r);
+  }
+  private keepCarry(producer: number, r: Local): void {
+    const before = producerOf(this.kind);
+    if (this.kind === DYNAMIC || (before !== Producer.inc && before !== Producer.dec)) this.set(this.a, this.carry());
+    this.produce(producer, r);
+  }
+  protected setLazy(result: Val | undefined, _aux: Val): void {
+    this.code.localSet(this.a);
+    if (result !== undefined) this.code.localSet(this.result);
+    this.kind = CANONICAL;
+  }
+
+  // ---- readers ------------------------------------------------------------------------------------------------------
+
+  protected lazyResult(): Val {
+    return this.get(this.result);
+  }
+  protected lazyAux(): Val {
+    if (this.kind !== DYNAMIC)
+      return auxiliary(this, producerOf(this.kind), this, () => this.const(32 - sizeOf(this.kind)));
+    const { code } = this;
+    code.localGet(this.kindLocal);
+    code.localGet(this.result);
+    code.localGet(this.a);
+    code.localGet(this.b);
+    code.call(this.auxiliaryFunction);
+    return VAL;
+  }
+  /** From here on the locals hold the state's two words. */
+  canonicalise(): void {
+    if (this.kind === CANONICAL) return;
+    this.set(this.a, this.lazyAux());
+    this.kind = CANONICAL;
+  }
+  /** The kind goes into its local: what follows may be reached with others. */
+  publishKind(): void {
+    if (this.kind === DYNAMIC) return;
+    this.code.i32(this.kind);
+    this.code.localSet(this.kindLocal);
+  }
+
+  /** An operand of the last producer, cut to its size or sign-extended. */
+  private operand(local: Local, signed: boolean): Val {
+    const size = sizeOf(this.kind);
+    return signed ? this.signed(this.get(local), size) : this.truncate(this.get(local), size);
+  }
+  override carry(): Val {
+    const known = this.kind === DYNAMIC ? -1 : producerOf(this.kind);
+    switch (known) {
+      case Producer.sub:
+        return this.ltU(this.operand(this.a, false), this.operand(this.b, false));
+      case Producer.add:
+        return this.ltU(this.operand(this.result, false), this.operand(this.a, false));
+      case Producer.logic:
+        return this.const(0);
+      case Producer.inc:
+      case Producer.dec:
+        return this.get(this.a);
+      default:
+        return super.carry();
+    }
+  }
+  override condition(cc: number): Val {
+    if (!this.directly(cc & ~1)) return super.condition(cc);
+    if (cc & 1) this.eqz(VAL);
+    return VAL;
+  }
+  /** Emits an even condition from the producer's operands, if there is a shorter way than through the auxiliary word. */
+  private directly(cc: number): boolean {
+    if (this.kind === DYNAMIC) return false;
+    const producer = producerOf(this.kind);
+    // SF is the result's sign for all but the canonical form, which can hold SF and ZF both.
+    if (producer === Producer.canonical) return false;
+    const zero = (): Val => this.eqz(this.get(this.result));
+    const sub = producer === Producer.sub;
+    switch (cc) {
+      case Condition.S:
+        this.shrU(this.get(this.result), this.const(31));
+        return true;
+      case Condition.BE:
+        if (sub) this.eqz(this.gtU(this.operand(this.a, false), this.operand(this.b, false)));
+        else if (producer === Producer.logic) zero();
+        else return false;
+        return true;
+      case Condition.L:
+        if (sub) this.ltS(this.operand(this.a, true), this.operand(this.b, true));
+        else if (producer === Producer.logic) this.shrU(this.get(this.result), this.const(31));
+        else return false;
+        return true;
+      case Condition.LE:
+        if (sub) this.eqz(this.ltS(this.operand(this.b, true), this.operand(this.a, true)));
+        else if (producer === Producer.logic) this.ltS(this.get(this.result), this.const(1));
+        else return false;
+        return true;
+      case Condition.P:
+        this.eqz(this.and(this.popcnt(this.and(this.get(this.result), this.const(0xff))), this.const(1)));
+        return true;
+      case Condition.O:
+        if (producer !== Producer.logic) return false;
+        this.const(0);
+        return true;
+      case Condition.B:
+        this.carry();
+        return true;
+      case Condition.Z:
+        zero();
+        return true;
+      default:
+        return false;
+    }
+  }
+}

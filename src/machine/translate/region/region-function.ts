@@ -1,0 +1,366 @@
+// One region as one WebAssembly function: its nodes as structured code, the edges between them, the ways in and out. Not the instructions
+// (region-emitter.ts) and not which belong to it (flow-graph.ts).
+
+import { StateLayout } from '../../cpu/state.ts';
+import { Code, I32, type Local } from '../../wasm/code.ts';
+import { LinearLayout } from '../../memory.ts';
+import { Entry, ENTRY_SIZE, ExitKind, JUMP_LINES, MAX_BLOCK } from '../entry.ts';
+import { DYNAMIC } from './flag-kinds.ts';
+import { readsFlagsFirst } from './flag-use.ts';
+import type { Edge, FlowNode } from './flow-graph.ts';
+import { RegionEmitter, Transfer } from './region-emitter.ts';
+import { E, N, type RegionRuntime, type Site, TLB } from './region-frame.ts';
+import type { Structure } from './structure.ts';
+
+/** What a region's code needs from the outside while it is emitted. */
+export interface RegionContext {
+  readonly runtime: RegionRuntime;
+  readonly mode: number;
+  /** Number that its exits tell. */
+  readonly id: number;
+  /** Address of a fresh jump entry (translate/entry.ts) from the instruction at `from` to `to`: an exit that can be linked. */
+  jumpEntry(from: number, to: number): number;
+  /** TLB word that says that the page of an EIP is where it was when the region was formed. */
+  translation(eip: number): number;
+}
+
+const pageOf = (eip: number): number => eip >>> 12;
+
+export class RegionFunction {
+  private readonly e: RegionEmitter;
+  private readonly code: Code;
+  /** Jump entry of the exit taken (0: none), and EIP to go on at. */
+  private readonly exitEntry: Local;
+  private readonly exitEip: Local;
+  private exitDepth = 0;
+  /** Depth of the label that an edge to a node branches to. */
+  private readonly labels = new Map<FlowNode, number>();
+  /** Flag kinds with which a node is reached; loops: DYNAMIC from the start. */
+  private readonly kinds = new Map<FlowNode, number>();
+
+  constructor(
+    private readonly structure: Structure,
+    private readonly context: RegionContext,
+  ) {
+    this.e = new RegionEmitter(context.runtime, context.mode);
+    this.code = this.e.code;
+    this.exitEntry = this.code.local(I32);
+    this.exitEip = this.code.local(I32);
+  }
+
+  emit(): { readonly code: Code; readonly sites: readonly Site[] } {
+    const { e } = this;
+    e.faultDepth = e.depth;
+    e.open('block');
+    this.exitDepth = e.depth;
+    e.open('block');
+    // The state's flags are canonical, and so is a fresh kind local.
+    e.kind = 0;
+    this.tree(this.structure.entry);
+    e.close();
+    this.leave();
+    e.close();
+    this.leaveAtSite();
+    this.code.prepend(this.prologue());
+    return { code: this.code, sites: e.sites };
+  }
+
+  // ---- nodes --------------------------------------------------------------------------------------------------------
+
+  private tree(node: FlowNode): void {
+    const { e } = this;
+    const merges = node.children.filter((child) => child.merge).sort((a, b) => b.order - a.order);
+    if (node.loopHeader) {
+      this.enterLoop(node);
+      this.labels.set(node, e.depth);
+      e.open('loop');
+    }
+    this.within(node, merges, 0);
+    if (node.loopHeader) e.close();
+  }
+  private within(node: FlowNode, merges: readonly FlowNode[], at: number): void {
+    const { e } = this;
+    const merge = merges[at];
+    if (merge === undefined) {
+      this.body(node);
+      return;
+    }
+    // A loop is branched to from behind by its own label; this one is the way in.
+    this.labels.set(merge, e.depth);
+    e.open('block');
+    this.within(node, merges, at + 1);
+    e.close();
+    e.kind = this.kinds.get(merge) ?? DYNAMIC;
+    this.tree(merge);
+  }
+  private body(node: FlowNode): void {
+    const { e } = this;
+    if (node.loopHeader) this.checkBudget(node);
+    const { instructions } = node;
+    instructions.forEach((instruction, done) => e.emit(instruction, done));
+    this.code.localGet(N);
+    this.code.i32(instructions.length);
+    this.code.op(0x6b);
+    this.code.localSet(N);
+    const from = instructions.at(-1)!.next - 1;
+    switch (node.transfer) {
+      case Transfer.next:
+        this.edge(node, node.next!, from);
+        break;
+      case Transfer.jump:
+        this.edge(node, node.taken!, from);
+        break;
+      case Transfer.branch: {
+        const { kind } = e;
+        e.get(e.outcome);
+        e.open('if');
+        this.edge(node, node.taken!, from);
+        this.code.else();
+        e.kind = kind;
+        this.edge(node, node.next!, from);
+        e.close();
+        break;
+      }
+      case Transfer.indirect: {
+        if (node.taken !== undefined) {
+          const { kind } = e;
+          const target = e.outcome;
+          e.eq(e.get(target), e.const(node.taken.eip | 0));
+          e.open('if');
+          this.edge(node, node.taken, from);
+          e.close();
+          e.kind = kind;
+        }
+        e.get(e.outcome);
+        this.code.localSet(this.exitEip);
+        this.exit(0);
+      }
+    }
+  }
+
+  // ---- edges --------------------------------------------------------------------------------------------------------
+
+  /** Control goes over an edge. `from`: the last byte of the node's last instruction. */
+  private edge(node: FlowNode, { eip, to }: Edge, from: number): void {
+    const { e } = this;
+    if (to === undefined) {
+      this.exitTo(node, eip);
+      return;
+    }
+    const first = to.instructions[0]!;
+    if (pageOf(from) !== pageOf(eip)) this.checkTranslation(eip, eip);
+    if (pageOf(first.next - 1) !== pageOf(eip)) this.checkTranslation(eip, first.next - 1);
+    if (to.loopHeader && to.order <= node.order) {
+      this.enterLoop(to);
+      e.branch(this.labels.get(to)!);
+    } else if (to.merge) {
+      if (to.loopHeader) this.enterLoop(to);
+      else {
+        e.publishKind();
+        const known = this.kinds.get(to);
+        this.kinds.set(to, known === undefined || known === e.kind ? e.kind : DYNAMIC);
+      }
+      e.branch(this.labels.get(to)!);
+    } else this.tree(to);
+  }
+  /** Brings the flags into the form that a loop expects. */
+  private enterLoop(header: FlowNode): void {
+    const { e } = this;
+    if (readsFlagsFirst(header)) {
+      e.canonicalise();
+      this.kinds.set(header, 0);
+    } else {
+      e.publishKind();
+      e.kind = DYNAMIC;
+      this.kinds.set(header, DYNAMIC);
+    }
+  }
+  /** Leaves for `eip` unless the page of `at` is still where it was. */
+  private checkTranslation(eip: number, at: number): void {
+    const { e, code } = this;
+    const { kind } = e;
+    code.localGet(TLB);
+    code.memory(0x28, 2, pageOf(at) * 4);
+    code.i32(this.context.translation(at));
+    code.op(0x47);
+    code.unlikely();
+    e.open('if');
+    code.i32(eip);
+    code.localSet(this.exitEip);
+    this.exit(0);
+    e.close();
+    e.kind = kind;
+  }
+  /** A loop goes on only if the longest way to the next check fits into the budget: blocks of the threaded tier do the rest. */
+  private checkBudget(node: FlowNode): void {
+    const { e, code } = this;
+    const { kind } = e;
+    code.localGet(N);
+    code.i32(this.structure.longest - MAX_BLOCK);
+    code.op(0x48);
+    code.unlikely();
+    e.open('if');
+    this.exitTo(node, node.eip);
+    e.close();
+    e.kind = kind;
+  }
+
+  // ---- ways out -----------------------------------------------------------------------------------------------------
+
+  private exitTo(node: FlowNode, eip: number): void {
+    const { code, context } = this;
+    const from = node.instructions.at(-1)!.eip;
+    code.i32(eip);
+    code.localSet(this.exitEip);
+    this.exit(pageOf(from) === pageOf(eip) ? context.jumpEntry(from, eip) : 0);
+  }
+  private exit(jumpEntry: number): void {
+    const { e, code } = this;
+    e.canonicalise();
+    code.i32(jumpEntry);
+    code.localSet(this.exitEntry);
+    e.branch(this.exitDepth);
+  }
+  private storeRegisters(): void {
+    const { e } = this;
+    e.registers.forEach((local, i) => {
+      if (e.written & (1 << i)) this.store(StateLayout.gpr + i * 8, local);
+    });
+    this.store(StateLayout.lazyResult, e.result);
+    this.store(StateLayout.lazyAux, e.a);
+    this.store(StateLayout.exitBudget, N);
+  }
+  private store(address: number, local: Local): void {
+    this.code.i32(0);
+    this.code.localGet(local);
+    this.code.memory(0x36, 2, address);
+  }
+  private storeConstant(address: number, value: number): void {
+    this.code.i32(0);
+    this.code.i32(value);
+    this.code.memory(0x36, 2, address);
+  }
+  /** Goes on at an entry of the threaded tier or of another region. */
+  private goOn(entry: Local): void {
+    const c = this.code;
+    c.localGet(entry);
+    c.localGet(N);
+    c.i32(0);
+    c.localGet(TLB);
+    c.localGet(entry);
+    c.memory(0x28, 2, Entry.fn);
+    c.returnCallIndirect(this.context.runtime.type, 0);
+  }
+  /** Through the exit's jump entry if that is linked, else through the jump cache, else to the run loop. */
+  private leave(): void {
+    const c = this.code;
+    const target = this.e.temporary();
+    this.storeRegisters();
+    c.localGet(this.exitEntry);
+    c.if();
+    c.localGet(this.exitEntry);
+    c.memory(0x28, 2, Entry.target);
+    c.localTee(target);
+    c.i32(0);
+    c.op(0x4a); // gt_s: linked
+    c.localGet(N);
+    c.i32(0);
+    c.op(0x4e); // ge_s: budget left
+    c.op(0x71);
+    c.if();
+    this.goOn(target);
+    c.end();
+    c.localGet(target);
+    c.op(0x45);
+    c.if();
+    this.store(StateLayout.eip, this.exitEip);
+    this.store(StateLayout.exitEntry, this.exitEntry);
+    this.storeConstant(StateLayout.exitKind, ExitKind.link);
+    c.return();
+    c.end();
+    c.end();
+
+    c.localGet(N);
+    c.i32(0);
+    c.op(0x4e);
+    c.if();
+    c.localGet(this.exitEip);
+    c.localGet(this.exitEip);
+    c.i32(12);
+    c.op(0x76);
+    c.op(0x73);
+    c.i32(JUMP_LINES - 1);
+    c.op(0x71);
+    c.i32(4);
+    c.op(0x74);
+    c.localTee(target);
+    c.memory(0x28, 2, LinearLayout.jumpCache);
+    c.localGet(this.exitEip);
+    c.op(0x46);
+    c.localGet(target);
+    c.memory(0x28, 2, LinearLayout.jumpCache + 4);
+    c.i32(0);
+    c.memory(0x28, 2, StateLayout.jumpTag);
+    c.op(0x46);
+    c.op(0x71);
+    c.if();
+    c.localGet(target);
+    c.memory(0x28, 2, LinearLayout.jumpCache + 8);
+    c.localSet(target);
+    this.goOn(target);
+    c.end();
+    c.end();
+    this.store(StateLayout.eip, this.exitEip);
+    c.i32(0);
+    c.i32(ExitKind.budget);
+    c.i32(ExitKind.lookup);
+    c.localGet(N);
+    c.i32(0);
+    c.op(0x48);
+    c.op(0x1b);
+    c.memory(0x36, 2, StateLayout.exitKind);
+    c.return();
+  }
+  /** At an instruction that has not executed: regions.ts finds out which from the site. */
+  private leaveAtSite(): void {
+    const { e } = this;
+    this.storeRegisters();
+    this.store(StateLayout.exitFlagOperand, e.b);
+    this.store(StateLayout.exitFlagKind, e.kindLocal);
+    this.store(StateLayout.exitSite, e.site);
+    this.storeConstant(StateLayout.exitEntry, this.context.id);
+    this.storeConstant(StateLayout.exitKind, ExitKind.site);
+  }
+
+  private prologue(): Code {
+    const { e } = this;
+    const c = new Code(4);
+    c.localGet(N);
+    c.i32(this.structure.longest - MAX_BLOCK);
+    c.op(0x48);
+    c.unlikely();
+    c.if();
+    // The block itself, behind its head.
+    c.localGet(E);
+    c.i32(ENTRY_SIZE);
+    c.op(0x6a);
+    c.localGet(N);
+    c.i32(0);
+    c.localGet(TLB);
+    c.localGet(E);
+    c.memory(0x28, 2, ENTRY_SIZE + Entry.fn);
+    c.returnCallIndirect(this.context.runtime.type, 0);
+    c.end();
+    const load = (local: Local, address: number): void => {
+      c.i32(0);
+      c.memory(0x28, 2, address);
+      c.localSet(local);
+    };
+    e.registers.forEach((local, i) => {
+      if (e.used & (1 << i)) load(local, StateLayout.gpr + i * 8);
+    });
+    load(e.result, StateLayout.lazyResult);
+    load(e.a, StateLayout.lazyAux);
+    return c;
+  }
+}

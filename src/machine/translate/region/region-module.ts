@@ -1,0 +1,91 @@
+// Compiles the functions of several regions as one WebAssembly module and gives them slots in the table of all entry functions. Not the
+// functions (region-function.ts) and not when (regions.ts). One module for many: most of its cost is its own (V8: some 100 microseconds).
+
+import { type Code, I32 } from '../../wasm/code.ts';
+import { ModuleBuilder } from '../../wasm/module.ts';
+import type { RegionAccess } from '../../cpu/region-access.ts';
+import { REGION_SLOTS, type RuntimeImports, type ThreadedModule } from '../forms.ts';
+import type { RegionRuntime } from './region-frame.ts';
+
+export class RegionCompiler {
+  readonly runtime: RegionRuntime;
+  private readonly imports: Record<string, WebAssembly.ImportValue>;
+  private readonly free: number[] = [];
+  private used = 0;
+  /** For the report: modules, bytes of code. */
+  readonly counters = { modules: 0, bytes: 0 };
+
+  constructor(
+    private readonly memory: WebAssembly.Memory,
+    private readonly threaded: ThreadedModule,
+    imports: RuntimeImports,
+    access: RegionAccess,
+  ) {
+    this.runtime = this.declare(this.builder());
+    this.imports = {
+      memory,
+      table: threaded.table,
+      auxiliary: threaded.auxiliary,
+      loadSlow: (linear: number, bytes: number) => access.loadSlow(linear, bytes),
+      storeSlow: (linear: number, value: number, bytes: number) => access.storeSlow(linear, value, bytes),
+      hostRead: (linear: number, bytes: number) => access.hostRead(linear, bytes),
+      hostWrite: (linear: number, bytes: number) => access.hostWrite(linear, bytes),
+      commit: (host: number) => imports.commit(host),
+      stackLinear: (offset: number, bytes: number) => imports.stackLinear(offset, bytes),
+      segmentLinear: (slot: number, offset: number, bytes: number) => imports.segmentLinear(slot, offset, bytes),
+      raise: (vector: number, errorCode: number) => imports.raise(vector, errorCode),
+    };
+  }
+
+  private builder(): ModuleBuilder {
+    return new ModuleBuilder(this.memory.buffer.byteLength / 65536, {
+      imported: true,
+      size: this.threaded.tableUsed + REGION_SLOTS,
+    });
+  }
+  /** The types and imports of every module, in the same order. */
+  private declare(builder: ModuleBuilder): RegionRuntime {
+    const type = builder.type([I32, I32, I32, I32], []);
+    const i1 = builder.type([I32], []);
+    const i2 = builder.type([I32, I32], []);
+    const i2i = builder.type([I32, I32], [I32]);
+    const i3i = builder.type([I32, I32, I32], [I32]);
+    const i4i = builder.type([I32, I32, I32, I32], [I32]);
+    return {
+      type,
+      loadSlow: builder.import('loadSlow', i2i),
+      storeSlow: builder.import('storeSlow', i3i),
+      hostRead: builder.import('hostRead', i2i),
+      hostWrite: builder.import('hostWrite', i2i),
+      commit: builder.import('commit', i1),
+      stackLinear: builder.import('stackLinear', i2i),
+      segmentLinear: builder.import('segmentLinear', i3i),
+      raise: builder.import('raise', i2),
+      auxiliary: builder.import('auxiliary', i4i),
+    };
+  }
+
+  /** Slots left. */
+  get room(): number {
+    return REGION_SLOTS - this.used + this.free.length;
+  }
+  /** The table slots of the functions, in their order. There must be room. */
+  compile(functions: readonly Code[]): number[] {
+    const builder = this.builder();
+    const { type } = this.declare(builder);
+    functions.forEach((code, i) => builder.export(`r${i}`, builder.function(type, code)));
+    const bytes = builder.build();
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: this.imports });
+    this.counters.modules++;
+    this.counters.bytes += bytes.length;
+    return functions.map((_, i) => {
+      const slot = this.free.pop() ?? this.threaded.tableUsed + this.used++;
+      this.threaded.table.set(slot, instance.exports[`r${i}`]);
+      return slot;
+    });
+  }
+  /** The slot may be used again: no entry leads to it any more. */
+  release(slot: number): void {
+    this.free.push(slot);
+  }
+}

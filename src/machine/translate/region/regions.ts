@@ -1,0 +1,268 @@
+// The region tier: forms regions at the heads of hot blocks, puts them into the entries' place, and takes them away when their code changes.
+// Not their shape (flow-graph.ts, structure.ts) nor their code (region-function.ts). A region is only another way to execute blocks that the
+// threaded tier has: nothing that the guest could see depends on which regions exist.
+
+import type { Cpu } from '../../cpu/cpu.ts';
+import { StateLayout } from '../../cpu/state.ts';
+import { DecodeResult, Decoder, type OpcodeTable } from '../../isa/decode.ts';
+import type { Code } from '../../wasm/code.ts';
+import type { CodeCache } from '../code-cache.ts';
+import { Entry, ExitKind } from '../entry.ts';
+import type { ThreadedModule } from '../forms.ts';
+import { Mode } from '../mode.ts';
+import { DYNAMIC } from './flag-kinds.ts';
+import { type CodeSource, exploreRegion, type FlowNode } from './flow-graph.ts';
+import { Instruction } from './instruction.ts';
+import type { Site } from './region-frame.ts';
+import { RegionFunction } from './region-function.ts';
+import type { RegionCompiler } from './region-module.ts';
+import { structure } from './structure.ts';
+
+interface Region {
+  readonly id: number;
+  /** Address of the block's head whose place it takes. */
+  readonly head: number;
+  /** Physical pages of its code. */
+  readonly pages: ReadonlySet<number>;
+  readonly sites: readonly Site[];
+  /** Table slot; 0: not compiled yet. */
+  slot: number;
+  dropped: boolean;
+}
+
+/** Executions before one is formed at a block that another region has as its part (others: entry.ts HOT). */
+const HOT_COVERED = 3000;
+/** After its code changed: the page may go on changing. */
+const HOT_AGAIN = 400;
+/** Regions that are compiled together at most, and instructions after which fewer are. */
+const BATCH = 24;
+export const PATIENCE = 16384;
+
+/** Instructions at an EIP of the present address space, by the translations that the TLB has. */
+class PresentCode implements CodeSource {
+  private readonly instructions = new Map<number, Instruction | undefined>();
+  private readonly places = new Map<number, number>();
+  private readonly u8: Uint8Array;
+
+  constructor(
+    private readonly cpu: Cpu,
+    private readonly cache: CodeCache,
+    private readonly decoder: Decoder,
+    private readonly mode: number,
+  ) {
+    this.u8 = cpu.memory.u8;
+  }
+  /** Physical address of the page of an EIP; -1 if it is not known. */
+  place(eip: number): number {
+    const page = eip >>> 12;
+    let place = this.places.get(page);
+    if (place === undefined) {
+      place = this.cpu.mmu.cachedCode((page << 12) >>> 0);
+      if (place + 4096 > this.cpu.memory.bytes) place = -1;
+      this.places.set(page, place);
+    }
+    return place;
+  }
+  instruction(eip: number): Instruction | undefined {
+    if (this.instructions.has(eip)) return this.instructions.get(eip);
+    const instruction = this.decode(eip);
+    this.instructions.set(eip, instruction);
+    return instruction;
+  }
+  private decode(eip: number): Instruction | undefined {
+    const d = this.decoder;
+    const { ramBase } = this.cpu.memory;
+    const result = d.decode(
+      (i) => {
+        const at = (eip + i) >>> 0;
+        const place = this.place(at);
+        return place < 0 ? -1 : this.u8[ramBase + place + (at & 0xfff)]!;
+      },
+      (this.mode & Mode.code32) !== 0,
+    );
+    if (result !== DecodeResult.ok || d.row.semantics === undefined || d.row.helper !== undefined) return undefined;
+    const { unit } = d.row;
+    if ((unit === 'fpu' || unit === 'mmx') && !(this.mode & Mode.fpu)) return undefined;
+    if (unit === 'sse' && !(this.mode & Mode.sse)) return undefined;
+    return new Instruction(eip, d);
+  }
+  known(eip: number): boolean {
+    return this.head(eip) !== 0;
+  }
+  head(eip: number): number {
+    const place = this.place(eip);
+    if (place < 0) return 0;
+    return this.cache.knownEntry(place >>> 12, this.mode & Mode.decode, eip);
+  }
+}
+
+export class Regions {
+  private readonly byId = new Map<number, Region>();
+  private readonly byPage = new Map<number, Set<Region>>();
+  private readonly byHead = new Map<number, Region>();
+  private waiting: { readonly region: Region; readonly code: Code }[] = [];
+  /** Dropped since the last compilation: one of them may be running. */
+  private dying: Region[] = [];
+  private waitingSince = 0;
+  private nextId = 1;
+  private readonly decoder: Decoder;
+  private readonly headFunction: number;
+  private readonly auxiliary: ThreadedModule['auxiliary'];
+  private readonly i32: Int32Array;
+  /** For the report. */
+  readonly counters = { formed: 0, instructions: 0, dropped: 0 };
+
+  constructor(
+    private readonly cpu: Cpu,
+    private readonly cache: CodeCache,
+    table: OpcodeTable,
+    private readonly compiler: RegionCompiler,
+    threaded: ThreadedModule,
+  ) {
+    this.decoder = new Decoder(table);
+    this.headFunction = threaded.micro.head;
+    this.auxiliary = threaded.auxiliary;
+    this.i32 = cpu.memory.i32;
+    cache.onInvalidate = (page) => this.invalidated(page);
+    cache.onDiscard = () => this.discarded();
+  }
+
+  get anyWaiting(): boolean {
+    return this.waiting.length > 0;
+  }
+
+  /** A block's head has counted down: forms a region there. `retired`: the processor's count. */
+  request(head: number, eip: number, retired: number): void {
+    const { cpu, cache } = this;
+    const mode = cpu.s.get(StateLayout.mode);
+    if (mode & Mode.threaded || !(mode & Mode.codeFlat) || this.byHead.has(head)) return;
+    const source = new PresentCode(cpu, cache, this.decoder, mode);
+    const graph = exploreRegion(source, eip);
+    if (graph === undefined) return;
+    const shape = structure(graph);
+    const { flushes } = cache.counters;
+    const id = this.nextId++;
+    const { code, sites } = new RegionFunction(shape, {
+      runtime: this.compiler.runtime,
+      mode,
+      id,
+      jumpEntry: (from, to) => cache.jumpEntry(from, to),
+      translation: (at) => (cpu.memory.ramBase + source.place(at) - (at & ~0xfff)) | 0,
+    }).emit();
+    // The jump entries did not fit: the head is gone too.
+    if (cache.counters.flushes !== flushes) return;
+    const pages = new Set<number>();
+    for (const node of shape.nodes)
+      for (const { eip: first, next } of node.instructions) this.mark(source, first, next, pages);
+    const region: Region = { id, head, pages, sites, slot: 0, dropped: false };
+    this.byId.set(id, region);
+    this.byHead.set(head, region);
+    for (const page of pages) {
+      let list = this.byPage.get(page);
+      if (list === undefined) {
+        list = new Set();
+        this.byPage.set(page, list);
+      }
+      list.add(region);
+    }
+    this.cover(source, shape.nodes);
+    this.counters.formed++;
+    for (const node of shape.nodes) this.counters.instructions += node.instructions.length;
+    if (this.waiting.length === 0) this.waitingSince = retired;
+    this.waiting.push({ region, code });
+  }
+  private mark(source: PresentCode, first: number, next: number, pages: Set<number>): void {
+    const place = source.place(first);
+    const last = source.place(next - 1);
+    pages.add(place >>> 12);
+    if (place === last) this.cache.markCode(place >>> 12, first & 0xfff, ((next - 1) & 0xfff) + 1);
+    else {
+      pages.add(last >>> 12);
+      this.cache.markCode(place >>> 12, first & 0xfff, 4096);
+      this.cache.markCode(last >>> 12, 0, next & 0xfff);
+    }
+  }
+  /** Blocks that are parts of a region get one of their own only if they go on being entered from elsewhere. */
+  private cover(source: PresentCode, nodes: readonly FlowNode[]): void {
+    for (const node of nodes) {
+      if (node.order === 0) continue;
+      const head = source.head(node.eip);
+      if (head === 0 || this.i32[head >> 2] !== this.headFunction) continue;
+      const at = (head + Entry.imm) >> 2;
+      if (this.i32[at]! > 0) this.i32[at] = HOT_COVERED;
+    }
+  }
+
+  /** Compiles what waits, if it is many or has waited long. */
+  compile(retired: number): void {
+    if (this.waiting.length < BATCH && retired - this.waitingSince < PATIENCE) return;
+    for (const region of this.dying) {
+      this.byId.delete(region.id);
+      if (region.slot !== 0) this.compiler.release(region.slot);
+    }
+    this.dying = [];
+    const ready = this.waiting.filter(({ region }) => !region.dropped);
+    this.waiting = [];
+    if (ready.length === 0) return;
+    if (this.compiler.room < ready.length) {
+      this.cache.flush();
+      return;
+    }
+    const slots = this.compiler.compile(ready.map(({ code }) => code));
+    ready.forEach(({ region }, i) => {
+      region.slot = slots[i]!;
+      this.i32[region.head >> 2] = slots[i]!;
+    });
+  }
+
+  /** A region left with ExitKind.site: the state becomes that of a fault at an entry of the threaded tier. */
+  settle(): void {
+    const { s } = this.cpu;
+    const region = this.byId.get(s.get(StateLayout.exitEntry));
+    const site = region?.sites[s.get(StateLayout.exitSite)];
+    if (site === undefined) throw new Error('a region left at an unknown place');
+    s.eip = site.eip;
+    s.set(StateLayout.exitBudget, (s.i32[StateLayout.exitBudget >> 2]! - site.done) | 0);
+    const kind = site.kind === DYNAMIC ? s.get(StateLayout.exitFlagKind) : site.kind;
+    s.set(
+      StateLayout.lazyAux,
+      this.auxiliary(
+        kind,
+        s.get(StateLayout.lazyResult),
+        s.get(StateLayout.lazyAux),
+        s.get(StateLayout.exitFlagOperand),
+      ),
+    );
+    s.set(StateLayout.exitKind, ExitKind.fault);
+  }
+
+  // ---- taking away --------------------------------------------------------------------------------------------------
+
+  private drop(region: Region): void {
+    region.dropped = true;
+    this.byHead.delete(region.head);
+    for (const page of region.pages) this.byPage.get(page)?.delete(region);
+    this.dying.push(region);
+    this.counters.dropped++;
+  }
+  private invalidated(page: number): void {
+    const list = this.byPage.get(page);
+    if (list === undefined) return;
+    for (const region of list) {
+      this.drop(region);
+      // Its head may be in another page, whose blocks stay. (In this one, it becomes stale behind us.)
+      this.i32[region.head >> 2] = this.headFunction;
+      this.i32[(region.head + Entry.imm) >> 2] = HOT_AGAIN;
+    }
+    this.byPage.delete(page);
+  }
+  /** All entries are gone, and so are the heads. */
+  private discarded(): void {
+    for (const region of this.byHead.values()) this.dying.push(region);
+    this.byHead.clear();
+    this.byPage.clear();
+    for (const { region } of this.waiting) region.dropped = true;
+    this.waiting = [];
+  }
+}
+
