@@ -156,6 +156,7 @@ const plan = (args: ParsedArguments): Plan => {
     cpu: choice(args, 'cpu', ['core-duo', 'modern'] as const, 'core-duo'),
     bare: args.options.has('bare'),
     observe: observe === 'all' || observe === 'none' ? observe : observe.split(','),
+    tiers: args.options.has('no-regions') ? 'threaded' : 'adaptive',
     stateHashEvery: every === undefined ? 0 : parseCount(every, '--state-hash-every'),
   };
   checkOutput(one(args, 'trace'), 'trace');

@@ -39,7 +39,7 @@ export const BOOT_OPTIONS = {
   report: { argument: 'FILE', help: 'write a JSON report' },
   'state-hash-every': { argument: 'N', help: 'hash the guest state every N instructions' },
   symbols: { argument: 'FILE', help: 'ELF with symbols and lines, or System.map' },
-  'no-regions': { help: 'threaded tier only (in this release the only tier)' },
+  'no-regions': { help: 'threaded tier only: no code is translated to regions' },
   screenshot: { argument: 'FILE.png', help: 'picture of the screen', later: 'graphics come with the whole PC' },
   domain: {
     argument: 'FILE.json',

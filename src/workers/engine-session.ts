@@ -86,6 +86,7 @@ class EngineSession implements Session {
     const model = CPU_MODELS[config.cpu];
     const memoryBytes = config.bare ? config.memoryBytes : machineBytesFor(config.memoryBytes);
     this.machine = new PhysicalMachine(memoryBytes, model, 'rom' in start ? start.rom : undefined);
+    this.machine.cpu.tiers = config.tiers ?? 'adaptive';
     this.hash = new StateHash(this.machine.memory.memory);
     const bus = config.bare ? this.machine.bus : new Bus();
     const clock = config.bare ? this.machine.clock : new Clock();

@@ -37,6 +37,8 @@ export interface BootConfig {
   readonly observe: 'all' | 'none' | readonly string[];
   /** Guest instructions between two entries of `stateHashes`; 0: none. */
   readonly stateHashEvery: number;
+  /** Which tiers execute code (Cpu.tiers); both, as it is best, if left out. */
+  readonly tiers?: 'adaptive' | 'threaded' | 'eager';
 }
 
 export type StopKind =

@@ -7,7 +7,7 @@ import { HypervisorExecutor } from './hypervisor-executor.ts';
 import { PhysicalExecutor } from './physical-executor.ts';
 import { VmxExecutor } from './vmx-executor.ts';
 
-const make = (c: FuzzCase): Executor => {
+const build = (c: FuzzCase): Executor => {
   switch (c.environment) {
     case 'processor':
       return new PhysicalExecutor(false, c.cpu);
@@ -22,6 +22,13 @@ const make = (c: FuzzCase): Executor => {
   }
 };
 
+/** Role 0 and fresh ones execute regions wherever they can, the others none: what they are compared for shows a difference of the tiers too. */
+const make = (c: FuzzCase, role: number): Executor => {
+  const executor = build(c);
+  executor.tiers = role === 0 ? 'eager' : 'threaded';
+  return executor;
+};
+
 export class Executors {
   private readonly pool = new Map<string, Executor>();
 
@@ -30,12 +37,12 @@ export class Executors {
     const key = `${c.environment} ${c.cpu} ${role}`;
     let executor = this.pool.get(key);
     if (executor === undefined) {
-      executor = make(c);
+      executor = make(c, role);
       this.pool.set(key, executor);
     }
     return executor;
   }
   fresh(c: FuzzCase): Executor {
-    return make(c);
+    return make(c, 0);
   }
 }

@@ -1,6 +1,7 @@
 // A guest of the hypervisor as an executor: a session with a kernel that does nothing, in whose place the case is put. Not the bare machine
 // (physical-executor.ts) and not the boot protocols.
 
+import type { Cpu } from '../../src/machine/cpu/cpu.ts';
 import type { Domain } from '../../src/hypervisor/domain.ts';
 import { CrLoad } from '../../src/hypervisor/observer.ts';
 import { Field } from '../../src/machine/vmx/fields.ts';
@@ -60,6 +61,7 @@ export class HypervisorExecutor implements Executor {
   readonly name = 'hypervisor';
   /** A repeated string instruction on ports is done in one exit. */
   readonly exact = false;
+  tiers: Cpu['tiers'] = 'adaptive';
   private session!: Session;
   private base = 0;
 
@@ -73,6 +75,7 @@ export class HypervisorExecutor implements Executor {
       bare: false,
       observe: 'none',
       stateHashEvery: 0,
+      tiers: this.tiers,
     });
     this.base = 0;
     replaceGuest(this.session as unknown as Inside, c);

@@ -115,8 +115,11 @@ export class Cpu {
   /** An event's handler was entered by the last instruction itself (INT n): TF, which the delivery clears, traps no more. */
   enteredHandler = false;
   readonly breakpoints = new Breakpoints();
-  /** The user wants no regions (`--no-regions`): set before the first instruction. */
-  threadedOnly = false;
+  /**
+   * Which tiers execute code: regions where it is hot, none (`--no-regions`), or regions everywhere at once (tests). Guests see no
+   * difference. Set before the first instruction.
+   */
+  tiers: 'adaptive' | 'threaded' | 'eager' = 'adaptive';
   /** The run loop's count of retired instructions. */
   progress: { readonly retired: number } = { retired: 0 };
   /** A VM exit to a TypeScript root: the run loop returns. */

@@ -319,7 +319,7 @@ export class CodeCache {
       if (crosses) break;
     }
     const crossed = this.fetchSecond >= 0;
-    if (headed) this.i32[(start + Entry.imm) >> 2] = crossed ? NEVER : HOT;
+    if (headed) this.i32[(start + Entry.imm) >> 2] = crossed ? NEVER : this.cpu.tiers === 'eager' ? 1 : HOT;
     if (!ended) {
       const stop = codePage === undefined;
       this.writer.header(

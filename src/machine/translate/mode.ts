@@ -50,7 +50,7 @@ export const computeMode = (cpu: Cpu): number => {
   }
   if (s.cpl === 3) mode |= Mode.user;
   if (cpu.vmx.nonRoot) mode |= Mode.nonRoot;
-  if (cpu.breakpoints.instructions || cpu.threadedOnly) mode |= Mode.threaded;
+  if (cpu.breakpoints.instructions || cpu.tiers === 'threaded') mode |= Mode.threaded;
   return mode;
 };
 

@@ -184,6 +184,7 @@ export class Regions {
   }
   /** Blocks that are parts of a region get one of their own only if they go on being entered from elsewhere. */
   private cover(source: PresentCode, nodes: readonly FlowNode[]): void {
+    if (this.cpu.tiers === 'eager') return;
     for (const node of nodes) {
       if (node.order === 0) continue;
       const head = source.head(node.eip);
@@ -195,7 +196,8 @@ export class Regions {
 
   /** Compiles what waits, if it is many or has waited long. */
   compile(retired: number): void {
-    if (this.waiting.length < BATCH && retired - this.waitingSince < PATIENCE) return;
+    const early = this.waiting.length < BATCH && retired - this.waitingSince < PATIENCE;
+    if (early && this.cpu.tiers !== 'eager') return;
     for (const region of this.dying) {
       this.byId.delete(region.id);
       if (region.slot !== 0) this.compiler.release(region.slot);
@@ -252,7 +254,7 @@ export class Regions {
       this.drop(region);
       // Its head may be in another page, whose blocks stay. (In this one, it becomes stale behind us.)
       this.i32[region.head >> 2] = this.headFunction;
-      this.i32[(region.head + Entry.imm) >> 2] = HOT_AGAIN;
+      this.i32[(region.head + Entry.imm) >> 2] = this.cpu.tiers === 'eager' ? 1 : HOT_AGAIN;
     }
     this.byPage.delete(page);
   }
