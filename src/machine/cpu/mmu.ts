@@ -261,7 +261,8 @@ export class Mmu {
     const second = secondPage(linear);
     const first = (second - linear) >>> 0;
     return (
-      this.refuses(this.locate(linear, true, user), first) || this.refuses(this.locate(second, true, user), bytes - first)
+      this.refuses(this.locate(linear, true, user), first) ||
+      this.refuses(this.locate(second, true, user), bytes - first)
     );
   }
 

@@ -6,6 +6,7 @@ import { CS, StateLayout } from '../cpu/state.ts';
 import { DecodeResult, Decoder, MAX_LENGTH, type OpcodeTable } from '../isa/decode.ts';
 import { LinearLayout } from '../memory.ts';
 import { PageFlag } from '../cpu/mmu.ts';
+import { CodeGranules } from './code-granules.ts';
 import { Entry, ENTRY_SIZE, HOT, JUMP_LINES, MAX_BLOCK } from './entry.ts';
 import { EntryWriter, type HelperOperands, type UnavailableRows } from './entry-writer.ts';
 import type { ThreadedModule } from './forms.ts';
@@ -27,16 +28,13 @@ interface CodePage {
 
 /** A block's count that doesn't come down to zero. */
 const NEVER = -1;
-/** Granules of 64 bytes: a store beside code does not throw the code away. */
-const GRANULE_SHIFT = 6;
 /** Room of a block in bytes: the head, three entries an instruction, and the end. */
 const roomOf = (instructions: number): number => (instructions * 3 + 3) * ENTRY_SIZE;
 const LONGEST_BLOCK = roomOf(MAX_BLOCK);
 
 export class CodeCache {
   private readonly pages = new Map<number, CodePage[]>();
-  /** Two words per code page: which of its 64-byte granules hold decoded code. */
-  private readonly granules = new Map<number, Uint32Array>();
+  private readonly granules = new CodeGranules();
   private next: number = LinearLayout.entries;
   private readonly end: number = LinearLayout.entries + LinearLayout.entriesBytes;
   private readonly decoder: Decoder;
@@ -83,7 +81,7 @@ export class CodeCache {
     this.u8 = cpu.memory.u8;
     this.i32.fill(0, LinearLayout.jumpCache >> 2, (LinearLayout.jumpCache + JUMP_LINES * 16) >> 2);
     this.fetchByte = (i) => this.fetch(i);
-    cpu.mmu.holdsCode = (pa, bytes) => this.holdsCode(pa, bytes);
+    cpu.mmu.holdsCode = (pa, bytes) => this.granules.hit(pa, bytes);
     cpu.mmu.onCodeWrite = (pa, bytes) => this.codeWritten(pa, bytes);
     cpu.mmu.onFlush = () => this.newGeneration();
     this.newGeneration();
@@ -356,13 +354,7 @@ export class CodeCache {
   }
 
   markCode(page: number, first: number, end: number): void {
-    let mask = this.granules.get(page);
-    if (mask === undefined) {
-      mask = new Uint32Array(2);
-      this.granules.set(page, mask);
-    }
-    for (let g = first >> GRANULE_SHIFT; g <= (end - 1) >> GRANULE_SHIFT; g++)
-      mask[g >> 5] = mask[g >> 5]! | (1 << (g & 31));
+    this.granules.mark(page, first, end);
     this.cpu.mmu.protectPage(page, PageFlag.code);
   }
 
@@ -370,15 +362,7 @@ export class CodeCache {
 
   /** A store is about to hit a page that holds code: what was decoded from those granules' page goes. */
   private codeWritten(pa: number, bytes: number): void {
-    if (this.holdsCode(pa, bytes)) this.invalidatePage(pa >>> 12);
-  }
-  private holdsCode(pa: number, bytes: number): boolean {
-    const mask = this.granules.get(pa >>> 12);
-    if (mask === undefined) return false;
-    const first = (pa & 0xfff) >> GRANULE_SHIFT;
-    const last = ((pa & 0xfff) + bytes - 1) >> GRANULE_SHIFT;
-    for (let g = first; g <= last && g < 64; g++) if (mask[g >> 5]! & (1 << (g & 31))) return true;
-    return false;
+    if (this.granules.hit(pa, bytes)) this.invalidatePage(pa >>> 12);
   }
   invalidatePage(page: number): void {
     this.onInvalidate(page);
@@ -388,7 +372,7 @@ export class CodeCache {
     // It may be running, and it is in no page's list.
     this.makeStale(this.unkept, this.unkeptEnd);
     this.pages.delete(page);
-    this.granules.delete(page);
+    this.granules.forget(page);
     this.cpu.mmu.unprotectPage(page, PageFlag.code);
     this.counters.invalidations++;
     this.cpu.codeChanged = true;
@@ -405,7 +389,7 @@ export class CodeCache {
   /** Everything goes: the entry area is full, or memory was replaced. */
   flush(): void {
     this.onDiscard();
-    for (const page of this.granules.keys()) this.cpu.mmu.unprotectPage(page, PageFlag.code);
+    for (const page of this.granules.pages) this.cpu.mmu.unprotectPage(page, PageFlag.code);
     this.pages.clear();
     this.granules.clear();
     this.operands.length = 0;

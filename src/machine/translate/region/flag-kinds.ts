@@ -38,9 +38,7 @@ export const auxiliary = (e: ValueEmitter, producer: number, f: FlagLocals, shif
       return e.get(f.a);
     case Producer.add:
     case Producer.adc:
-      return word(() =>
-        e.or(e.and(e.get(f.a), e.get(f.b)), e.and(e.or(e.get(f.a), e.get(f.b)), not(f.result))),
-      );
+      return word(() => e.or(e.and(e.get(f.a), e.get(f.b)), e.and(e.or(e.get(f.a), e.get(f.b)), not(f.result))));
     case Producer.sub:
     case Producer.sbb:
       return word(() => e.or(e.and(not(f.a), e.get(f.b)), e.and(e.or(not(f.a), e.get(f.b)), e.get(f.result))));

@@ -87,7 +87,8 @@ export const readsFlagsFirst = (header: FlowNode): boolean => {
       }
     }
     if (sets) continue;
-    for (const edge of [node.next, node.taken]) if (edge?.to !== undefined && edge.to.order > header.order) work.push(edge.to);
+    for (const edge of [node.next, node.taken])
+      if (edge?.to !== undefined && edge.to.order > header.order) work.push(edge.to);
   }
   known.set(header, reads);
   return reads;

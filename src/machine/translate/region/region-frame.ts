@@ -332,9 +332,7 @@ export abstract class RegionFrame extends RegionFlags {
     const whole = this.get(this.registers[number]!);
     if (size === 32) return whole;
     if (size === 16) return this.and(whole, this.const(0xffff));
-    return index < 4
-      ? this.and(whole, this.const(0xff))
-      : this.and(this.shrU(whole, this.const(8)), this.const(0xff));
+    return index < 4 ? this.and(whole, this.const(0xff)) : this.and(this.shrU(whole, this.const(8)), this.const(0xff));
   }
   setReg(index: number, size: Size, value: Local): void {
     const number = size === 8 ? index & 3 : index;

@@ -37,7 +37,8 @@ const reversePostorder = (entry: FlowNode): FlowNode[] => {
 /** Immediate dominators (Cooper, Harvey, Kennedy: "A Simple, Fast Dominance Algorithm"). */
 const findDominators = (nodes: readonly FlowNode[]): void => {
   const predecessors = new Map<FlowNode, FlowNode[]>();
-  for (const node of nodes) for (const to of successors(node)) predecessors.set(to, [...(predecessors.get(to) ?? []), node]);
+  for (const node of nodes)
+    for (const to of successors(node)) predecessors.set(to, [...(predecessors.get(to) ?? []), node]);
   const entry = nodes[0]!;
   entry.dominator = entry;
   const meet = (a: FlowNode, b: FlowNode): FlowNode => {

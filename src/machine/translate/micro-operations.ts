@@ -1,0 +1,261 @@
+// The threaded tier's functions that are no instruction: going on at an EIP, leaving to the run loop, address entries, block heads and ends.
+// Not the forms of instructions (forms.ts). All entry functions take (entry, budget, ea, TLB context).
+
+import { SegmentField, StateLayout } from '../cpu/state.ts';
+import { LinearLayout } from '../memory.ts';
+import { Code, I32 } from '../wasm/code.ts';
+import type { ModuleBuilder } from '../wasm/module.ts';
+import { Entry, ENTRY_SIZE, ExitKind, JUMP_LINES } from './entry.ts';
+
+/** Micro-operations that are no instruction. */
+export interface MicroSlots {
+  /** ea = base + (index << scale) + disp, checked against a segment (r0: slot address, imm: bytes | 256 for a write). */
+  readonly segment32: number;
+  readonly segment16: number;
+  /** ea = offset only (LEA with 16-bit addressing, helpers' operands). */
+  readonly offset32: number;
+  readonly offset16: number;
+  /** XLAT: ea = EBX (BX) + AL, then as segment32/16. */
+  readonly xlat32: number;
+  readonly xlat16: number;
+  /** End of a block without a jump: continues at imm. Linked like a jump. */
+  readonly goto: number;
+  /** End of a block of limited length. */
+  readonly stop: number;
+  /** Overwrites entries whose code page changed. */
+  readonly stale: number;
+  /** The instruction is a helper's. */
+  readonly helper: number;
+  /** Head of a block: counts `imm` down, leaves at zero. */
+  readonly head: number;
+}
+
+const setState = (c: Code, address: number, value: () => void): void => {
+  c.i32(0);
+  value();
+  c.memory(0x36, 2, address);
+};
+export interface ControlFunctions {
+  /** (eip, budget, tlb): through the jump cache. */
+  readonly goto: number;
+  /** (entry, budget, kind): the entry has not executed. */
+  readonly leaveAt: number;
+  /** Emits the tail call of an entry's function; locals. */
+  readonly dispatch: (c: Code, entry: number, budget: number, tlb: number) => void;
+}
+
+export const controlFunctions = (builder: ModuleBuilder, type: number): ControlFunctions => {
+  const type3 = builder.type([I32, I32, I32], []);
+  const dispatch = (c: Code, entry: number, budget: number, tlb: number): void => {
+    c.localGet(entry);
+    c.localGet(budget);
+    c.i32(0);
+    c.localGet(tlb);
+    c.localGet(entry);
+    c.memory(0x28, 2, Entry.fn);
+    c.returnCallIndirect(type, 0);
+  };
+
+  // goto(eip, budget, tlb): through the jump cache.
+  const g = new Code(3);
+  const line = g.local(I32);
+  g.localGet(1);
+  g.i32(0);
+  g.op(0x4e); // budget >= 0
+  g.if();
+  g.localGet(0);
+  g.localGet(0);
+  g.i32(12);
+  g.op(0x76);
+  g.op(0x73);
+  g.i32(JUMP_LINES - 1);
+  g.op(0x71);
+  g.i32(4);
+  g.op(0x74);
+  g.localTee(line);
+  g.memory(0x28, 2, LinearLayout.jumpCache);
+  g.localGet(0);
+  g.op(0x46);
+  g.localGet(line);
+  g.memory(0x28, 2, LinearLayout.jumpCache + 4);
+  g.i32(0);
+  g.memory(0x28, 2, StateLayout.jumpTag);
+  g.op(0x46);
+  g.op(0x71);
+  g.if();
+  g.localGet(line);
+  g.memory(0x28, 2, LinearLayout.jumpCache + 8);
+  g.localSet(line);
+  dispatch(g, line, 1, 2);
+  g.end();
+  g.end();
+  setState(g, StateLayout.eip, () => g.localGet(0));
+  setState(g, StateLayout.exitBudget, () => g.localGet(1));
+  setState(g, StateLayout.exitKind, () => {
+    g.i32(ExitKind.budget);
+    g.i32(ExitKind.lookup);
+    g.localGet(1);
+    g.i32(0);
+    g.op(0x48);
+    g.op(0x1b);
+  });
+  const goto = builder.function(type3, g);
+
+  // leaveAt(entry, budget, kind): the entry has not executed.
+  const l = new Code(3);
+  setState(l, StateLayout.eip, () => {
+    l.localGet(0);
+    l.memory(0x28, 2, Entry.eip);
+  });
+  setState(l, StateLayout.exitEntry, () => l.localGet(0));
+  setState(l, StateLayout.exitBudget, () => {
+    l.localGet(1);
+    l.localGet(0);
+    l.memory(0x2f, 1, Entry.done);
+    l.op(0x6b);
+  });
+  setState(l, StateLayout.exitKind, () => l.localGet(2));
+  const leaveAt = builder.function(type3, l);
+  return { goto, leaveAt, dispatch };
+};
+
+/** Table slots of all but `goto`, which is a form. */
+export const microOperations = (
+  add: (code: Code) => number,
+  { leaveAt }: ControlFunctions,
+  type: number,
+  segmentLinear: number,
+): Omit<MicroSlots, 'goto'> => {
+  const leave = (kind: number): number => {
+    const c = new Code(4);
+    if (kind === ExitKind.helper) setState(c, StateLayout.exitEa, () => c.localGet(2));
+    c.localGet(0);
+    c.localGet(1);
+    c.i32(kind);
+    c.returnCall(leaveAt);
+    return add(c);
+  };
+  /** Address entries: leave the offset (or linear address) in parameter 2 and go on. */
+  const address = (bits: 16 | 32, segment: boolean, xlat: boolean): number => {
+    const c = new Code(4);
+    const register = (offset: number): void => {
+      c.localGet(0);
+      c.memory(0x2f, 1, offset);
+      c.memory(0x28, 2, 0);
+    };
+    if (xlat) {
+      c.i32(0);
+      c.memory(0x28, 2, StateLayout.gpr + 3 * 8);
+      c.i32(0);
+      c.memory(0x2d, 0, StateLayout.gpr);
+      c.op(0x6a);
+    } else {
+      register(Entry.base);
+      register(Entry.index);
+      c.localGet(0);
+      c.memory(0x2d, 0, Entry.scale);
+      c.op(0x74);
+      c.op(0x6a);
+      c.localGet(0);
+      c.memory(0x28, 2, Entry.disp);
+      c.op(0x6a);
+    }
+    if (bits === 16) {
+      c.i32(0xffff);
+      c.op(0x71);
+    }
+    c.localSet(2);
+    if (segment) {
+      const slot = c.local(I32);
+      c.localGet(2);
+      c.localGet(0);
+      c.memory(0x2f, 1, Entry.r0);
+      c.localTee(slot);
+      c.memory(0x28, 2, SegmentField.readLimit);
+      c.localGet(slot);
+      c.memory(0x28, 2, SegmentField.writeLimit);
+      c.localGet(0);
+      c.memory(0x28, 2, Entry.imm);
+      c.i32(256);
+      c.op(0x71);
+      c.op(0x45);
+      c.op(0x1b);
+      c.op(0x4f); // offset >= limit: the full check
+      c.if();
+      c.localGet(slot);
+      c.localGet(2);
+      c.localGet(0);
+      c.memory(0x28, 2, Entry.imm);
+      c.call(segmentLinear);
+      c.localSet(2);
+      c.i32(0);
+      c.memory(0x28, 2, StateLayout.faultVector);
+      c.if();
+      c.localGet(0);
+      c.localGet(1);
+      c.i32(ExitKind.fault);
+      c.returnCall(leaveAt);
+      c.end();
+      c.else();
+      c.localGet(2);
+      c.localGet(slot);
+      c.memory(0x28, 2, SegmentField.base);
+      c.op(0x6a);
+      c.localSet(2);
+      c.end();
+    }
+    c.localGet(0);
+    c.i32(ENTRY_SIZE);
+    c.op(0x6a);
+    c.localGet(1);
+    c.localGet(2);
+    c.localGet(3);
+    c.localGet(0);
+    c.memory(0x28, 2, ENTRY_SIZE + Entry.fn);
+    c.returnCallIndirect(type, 0);
+    return add(c);
+  };
+
+  /** Counts down in the entry; what the block does is in the next one. */
+  const head = (): number => {
+    const c = new Code(4);
+    const count = c.local(I32);
+    c.localGet(0);
+    c.localGet(0);
+    c.memory(0x28, 2, Entry.imm);
+    c.i32(1);
+    c.op(0x6b);
+    c.localTee(count);
+    c.memory(0x36, 2, Entry.imm);
+    c.localGet(count);
+    c.op(0x45);
+    c.if();
+    c.localGet(0);
+    c.localGet(1);
+    c.i32(ExitKind.hot);
+    c.returnCall(leaveAt);
+    c.end();
+    c.localGet(0);
+    c.i32(ENTRY_SIZE);
+    c.op(0x6a);
+    c.localGet(1);
+    c.localGet(2);
+    c.localGet(3);
+    c.localGet(0);
+    c.memory(0x28, 2, ENTRY_SIZE + Entry.fn);
+    c.returnCallIndirect(type, 0);
+    return add(c);
+  };
+  return {
+    stale: leave(ExitKind.lookup),
+    stop: leave(ExitKind.stop),
+    helper: leave(ExitKind.helper),
+    head: head(),
+    segment32: address(32, true, false),
+    segment16: address(16, true, false),
+    offset32: address(32, false, false),
+    offset16: address(16, false, false),
+    xlat32: address(32, true, true),
+    xlat16: address(16, true, true),
+  };
+};
