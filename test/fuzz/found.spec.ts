@@ -2,6 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { CPU_MODELS } from '../../src/machine/cpu/model.ts';
+import { PrimaryControl } from '../../src/machine/vmx/controls.ts';
+import { ExitReason } from '../../src/machine/vmx/exit-reasons.ts';
+import { Field } from '../../src/machine/vmx/fields.ts';
 import { BareProcessor } from '../support/bare-processor.ts';
 import { Executors } from './executors.ts';
 import type { FuzzCase, InitialState } from './fuzz-case.ts';
@@ -114,6 +118,37 @@ describe('found by fuzzing', () => {
     m.cpu.s.eip = CODE;
     m.run(100);
     assert.equal(m.cpu.s.gpr(1), 0x40 - 4, 'the fourth store has replaced F3 AB');
+  });
+  it('the monitor trap flag of a guest that a single step enters: it executes one instruction first', () => {
+    const dword = (value: number): number[] => [...new Uint8Array(Uint32Array.of(value).buffer)];
+    // EDX = field, EAX = value, VMWRITE EDX, EAX.
+    const vmwrite = (field: number, value: number): number[] => [0xba, ...dword(field), 0xb8, ...dword(value), 0x0f, 0x79, 0xd0]; // prettier-ignore
+    const { pin, primary } = CPU_MODELS.modern.vmx.controls;
+    const [guest, host] = [CODE + 0x200, CODE + 0x300];
+    const launch = [
+      ...vmwrite(Field.PIN_BASED_VM_EXEC_CONTROL, pin.allowed0),
+      ...vmwrite(Field.CPU_BASED_VM_EXEC_CONTROL, (primary.allowed0 | PrimaryControl.MONITOR_TRAP_FLAG) >>> 0),
+      ...vmwrite(Field.GUEST_INTERRUPTIBILITY_INFO, 0),
+      ...vmwrite(Field.GUEST_ACTIVITY_STATE, 0),
+      ...vmwrite(Field.GUEST_PENDING_DBG_EXCEPTIONS, 0),
+      ...vmwrite(Field.GUEST_RIP, guest),
+      ...vmwrite(Field.HOST_RIP, host),
+      ...[0x0f, 0x01, 0xc2, 0xf4], // VMLAUNCH, HLT
+    ];
+    // VMREAD EAX, exit reason; VMREAD ECX, guest RIP; HLT.
+    const handler = [0xba, ...dword(Field.VM_EXIT_REASON), 0x0f, 0x78, 0xd0, 0xba, ...dword(Field.GUEST_RIP), 0x0f, 0x78, 0xd1, 0xf4]; // prettier-ignore
+    const code = Array<number>(0x400).fill(0x90);
+    code.splice(0, launch.length, ...launch);
+    code.splice(host - CODE, handler.length, ...handler);
+    const c: FuzzCase = { ...flatCase(code, 0x7000), environment: 'machine', cpu: 'modern', vmxRoot: true };
+    const executors = new Executors();
+    const { finding } = verify(c, executors, { fresh: false, deep: true });
+    assert.equal(finding, undefined);
+    const { eax, ecx } = executors.get(c, 0).registers();
+    assert.deepEqual(
+      [eax, ecx],
+      [ExitReason.MONITOR_TRAP_FLAG, guest + 1].map((value) => value.toString(16)),
+    );
   });
   it('REP MOVS whose source page is absent and whose destination is beyond the limit: the read faults first', () => {
     for (const count of [1, 100]) {

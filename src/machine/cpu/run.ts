@@ -101,6 +101,7 @@ export class Processor {
       const trap = (flags & Flag.TF) !== 0;
       const room = Math.min(clock.nextDeadline, until) - clock.now;
       this.beginInstruction();
+      if (cpu.vmx.boundaryStep) cpu.vmx.beginStep();
       this.execute(shadow !== 0 || flags & (Flag.TF | Flag.RF) || cpu.vmx.boundaryStep ? 1 : room, shadow);
       if (!this.completed && !cpu.vmExitPending) this.countEvent();
       if (!this.completed || cpu.vmExitPending) cpu.breakpoints.met = 0;

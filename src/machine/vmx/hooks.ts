@@ -37,9 +37,12 @@ export interface VmxHooks {
   exitOnInterruptWindow(): boolean;
   /**
    * Before an instruction, when `boundaryWatch`: monitor trap flag, pending debug exceptions, preemption timer, NMI window, interrupt
-   * window, in order of priority. If it returns false, EIP may still have moved: to the handler of a pending #DB.
+   * window, in order of priority. If it returns false, EIP may still have moved: to the handler of a pending #DB. Asked twice at one
+   * boundary, where a run ends and the next begins, it answers the same.
    */
   exitAtBoundary(): boolean;
+  /** When `boundaryStep`: an instruction is about to be executed. The monitor trap flag exits behind it. */
+  beginStep(): void;
   exitOnTripleFault(): boolean;
   /** qualification: SDM vol. 3, table 27-2 (task switch). `flags`: what the old TSS would get, whose RF the exit saves (27.3.3). */
   exitOnTaskSwitch(selector: number, source: 0 | 1 | 2 | 3, instructionLength: number, flags: number): boolean;
@@ -100,6 +103,7 @@ export const NO_VMX: VmxHooks = {
   exitOnNmi: () => false,
   exitOnInterruptWindow: () => false,
   exitAtBoundary: () => false,
+  beginStep: () => undefined,
   exitOnTripleFault: () => false,
   exitOnTaskSwitch: () => false,
   beginDelivery: () => undefined,

@@ -115,10 +115,15 @@ export abstract class NonRootOperation implements VmxHooks {
     if (this.preemption !== undefined) this.cpu.clock.arm(this.preemption, Infinity);
   }
 
-  /** The monitor trap flag: an exit after one instruction, or at once after an injected event (25.5.2). */
+  /** The monitor trap flag: an exit after one instruction, or at once after an event delivered before it (25.5.2). */
   armMonitorTrap(injected: boolean): void {
     if (injected) this.monitorTrapPending = true;
     else this.monitorTrapArmed = true;
+  }
+  beginStep(): void {
+    if (!this.monitorTrapArmed) return;
+    this.monitorTrapArmed = false;
+    this.monitorTrapPending = true;
   }
 
   /** `value` counts down once in 2^shift cycles, on the processor's own multiples of that (25.5.1). */
@@ -211,11 +216,6 @@ export abstract class NonRootOperation implements VmxHooks {
   exitAtBoundary(): boolean {
     if (!this.nonRoot) return false;
     if (this.monitorTrapPending) return this.leave(ExitReason.MONITOR_TRAP_FLAG, 0, this.clearInformation());
-    // In HLT no instruction follows yet, however often this is asked.
-    if (this.monitorTrapArmed && this.cpu.s.get(StateLayout.activity) === 0) {
-      this.monitorTrapArmed = false;
-      this.monitorTrapPending = true;
-    }
     const blocking = this.cpu.s.get(StateLayout.interruptibility);
     if (this.pendingDebug !== 0 && (blocking & 2) === 0 && this.deliverPendingDebug()) return true;
     if (this.preemptionExpired) return this.leave(ExitReason.PREEMPTION_TIMER, 0, this.clearInformation());
@@ -248,6 +248,7 @@ export abstract class NonRootOperation implements VmxHooks {
   }
 
   beginDelivery(vector: number, type: number, errorCode: number | undefined, instructionLength: number): void {
+    this.beginStep();
     this.delivering = true;
     this.deliveryInfo = IntrInfo.encode(vector, type, errorCode !== undefined);
     this.deliveryErrorCode = errorCode ?? 0;

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { deliverEvent } from '../cpu/exceptions.ts';
 import { MODERN } from '../cpu/model.ts';
 import { readGuestTsc } from '../cpu/msr.ts';
 import { MsrSlot } from '../cpu/msr-rows.ts';
@@ -11,7 +12,7 @@ import { ExitControl, PinControl, PrimaryControl, SecondaryControl } from './con
 import { ExitReason } from './exit-reasons.ts';
 import { Field } from './fields.ts';
 import { InstructionError, VM_FAIL_INVALID, VM_SUCCEED } from './instruction-errors.ts';
-import { IntrInfo } from './qualification.ts';
+import { EventType, IntrInfo } from './qualification.ts';
 import * as at from './vmx.fixture.ts';
 import { enter, fixture, handlerOf, operands, setControls } from './vmx.fixture.ts';
 
@@ -255,18 +256,27 @@ test('bare: an exit loads host state in full (SDM 27.5)', () => {
   assert.equal(vmx.vmread(Field.GUEST_INTERRUPTIBILITY_INFO), 1);
 });
 
-test('modern: monitor trap flag after one instruction, or at once after an injection', () => {
+test('modern: monitor trap flag after one instruction, or at once after an injection or another event', () => {
   const f = fixture({ model: MODERN });
   setControls(f.vmx, PRIMARY, PrimaryControl.MONITOR_TRAP_FLAG);
   enter(f);
   assert.equal(f.vmx.boundaryStep, true);
   assert.equal(f.vmx.exitAtBoundary(), false);
+  assert.equal(f.vmx.exitAtBoundary(), false, 'asked again before the instruction');
+  f.vmx.beginStep();
   assert.equal(f.vmx.exitAtBoundary(), true);
   assert.equal(f.vmx.vmread(Field.VM_EXIT_REASON), ExitReason.MONITOR_TRAP_FLAG);
   f.vmx.vmwrite(Field.VM_ENTRY_INTR_INFO, IntrInfo.encode(0x30, 0, false));
   f.vmx.vmresume();
   assert.equal(f.cpu.s.eip, handlerOf(0x30));
   assert.equal(f.vmx.exitAtBoundary(), true);
+  f.vmx.vmwrite(Field.VM_ENTRY_INTR_INFO, 0);
+  f.vmx.vmresume();
+  assert.equal(f.vmx.exitAtBoundary(), false);
+  assert.equal(deliverEvent(f.cpu, 0x31, EventType.EXTERNAL_INTERRUPT, undefined, 0), true);
+  assert.equal(f.vmx.exitAtBoundary(), true);
+  assert.equal(f.vmx.vmread(Field.VM_EXIT_REASON), ExitReason.MONITOR_TRAP_FLAG);
+  assert.equal(f.vmx.vmread(Field.GUEST_RIP), handlerOf(0x31));
 });
 
 test('modern: the preemption timer counts in units of 32 cycles and saves what is left', () => {
@@ -345,6 +355,7 @@ test('a snapshot restores the mode, the current VMCS and what is pending', () =>
   assert.equal(f.vmx.tscOffsetLow, 55);
   assert.deepEqual(f.vmx.saveState(), state);
   assert.equal(f.vmx.exitAtBoundary(), false);
+  f.vmx.beginStep();
   assert.equal(f.vmx.exitAtBoundary(), true);
   assert.throws(() => f.vmx.loadState([1, 2]));
 });
