@@ -19,6 +19,8 @@ const loadTables = async () => {
         export { BOOT_OPTIONS } from './cli/options.ts';
         export { TRACE_OPTIONS } from './cli/trace.ts';
         export { VECTORS_OPTIONS } from './cli/vectors/command.ts';
+        export { BENCH_OPTIONS } from './cli/bench/command.ts';
+        export { ENGINES } from './cli/bench/engines.ts';
         export { CPU_MODELS } from './machine/cpu/model.ts';
         export { FEATURES } from './machine/cpu/features.ts';
         export { CONTROLS } from './machine/vmx/controls.ts';
@@ -286,6 +288,11 @@ const commandLinePage = (t) =>
     boot: options(t.BOOT_OPTIONS),
     trace: options(t.TRACE_OPTIONS),
     vectors: options(t.VECTORS_OPTIONS),
+    bench: options(t.BENCH_OPTIONS),
+    engines: table(
+      ['Engine', 'What it is'],
+      t.ENGINES.map((engine) => [code(engine.id), engine.text]),
+    ),
     formats: table(
       ['Format', 'What it is'],
       t.EXPORT_FORMATS.map((f) => [

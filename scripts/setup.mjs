@@ -1,6 +1,7 @@
 // What tests need from outside: Debian packages through apt when root, the served VS Code from npm. Each need is installed once; where
 // it cannot be, the answer is a line that says what to do. Not the project's own packages (vscode/lib/install.mjs).
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { installHost } from './vscode/lib/install.mjs';
 
 const have = (command) => spawnSync('sh', ['-c', `command -v ${command}`], { stdio: 'ignore' }).status === 0;
@@ -32,6 +33,9 @@ const NEEDS = {
     have('qemu-system-i386') || apt('--no-install-recommends', 'qemu-system-x86')
       ? undefined
       : 'QEMU: apt-get install qemu-system-x86',
+  /** The firmware through which v86 boots Linux; QEMU brings it too. */
+  seabios: () =>
+    existsSync('/usr/share/seabios/bios.bin') || apt('seabios') ? undefined : 'SeaBIOS: apt-get install seabios',
   /** bochs-term stands for a front end, which the package demands; the VGA BIOS is in the emulator's default settings. */
   bochs: () =>
     have('bochs-bin') || apt('--no-install-recommends', 'bochs', 'bochs-term', 'vgabios', 'bochsbios')

@@ -1,6 +1,7 @@
 // `kansoku`: the headless front. Finds the command, prints the user's mistakes as one line, sets the exit status.
 
 import { UserError } from '../workers/session.ts';
+import { bench } from './bench/command.ts';
 import { boot, Status } from './boot.ts';
 import { trace } from './trace.ts';
 import { vectors } from './vectors/command.ts';
@@ -20,7 +21,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
   vectors: { help: 'run CPU test vectors: kansoku vectors FILE...', run: vectors },
   gdb: { help: "serve GDB's remote protocol", later: 'it comes with the debugger' },
-  bench: { help: 'measure against v86 and QEMU', later: 'it comes with the region tier' },
+  bench: { help: 'measure guests here, in v86 and in QEMU: kansoku bench [options]', run: bench },
   experiment: { help: 'run an experiment', later: 'it comes with the paper complete' },
 };
 

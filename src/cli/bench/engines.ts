@@ -1,0 +1,114 @@
+// The engines that are compared: how each is found, what it calls itself, and how a guest is run in it. One table; processes are
+// child.ts's, and what happens inside ours and v86's is engine-process.ts's.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { type Child, readAnswers, readSerial, type Run } from './child.ts';
+import type { InnerJob, Job } from './job.ts';
+
+export interface Engine {
+  readonly id: string;
+  /** Head of its column. */
+  readonly title: string;
+  /** One line for the page. */
+  readonly text: string;
+  readonly ours: boolean;
+  /** Why it cannot be used here, with the remedy; undefined if it can. `root`: top of the repository. */
+  missing(root: string): string | undefined;
+  /** Its version, as it says. */
+  version(root: string): string;
+  run(job: Job, child: Child, root: string): Promise<Run>;
+}
+
+const versionIn = (file: string): string => (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+
+const ours = (
+  id: string,
+  title: string,
+  text: string,
+  how: Pick<InnerJob, 'bare' | 'regions' | 'observe'>,
+): Engine => ({
+  id,
+  title,
+  text,
+  ours: true,
+  missing: () => undefined,
+  version: (root) => `Kansoku ${versionIn(join(root, 'package.json'))}`,
+  run: (job, child) => readAnswers(child, { ...job, inner: 'session', ...how }),
+});
+
+const v86Folder = (root: string): string | undefined => {
+  try {
+    return dirname(dirname(createRequire(join(root, 'package.json')).resolve('v86')));
+  } catch {
+    return undefined;
+  }
+};
+const SEABIOS = '/usr/share/seabios/bios.bin';
+
+const v86: Engine = {
+  id: 'v86',
+  title: 'v86',
+  text: 'v86, the npm package, in Node: a PC without a hypervisor, its own just-in-time compiler to WebAssembly',
+  ours: false,
+  missing: (root) => (v86Folder(root) === undefined ? 'v86 is not installed: run npm ci in the checkout' : undefined),
+  version: (root) => `v86 ${versionIn(join(v86Folder(root)!, 'package.json'))}`,
+  run: (job, child, root) => {
+    if (job.linux && !existsSync(SEABIOS))
+      return Promise.resolve({ lines: [], problem: 'v86 boots Linux through SeaBIOS: apt-get install seabios' });
+    const inner = { inner: 'v86', bare: true, regions: true, observe: 'none', v86: v86Folder(root)! } as const;
+    return readAnswers(child, { ...job, ...inner });
+  },
+};
+
+const QEMU = 'qemu-system-i386';
+
+const qemu: Engine = {
+  id: 'qemu',
+  title: 'QEMU TCG',
+  text: '`qemu-system-i386 -accel tcg`: a PC without a hypervisor, a just-in-time compiler to machine code',
+  ours: false,
+  missing: () =>
+    spawnSync(QEMU, ['--version']).error === undefined
+      ? undefined
+      : 'QEMU is not installed: apt-get install qemu-system-x86',
+  version: () => /QEMU emulator version (\S+.*)/.exec(spawnSync(QEMU, ['--version'], { encoding: 'utf8' }).stdout)![0],
+  run: (job, child) => {
+    const devices = ['-device', 'isa-debug-exit,iobase=0xf4,iosize=4', '-serial', 'stdio', '-monitor', 'none'];
+    const initrd = job.initrd === undefined ? [] : ['-initrd', job.initrd];
+    const kernel = ['-kernel', job.image, '-append', job.cmdline, ...initrd];
+    const machine = ['-accel', 'tcg', '-m', String(job.memoryBytes >> 20), '-display', 'none', '-no-reboot'];
+    return readSerial(child, QEMU, [...machine, ...kernel, ...devices], job.until);
+  },
+};
+
+const HYPERVISOR = 'under the hypervisor with shadow paging';
+
+export const ENGINES: readonly Engine[] = [
+  ours('kansoku', 'Kansoku', 'Kansoku on the bare machine (`--bare`), as the others are', {
+    bare: true,
+    regions: true,
+    observe: 'all',
+  }),
+  ours('hypervisor', 'under hypervisor', `Kansoku ${HYPERVISOR}, everything observed: what \`kansoku boot\` does`, {
+    bare: false,
+    regions: true,
+    observe: 'all',
+  }),
+  ours('unobserved', 'nothing observed', `Kansoku ${HYPERVISOR}, nothing observed (\`--observe none\`)`, {
+    bare: false,
+    regions: true,
+    observe: 'none',
+  }),
+  ours('threaded', 'threaded tier', 'Kansoku on the bare machine, the threaded tier only (`--no-regions`)', {
+    bare: true,
+    regions: false,
+    observe: 'all',
+  }),
+  v86,
+  qemu,
+];
+
+export const engineOf = (id: string): Engine | undefined => ENGINES.find((engine) => engine.id === id);
