@@ -3,7 +3,7 @@
 
 import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
-import { basename, resolve } from 'node:path';
+import { basename, isAbsolute, relative, resolve } from 'node:path';
 import { UserError } from '../../workers/session.ts';
 import { helpText, parseArguments, parseCount, type ParsedArguments, parseSize } from '../options.ts';
 import { Child, CHILD_WORD } from './child.ts';
@@ -128,6 +128,13 @@ const saveTo = (path: string, what: string, text: string): void => {
   }
 };
 
+/** As one would type it in the checkout. */
+const commandOf = (argv: readonly string[], root: string): string =>
+  ['kansoku', 'bench', ...argv]
+    .map((word) => (isAbsolute(word) ? relative(root, word) : word))
+    .map((word) => (/[^\w./,:=^@-]/.test(word) ? `'${word}'` : word))
+    .join(' ');
+
 const failures = (guests: readonly GuestResults[]): string[] =>
   guests.flatMap((row) =>
     [...row.engines].flatMap(([id, { problem }]) =>
@@ -165,7 +172,7 @@ const measure = async (args: ParsedArguments, argv: readonly string[], child: Ch
     problem === undefined ? [] : [`Linux in ${id}: ${problem}`],
   );
   return {
-    surroundings: surroundings(engines, root, loadBefore, ['kansoku bench', ...argv].join(' ')),
+    surroundings: surroundings(engines, root, loadBefore, commandOf(argv, root)),
     rounds,
     engines,
     guests,

@@ -11,7 +11,8 @@ import { LineReader, type MachineCounters } from './report.ts';
 
 /** A slice takes so many milliseconds: a line is stamped at the end of the slice it came in. */
 const SLICE_MILLISECONDS = 1;
-const FIRST_SLICE = 20_000;
+/** Instructions. Not less: a bare machine passes idle time in pieces of a slice's length. */
+const SMALLEST_SLICE = 20_000;
 /** Idle time that a waiting guest may spend in a slice, in cycles: 10 ms of its time. */
 const IDLE_CYCLES = 10_000_000;
 
@@ -52,7 +53,7 @@ const runSession = (job: InnerJob): void => {
   });
   say({ kind: 'built', milliseconds: performance.now() - start, bytesBefore });
   const reader = new LineReader();
-  let slice = FIRST_SLICE;
+  let slice = SMALLEST_SLICE;
   for (let before = performance.now(); ;) {
     session.run(slice, slice + IDLE_CYCLES);
     const now = performance.now();
@@ -71,7 +72,7 @@ const runSession = (job: InnerJob): void => {
           .replace(/; $/, ''),
       });
     // No more than twice as long as the last one: a guest's next part may be slower.
-    slice = Math.max(1000, Math.round(slice * Math.min(2, SLICE_MILLISECONDS / Math.max(took, 0.01))));
+    slice = Math.max(SMALLEST_SLICE, Math.round(slice * Math.min(2, SLICE_MILLISECONDS / Math.max(took, 0.01))));
     before = performance.now();
   }
 };

@@ -92,17 +92,17 @@ export const ENGINES: readonly Engine[] = [
     regions: true,
     observe: 'all',
   }),
-  ours('hypervisor', 'under hypervisor', `Kansoku ${HYPERVISOR}, everything observed: what \`kansoku boot\` does`, {
+  ours('hypervisor', 'Kansoku (hypervisor)', `Kansoku ${HYPERVISOR}, everything observed: what \`kansoku boot\` does`, {
     bare: false,
     regions: true,
     observe: 'all',
   }),
-  ours('unobserved', 'nothing observed', `Kansoku ${HYPERVISOR}, nothing observed (\`--observe none\`)`, {
+  ours('unobserved', 'Kansoku (unobserved)', `Kansoku ${HYPERVISOR}, nothing observed (\`--observe none\`)`, {
     bare: false,
     regions: true,
     observe: 'none',
   }),
-  ours('threaded', 'threaded tier', 'Kansoku on the bare machine, the threaded tier only (`--no-regions`)', {
+  ours('threaded', 'Kansoku (threaded)', 'Kansoku on the bare machine, the threaded tier only (`--no-regions`)', {
     bare: true,
     regions: false,
     observe: 'all',

@@ -2,7 +2,17 @@
 // it is asked of the kernel: `all:2` runs every guest twice around. Needs make, GNU ld and gcc with -m32.
 
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { UserError } from '../../workers/session.ts';
 import type { Child } from './child.ts';
@@ -19,7 +29,8 @@ export interface Kernel {
 
 /** The top of the repository, found from the program. Throws UserError where the program stands alone. */
 export const repository = (program: string): string => {
-  for (let folder = dirname(resolve(program)); ; folder = dirname(folder)) {
+  // `npx kansoku` and `npm link` start it through a link.
+  for (let folder = dirname(realpathSync(program)); ; folder = dirname(folder)) {
     if (existsSync(join(folder, 'test', 'benchmarks', 'guests', 'Makefile'))) return folder;
     if (folder === dirname(folder))
       throw new UserError('kansoku bench: runs in a checkout of the repository only: its guests are built from there');
