@@ -39,8 +39,8 @@ describe('kansoku bench', { skip: missingCompiler() ?? false }, () => {
       ['integer'],
     );
     const [cold, warm] = ['cold', 'warm'].map((pass) => times.guests[0]!.engines['kansoku']![pass as 'cold'][0]!);
-    // 40 million times six instructions; the report and the loop's frame are a few more.
-    assert.equal(Math.round(warm!.cycles / 1e4), 24_000);
+    // A hundred million times six instructions, and a few around them.
+    assert.equal(Math.floor(warm!.cycles / 1e4), 60_000);
     assert.equal(warm!.sum, cold!.sum);
     assert.ok(warm!.milliseconds > 0);
     assert.deepEqual(

@@ -34,7 +34,7 @@ const countersOf = (session: Session): MachineCounters => {
   return { instructions, exits: exits.reduce((sum, exit) => sum + exit.count, 0), recorded: events.recorded };
 };
 
-const runSession = (job: InnerJob): void => {
+const runSession = (job: InnerJob & { inner: 'session' }): void => {
   const image = { name: job.image, bytes: bytesOf(job.image) };
   const initrd = job.initrd === undefined ? {} : { initrd: { name: job.initrd, bytes: bytesOf(job.initrd) } };
   const until = new RegExp(job.until);
@@ -47,8 +47,7 @@ const runSession = (job: InnerJob): void => {
     modules: [],
     memoryBytes: job.memoryBytes,
     cpu: 'core-duo',
-    bare: job.bare,
-    observe: job.observe,
+    ...job.how,
     stateHashEvery: 0,
   });
   say({ kind: 'built', milliseconds: performance.now() - start, bytesBefore });
@@ -87,8 +86,8 @@ interface V86Module {
 const SEABIOS = '/usr/share/seabios';
 
 /** v86 starts a Multiboot kernel itself; a bzImage goes through the firmware. */
-const runV86 = async (job: InnerJob): Promise<void> => {
-  const folder = job.v86!;
+const runV86 = async (job: InnerJob & { inner: 'v86' }): Promise<void> => {
+  const folder = job.v86;
   const { V86 } = (await import(pathToFileURL(join(folder, 'build', 'libv86.mjs')).href)) as V86Module;
   const image = (path: string): { buffer: ArrayBuffer } => ({ buffer: bytesOf(path).buffer });
   const kernel = job.linux

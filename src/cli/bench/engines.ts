@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { type Child, readAnswers, readSerial, type Run } from './child.ts';
-import type { InnerJob, Job } from './job.ts';
+import type { Job, SessionSettings } from './job.ts';
 
 export interface Engine {
   readonly id: string;
@@ -24,19 +24,14 @@ export interface Engine {
 
 const versionIn = (file: string): string => (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 
-const ours = (
-  id: string,
-  title: string,
-  text: string,
-  how: Pick<InnerJob, 'bare' | 'regions' | 'observe'>,
-): Engine => ({
+const ours = (id: string, title: string, text: string, how: SessionSettings): Engine => ({
   id,
   title,
   text,
   ours: true,
   missing: () => undefined,
   version: (root) => `Kansoku ${versionIn(join(root, 'package.json'))}`,
-  run: (job, child) => readAnswers(child, { ...job, inner: 'session', ...how }),
+  run: (job, child) => readAnswers(child, { ...job, inner: 'session', how }),
 });
 
 const v86Folder = (root: string): string | undefined => {
@@ -58,8 +53,7 @@ const v86: Engine = {
   run: (job, child, root) => {
     if (job.linux && !existsSync(SEABIOS))
       return Promise.resolve({ lines: [], problem: 'v86 boots Linux through SeaBIOS: apt-get install seabios' });
-    const inner = { inner: 'v86', bare: true, regions: true, observe: 'none', v86: v86Folder(root)! } as const;
-    return readAnswers(child, { ...job, ...inner });
+    return readAnswers(child, { ...job, inner: 'v86', v86: v86Folder(root)! });
   },
 };
 
@@ -89,22 +83,22 @@ const HYPERVISOR = 'under the hypervisor with shadow paging';
 export const ENGINES: readonly Engine[] = [
   ours('kansoku', 'Kansoku', 'Kansoku on the bare machine (`--bare`), as the others are', {
     bare: true,
-    regions: true,
+    tiers: 'adaptive',
     observe: 'all',
   }),
   ours('hypervisor', 'Kansoku (hypervisor)', `Kansoku ${HYPERVISOR}, everything observed: what \`kansoku boot\` does`, {
     bare: false,
-    regions: true,
+    tiers: 'adaptive',
     observe: 'all',
   }),
   ours('unobserved', 'Kansoku (unobserved)', `Kansoku ${HYPERVISOR}, nothing observed (\`--observe none\`)`, {
     bare: false,
-    regions: true,
+    tiers: 'adaptive',
     observe: 'none',
   }),
   ours('threaded', 'Kansoku (threaded)', 'Kansoku on the bare machine, the threaded tier only (`--no-regions`)', {
     bare: true,
-    regions: false,
+    tiers: 'threaded',
     observe: 'all',
   }),
   v86,

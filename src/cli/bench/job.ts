@@ -2,9 +2,6 @@
 
 import type { StampedLine } from './report.ts';
 
-/** Engines that run in a process of this program: engine-process.ts. QEMU is a program of its own. */
-export type InnerEngine = 'session' | 'v86';
-
 export interface Job {
   /** Path of a Multiboot kernel, or of a Linux bzImage. */
   readonly image: string;
@@ -16,15 +13,20 @@ export interface Job {
   readonly until: string;
 }
 
-export interface InnerJob extends Job {
-  readonly inner: InnerEngine;
-  /** session: without the hypervisor, and only the threaded tier. */
+/** How ours is configured: BootConfig's. */
+export interface SessionSettings {
   readonly bare: boolean;
-  readonly regions: boolean;
+  readonly tiers: 'adaptive' | 'threaded';
   readonly observe: 'all' | 'none';
-  /** v86: folder of its npm package. */
-  readonly v86?: string;
 }
+
+/** For the engines that run in a process of this program: engine-process.ts. QEMU is a program of its own. */
+export type InnerJob = Job &
+  (
+    | { readonly inner: 'session'; readonly how: SessionSettings }
+    /** `v86`: folder of its npm package. */
+    | { readonly inner: 'v86'; readonly v86: string }
+  );
 
 export type Answer =
   | { readonly kind: 'line'; readonly line: StampedLine }
