@@ -10,7 +10,7 @@ import type { Answer, InnerJob } from './job.ts';
 import { LineReader, type MachineCounters } from './report.ts';
 
 /** A slice takes so many milliseconds: a line is stamped at the end of the slice it came in. */
-const SLICE_MILLISECONDS = 1;
+const SLICE_MILLISECONDS = 4;
 /** Instructions. Not less: a bare machine passes idle time in pieces of a slice's length. */
 const SMALLEST_SLICE = 20_000;
 /** Idle time that a waiting guest may spend in a slice, in cycles: 10 ms of its time. */
