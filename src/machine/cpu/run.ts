@@ -102,7 +102,9 @@ export class Processor {
       const room = Math.min(clock.nextDeadline, until) - clock.now;
       this.beginInstruction();
       if (cpu.vmx.boundaryStep) cpu.vmx.beginStep();
-      this.execute(shadow !== 0 || flags & (Flag.TF | Flag.RF) || cpu.vmx.boundaryStep ? 1 : room, shadow);
+      // RF concerns breakpoints alone: without them an instruction under it needs no loop turn of its own.
+      const alone = flags & Flag.TF || (flags & Flag.RF && cpu.breakpoints.instructions);
+      this.execute(shadow !== 0 || alone || cpu.vmx.boundaryStep ? 1 : room, shadow);
       if (!this.completed && !cpu.vmExitPending) this.countEvent();
       if (!this.completed || cpu.vmExitPending) cpu.breakpoints.met = 0;
       else {
@@ -346,6 +348,7 @@ export class Processor {
           if (left > 0) continue;
           break;
         case ExitKind.helper:
+          if (left !== limit) this.resumed = false;
           this.helper(left, shadow);
           return;
         case ExitKind.fault:

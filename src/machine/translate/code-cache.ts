@@ -20,6 +20,8 @@ interface CodePage {
   readonly eip: number;
   /** Entry address by page offset; 0: none. */
   readonly entries: Int32Array;
+  /** Blocks of one instruction (behind STI, in single steps), by offset. */
+  readonly singles: Map<number, number>;
   /** Instructions that cross into the next page, by offset: valid while that page is where it was. */
   readonly crossing: Map<number, { readonly entry: number; readonly second: number }>;
   /** Address ranges [first, end) of its blocks' entries. */
@@ -134,6 +136,7 @@ export class CodeCache {
       return 0;
     }
     const breaks = cpu.breakpoints.instructions && cpu.breakpoints.instructionInPage(linear >>> 12);
+    if (limit === 1 && !breaks && mode & Mode.codeFlat) return this.single(page, mode, pa, linear, eip);
     if (limit < MAX_BLOCK || breaks) return this.decodeBlock(undefined, pa, linear, eip, breaks ? 1 : limit);
     // A page that the segment's limit cuts through is decoded anew each time: the limit is looked at byte by byte.
     if (!(mode & Mode.codeFlat) && eip + (4095 - (pa & 0xfff)) > s.limit(CS))
@@ -155,6 +158,19 @@ export class CodeCache {
     this.i32[line] = eip;
     this.i32[line + 1] = this.i32[StateLayout.jumpTag >> 2]!;
     this.i32[line + 2] = entry;
+    return entry;
+  }
+
+  /** The block of one instruction at an address. Kept, unless the instruction crosses into the next page. */
+  private single(page: number, mode: number, pa: number, linear: number, eip: number): number {
+    if ((pa & 0xfff) > 4096 - MAX_LENGTH) return this.decodeBlock(undefined, pa, linear, eip, 1);
+    if (this.next + LONGEST_BLOCK > this.end) this.flush();
+    const codePage = this.codePage(page, mode & Mode.decode, (eip - (pa & 0xfff)) | 0);
+    let entry = codePage.singles.get(pa & 0xfff);
+    if (entry === undefined) {
+      entry = this.decodeBlock(codePage, pa, linear, eip, 1, this.fetchByte, true, true);
+      if (entry !== 0) codePage.singles.set(pa & 0xfff, entry);
+    }
     return entry;
   }
 
@@ -224,7 +240,15 @@ export class CodeCache {
       this.pages.set(page, list);
     }
     for (const p of list) if (p.mode === mode && p.eip === eip) return p;
-    const fresh: CodePage = { page, mode, eip, entries: new Int32Array(4096), crossing: new Map(), ranges: [] };
+    const fresh: CodePage = {
+      page,
+      mode,
+      eip,
+      entries: new Int32Array(4096),
+      singles: new Map(),
+      crossing: new Map(),
+      ranges: [],
+    };
     list.push(fresh);
     return fresh;
   }
@@ -265,6 +289,7 @@ export class CodeCache {
     limit: number,
     fetchByte = this.fetchByte,
     watch = true,
+    single = false,
   ): number {
     const s = this.cpu.s;
     const ramBase = this.cpu.memory.ramBase;
@@ -282,7 +307,7 @@ export class CodeCache {
     this.fetchRoom = s.get(StateLayout.mode) & Mode.codeFlat ? Infinity : s.limit(CS) - eip + 1;
     this.fetchLinear = linear;
     this.counters.blocks++;
-    const headed = codePage !== undefined && !(codePage.mode & Mode.threaded);
+    const headed = codePage !== undefined && !single && !(codePage.mode & Mode.threaded);
     if (headed) {
       this.writer.header(at, this.module.micro.head, eip, 0, 0);
       at += ENTRY_SIZE;
@@ -319,7 +344,7 @@ export class CodeCache {
     const crossed = this.fetchSecond >= 0;
     if (headed) this.i32[(start + Entry.imm) >> 2] = crossed ? NEVER : this.cpu.tiers === 'eager' ? 1 : HOT;
     if (!ended) {
-      const stop = codePage === undefined;
+      const stop = codePage === undefined || single;
       this.writer.header(
         at,
         stop ? this.module.micro.stop : this.module.micro.goto,
