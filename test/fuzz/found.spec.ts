@@ -19,10 +19,11 @@ const TABLE = 0x4000;
 const CODE = 0x8000;
 const HANDLER = 0x9000;
 
+const words = (...list: readonly number[]): Uint8Array => new Uint8Array(Uint32Array.from(list).buffer);
+const identity = (): number[] => Array.from({ length: 1024 }, (_, page) => (page << 12) | 7);
+
 /** Flat ring 0 with paging, 4 MiB identity, one gate for INT 80h whose handler halts. */
 const flatCase = (code: readonly number[], esp: number): FuzzCase => {
-  const words = (...list: readonly number[]): Uint8Array => new Uint8Array(Uint32Array.from(list).buffer);
-  const pages = Array.from({ length: 1024 }, (_, page) => (page << 12) | 7);
   const idt = Array<number>(0x81 * 2).fill(0);
   idt[0x80 * 2] = (8 << 16) | HANDLER;
   idt[0x80 * 2 + 1] = 0x8e00;
@@ -60,7 +61,7 @@ const flatCase = (code: readonly number[], esp: number): FuzzCase => {
       { address: GDT, bytes: words(0, 0, 0xffff, 0xcf_9b00, 0xffff, 0xcf_9300, 0x5000_0067, 0x8b00) },
       { address: IDT, bytes: words(...idt) },
       { address: DIRECTORY, bytes: words(TABLE | 7) },
-      { address: TABLE, bytes: words(...pages) },
+      { address: TABLE, bytes: words(...identity()) },
       { address: HANDLER, bytes: Uint8Array.of(0xf4) },
     ],
     codeAddress: CODE,
@@ -93,6 +94,51 @@ describe('found by fuzzing', () => {
     guest.run(200);
     assert.equal(guest.stopped, 'power-off');
     assert.equal(guest.registers()['eip'], (HANDLER + 1).toString(16));
+  });
+  it('user mode writes to the page table that maps its own code, under the hypervisor', () => {
+    const guest = new HypervisorExecutor();
+    // MOV dword [last entry of the table], 0x5067; MOV EAX, [there]; JMP $
+    const last = [(TABLE + 0xffc) & 0xff, (TABLE + 0xffc) >> 8, 0, 0];
+    const code = [0xc7, 0x05, ...last, 0x67, 0x50, 0, 0, 0xa1, ...last, 0xeb, 0xfe];
+    const { state, ...rest } = flatCase(code, 0x7000);
+    const segments = state.segments.map((g, n) =>
+      n < 6 ? { ...g, selector: g.selector | 3, access: g.access | 0x60 } : g,
+    );
+    guest.start({ ...rest, state: { ...state, segments, cpl: 3 } });
+    guest.run(20);
+    assert.equal(guest.stopped, undefined);
+    assert.deepEqual([guest.now, guest.retired], [20, 20]);
+    assert.equal(guest.registers()['eip'], (CODE + 15).toString(16));
+    assert.equal(guest.registers()['eax'], '5067');
+  });
+  it('an interrupt whose frame goes to two page tables, each of which maps the other, under the hypervisor', () => {
+    const guest = new HypervisorExecutor();
+    const second = 0x6000;
+    const high = 0x40_0000;
+    const { memory, state, ...rest } = flatCase([0xcd, 0x80], high + 4);
+    // EFLAGS goes to linear 4 MiB, which is the first table; CS and EIP below it, which is the second.
+    const low = identity();
+    low[1023] = second | 7;
+    const upper = identity();
+    upper[0] = TABLE | 7;
+    const idt = memory.find((block) => block.address === IDT)!.bytes.slice();
+    new DataView(idt.buffer).setUint32(0x80 * 8 + 4, high | 0x8e00, true);
+    guest.start({
+      ...rest,
+      // What the delivery reads is behind the second table: only the frame's lower part needs the first.
+      state: { ...state, gdtr: { ...state.gdtr, base: high + GDT }, idtr: { ...state.idtr, base: high + IDT } },
+      memory: [
+        ...memory.filter((block) => ![DIRECTORY, TABLE, IDT].includes(block.address)),
+        { address: DIRECTORY, bytes: words(TABLE | 7, second | 7) },
+        { address: TABLE, bytes: words(...low) },
+        { address: second, bytes: words(...upper) },
+        { address: IDT, bytes: idt },
+      ],
+    });
+    guest.run(200);
+    assert.equal(guest.stopped, 'power-off', 'its handler halts');
+    assert.equal(guest.registers()['eip'], (high + HANDLER + 1).toString(16));
+    assert.equal(guest.registers()['esp'], (high + 4 - 12).toString(16));
   });
   it('a guest of the hypervisor whose handler faults at once: time passes', () => {
     const guest = new HypervisorExecutor();

@@ -15,6 +15,7 @@ import { Field } from '../../src/machine/vmx/fields.ts';
 import { EventType, IntrInfo, IoAccess } from '../../src/machine/vmx/qualification.ts';
 import { flatCode, flatData, type BootImage } from '../../src/hypervisor/boot/image.ts';
 import type { Domain } from '../../src/hypervisor/domain.ts';
+import { LivelockWatch } from '../../src/hypervisor/exits/page-fault.ts';
 import { Hypervisor, machineBytesFor } from '../../src/hypervisor/hypervisor.ts';
 import { interruptBlocker } from '../../src/hypervisor/interrupts.ts';
 import { LOCAL_TIMER_VECTOR } from '../../src/hypervisor/machine.ts';
@@ -246,6 +247,29 @@ describe('exceptions', () => {
     assert.equal(combineExceptions(PF, UD), 'serial');
     assert.equal(combineExceptions(DF, PF), 'triple');
     assert.equal(combineExceptions(DF, UD), 'serial');
+  });
+  test('page faults that keep coming back in one cycle are noticed, at one address or in turn at several', () => {
+    const faultsUntilNoticed = (addresses: number, cycle: (n: number) => number): number => {
+      const watch = new LivelockWatch();
+      for (let n = 1; n < 10_000; n++) if (watch.again((n % addresses) * 4096, cycle(n))) return n;
+      return Infinity;
+    };
+    assert.equal(
+      faultsUntilNoticed(1, () => 7),
+      65,
+    );
+    assert.equal(
+      faultsUntilNoticed(2, () => 7),
+      4097,
+    );
+    assert.equal(
+      faultsUntilNoticed(1, (n) => n),
+      Infinity,
+    );
+    assert.equal(
+      faultsUntilNoticed(2, (n) => n >> 3),
+      Infinity,
+    );
   });
   test('VMX instructions, MONITOR and MWAIT are invalid opcodes', () => {
     for (const reason of [19, 20, 21, 22, 23, 24, 25, 26, 27, 36, 39, 53]) {

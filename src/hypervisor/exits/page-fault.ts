@@ -10,6 +10,8 @@ import { NO_ERROR, Vector, type Vcpu } from '../vcpu.ts';
 const USER = 4;
 /** A fault that comes back this often without an instruction retiring will come back for ever. */
 const LIVELOCK = 64;
+/** So many at different addresses too: no instruction, nor the events that may share a cycle with it, touches that many pages. */
+const LIVELOCK_ANYWHERE = 4096;
 const hex = (value: number): string => `0x${(value >>> 0).toString(16)}`;
 
 /** Watches for faults that repairing does not cure: our own bug, or a guest that cannot run on shadow tables. */
@@ -17,25 +19,26 @@ export class LivelockWatch {
   private linear = -1;
   private cycle = -1;
   private count = 0;
+  private anywhere = 0;
 
   /** True if this fault has come too often. */
   again(linear: number, cycle: number): boolean {
-    if (linear !== this.linear || cycle !== this.cycle) {
-      this.linear = linear;
-      this.cycle = cycle;
-      this.count = 0;
-    }
-    return ++this.count > LIVELOCK;
+    if (cycle !== this.cycle) this.anywhere = 0;
+    if (linear !== this.linear || cycle !== this.cycle) this.count = 0;
+    this.linear = linear;
+    this.cycle = cycle;
+    return ++this.count > LIVELOCK || ++this.anywhere > LIVELOCK_ANYWHERE;
   }
 
-  private frame = -1;
-  private frameCycle = -1;
-  /** True if an event was pushed to this page table before in the same cycle. */
-  sameFrame(gfn: number, cycle: number): boolean {
-    const same = this.frame === gfn && this.frameCycle === cycle;
-    this.frame = gfn;
-    this.frameCycle = cycle;
-    return same;
+  private unshadowCycle = -1;
+  /**
+   * True once a cycle: a page table that is written to may be given up and the instruction tried again. One that is needed for this very
+   * instruction (its code, its stack, the next table it writes to) is a table again before the write gets through.
+   */
+  mayUnshadow(cycle: number): boolean {
+    const first = cycle !== this.unshadowCycle;
+    this.unshadowCycle = cycle;
+    return first;
   }
 }
 
@@ -95,16 +98,18 @@ const tableWrite = (vcpu: Vcpu, linear: number, error: number): number => {
   const gfn = shadow.walker.gfn;
   const entry = shadow.walker.l1Low;
   const { counters, tables } = shadow;
-  // No kernel lets user mode write to its page tables: the page is something else by now.
-  if ((error & USER) !== 0 && shadow.unshadow(gfn, DemoteTrigger.USER_WRITE)) {
+  const now = vcpu.machine.clock.now;
+  // No kernel lets user mode write to its page tables: the page is something else by now. If it is not, the write is emulated below.
+  if ((error & USER) !== 0 && domain.livelock.mayUnshadow(now) && shadow.unshadow(gfn, DemoteTrigger.USER_WRITE)) {
     counters.unshadowUser++;
     domain.observer?.shadowFault(linear, error, ShadowOutcome.UNSHADOW_USER, entry, tables.flags);
     return HandlerOutcome.PASSED;
   }
   // An event was being delivered and pushed its frame here: an ordinary page by now, or else a table in use, which it is again at once.
   if (IntrInfo.valid(vmx.vmread(Field.IDT_VECTORING_INFO))) {
-    const again = domain.livelock.sameFrame(gfn, vcpu.machine.clock.now);
-    if (again || !shadow.unshadow(gfn, DemoteTrigger.EMULATION_FAILED)) return deliverOutside(vcpu);
+    if (!domain.livelock.mayUnshadow(now) || !shadow.unshadow(gfn, DemoteTrigger.EMULATION_FAILED)) {
+      return deliverOutside(vcpu);
+    }
     counters.unshadowEvtinj++;
     domain.observer?.shadowFault(linear, error, ShadowOutcome.UNSHADOW_EVTINJ, entry, tables.flags);
     return HandlerOutcome.PASSED;
@@ -124,7 +129,7 @@ const tableWrite = (vcpu: Vcpu, linear: number, error: number): number => {
       vcpu.injectAccessFault();
       return domain.stopped === undefined ? HandlerOutcome.INJECTED : HandlerOutcome.CRASHED;
     case 'unhandled':
-      if (shadow.unshadow(gfn, DemoteTrigger.EMULATION_FAILED)) {
+      if (domain.livelock.mayUnshadow(now) && shadow.unshadow(gfn, DemoteTrigger.EMULATION_FAILED)) {
         counters.unshadowUnhandled++;
         domain.observer?.shadowFault(linear, error, ShadowOutcome.UNSHADOW_UNHANDLED, entry, tables.flags);
         return HandlerOutcome.PASSED;
