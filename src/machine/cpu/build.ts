@@ -42,13 +42,14 @@ export const buildProcessor = (
     stackLinear: (offset, bytes) => cpu.stackLinear(offset, bytes),
     segmentLinear: (slot, offset, bytes) => cpu.slotLinear(slot, offset, bytes),
     raise: (vector, errorCode) => void cpu.raise(vector, errorCode < 0 ? undefined : errorCode),
+    helper: (entry, budget, offset) => processor.helpers.call(entry, budget, offset),
   };
   const module = buildThreadedModule(rows, memory.memory, imports);
   const cache = new CodeCache(cpu, module, opcodeTable, unavailable);
   const access = regionAccess(cpu, () => cache.counters.invalidations);
   const compiler = new RegionCompiler(memory.memory, module, imports, access);
   const regions = new Regions(cpu, cache, opcodeTable, compiler, module);
-  const processor = new Processor(cpu, cache, module, regions, events);
+  const processor: Processor = new Processor(cpu, cache, module, regions, events);
   cpu.progress = processor;
   mmu.onMonitoredStore = (pa, bytes) => noteMonitoredStore(cpu, pa, bytes);
   return processor;

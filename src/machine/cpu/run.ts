@@ -2,11 +2,10 @@
 // Not the instructions and not the clock's timers. SDM vol. 3, 6.9 (priority among exceptions and interrupts).
 
 import type { CodeCache } from '../translate/code-cache.ts';
-import type { HelperOperands } from '../translate/entry-writer.ts';
 import { Entry, ExitKind, MAX_BLOCK } from '../translate/entry.ts';
 import type { ThreadedModule } from '../translate/forms.ts';
 import { refreshMode } from '../translate/mode.ts';
-import { PATIENCE, type Regions } from '../translate/region/regions.ts';
+import type { Regions } from '../translate/region/regions.ts';
 import { EventType } from '../vmx/qualification.ts';
 import type { Cpu } from './cpu.ts';
 import type { LinearAccess } from './mmu.ts';
@@ -14,6 +13,7 @@ import { Vector } from './cpu.ts';
 import { AGAIN } from './access-inspection.ts';
 import { Dr6 } from './debug-registers.ts';
 import { injectEvent } from './exceptions.ts';
+import { HelperCalls } from './helper-calls.ts';
 import { endMaskedWait } from './monitor-wait.ts';
 import { CS, Flag, StateLayout } from './state.ts';
 import { ignoringError, isExternalError, stopsForError } from './x87/errors.ts';
@@ -39,7 +39,7 @@ const SHADOW = 3;
 const BLOCKING_BY_NMI = 8;
 const BLOCKING_BY_MOV_SS = 2;
 /** Instructions after which translated code comes back at the latest: V8 takes up a function's optimised code only when it is called. */
-const STRETCH = 131072;
+const STRETCH = 65536;
 
 export class Processor {
   /** Instructions retired since reset; each REP iteration counts. Exact up to 2^53. */
@@ -48,6 +48,7 @@ export class Processor {
   stopRequested = false;
   /** The next instruction waits for the interrupt of a floating-point error (x87/errors.ts). */
   frozen = false;
+  readonly helpers: HelperCalls;
   /** The last `execute` ended with an instruction that retired, not with a fault or exit. */
   private completed = false;
   private emulatedEvent = false;
@@ -64,7 +65,9 @@ export class Processor {
     private readonly module: ThreadedModule,
     private readonly regions: Regions,
     private readonly events: EventDelivery,
-  ) {}
+  ) {
+    this.helpers = new HelperCalls(cpu, cache, this);
+  }
 
   /**
    * Runs until the clock stands at `until` (cycles), a VM exit is pending for a TypeScript root, the processor shut down, or a stop is
@@ -211,7 +214,7 @@ export class Processor {
     const kind = s.get(StateLayout.exitKind);
     if (kind !== ExitKind.helper) return kind !== ExitKind.fault;
     const op = this.cache.operands[s.i32[(s.get(StateLayout.exitEntry) + Entry.target) >> 2]!]!;
-    this.enterHelper(op, 1);
+    this.helpers.begin(op, s.get(StateLayout.exitEa), 1);
     if (!op.row.helper!(cpu, op)) {
       // INT n whose delivery raised another exception: that one's handler is entered, and nothing retired.
       this.emulatedEvent = !cpu.faulted && !cpu.vmExitPending;
@@ -322,16 +325,13 @@ export class Processor {
       }
       if (jump !== 0 && this.cache.kept && flushes === this.cache.counters.flushes) this.cache.link(jump, entry, eip);
       jump = 0;
-      const budget = Math.min(left, this.regions.anyWaiting ? PATIENCE : STRETCH) - MAX_BLOCK;
+      const budget = Math.min(left, STRETCH) - MAX_BLOCK;
       const start = whole ? budget : budget - MAX_BLOCK;
       const kept = this.cache.kept;
-      breakpoints.exact = !breakpoints.data || left === 1;
+      this.helpers.enter(start, left);
       this.module.run(entry, start, i32[StateLayout.tlb >> 2]!);
-      breakpoints.exact = true;
       if (i32[StateLayout.exitKind >> 2] === ExitKind.site) this.regions.settle();
-      const executed = start - i32[StateLayout.exitBudget >> 2]!;
-      left -= executed;
-      this.retire(executed);
+      left -= this.helpers.exit(i32[StateLayout.exitBudget >> 2]!);
       switch (i32[StateLayout.exitKind >> 2]) {
         case ExitKind.link:
           if (left > 0) {
@@ -347,9 +347,9 @@ export class Processor {
         case ExitKind.stop:
           if (left > 0) continue;
           break;
-        case ExitKind.helper:
+        case ExitKind.helped:
           if (left !== limit) this.resumed = false;
-          this.helper(left, shadow);
+          this.afterHelper(shadow);
           return;
         case ExitKind.fault:
           if (s.get(StateLayout.faultVector) === AGAIN + 1) {
@@ -382,26 +382,12 @@ export class Processor {
     s.set(StateLayout.interruptibility, s.get(StateLayout.interruptibility) & ~shadow);
   }
 
-  /** What a helper finds in the CPU besides its operands. `allowance`: instructions it may retire. */
-  private enterHelper(op: HelperOperands, allowance: number): void {
+  /** A helper was executed whose instruction the run loop looks at. */
+  private afterHelper(shadow: number): void {
     const cpu = this.cpu;
-    op.offset = cpu.s.get(StateLayout.exitEa);
-    const next = op.eip + op.length;
-    cpu.nextEip = next >>> 0;
-    cpu.allowance = allowance;
-    cpu.codeChanged = false;
-    cpu.retiredByHelper = 1;
-    cpu.retiredBeforeFault = 0;
-  }
-  private helper(left: number, shadow: number): void {
-    const cpu = this.cpu;
-    const s = cpu.s;
-    const entry = s.get(StateLayout.exitEntry);
-    const op = this.cache.operands[s.i32[(entry + Entry.target) >> 2]!]!;
-    this.enterHelper(op, left);
-    if (op.row.helper!(cpu, op)) {
+    if (this.helpers.succeeded) {
       this.finishShadow(shadow);
-      s.eip = cpu.nextEip;
+      cpu.s.eip = cpu.nextEip;
       this.retire(cpu.retiredByHelper);
       this.completed = true;
       return;

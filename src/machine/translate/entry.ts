@@ -34,7 +34,7 @@ export const ExitKind = {
   link: 1,
   /** The budget is used up at a block boundary. */
   budget: 2,
-  /** A helper must execute `exitEntry`. */
+  /** A helper must execute `exitEntry` (only where none may be called: emulation for the hypervisor). */
   helper: 3,
   /** A fault is in the mailbox; EIP is the faulting instruction. */
   fault: 4,
@@ -44,6 +44,8 @@ export const ExitKind = {
   hot: 6,
   /** A region left at an instruction that has not executed, with a fault in the mailbox: `exitEntry` is the region's number, `exitSite` the place. */
   site: 7,
+  /** A helper has executed `exitEntry`, and the run loop does what follows (cpu/helper-calls.ts). */
+  helped: 8,
 } as const;
 
 /** Longest block, in instructions. A run needs at least this much budget to enter a block, so that none is overrun. */

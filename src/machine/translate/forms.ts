@@ -21,6 +21,8 @@ export interface RuntimeImports {
   /** (segment slot address, offset, bytes | 256 for a write) -> linear address after the full check; a fault goes to the mailbox. */
   segmentLinear(slot: number, offset: number, bytesAndWrite: number): number;
   raise(vector: number, errorCode: number): void;
+  /** (entry, budget, offset) -> retired instructions, or a HelperCall (cpu/helper-calls.ts). */
+  helper(entry: number, budget: number, offset: number): number;
 }
 
 export interface ThreadedModule {
@@ -103,6 +105,7 @@ export const buildThreadedModule = (
   const stackLinear = builder.import('stackLinear', i2i);
   const segmentLinear = builder.import('segmentLinear', i3i);
   const raise = builder.import('raise', builder.type([I32, I32], []));
+  const helper = builder.import('helper', i3i);
   const type3 = builder.type([I32, I32, I32], []);
 
   const control = controlFunctions(builder, type);
@@ -135,7 +138,7 @@ export const buildThreadedModule = (
     addressSize: 32,
   } as const;
   const micro: MicroSlots = {
-    ...microOperations(add, control, type, segmentLinear),
+    ...microOperations(add, control, type, segmentLinear, helper),
     goto: add(new ThreadedEmitter(runtime, { row: gotoRow, ...plain }).emit()),
   };
 
@@ -220,4 +223,5 @@ const bind = (imports: RuntimeImports): Record<string, (...a: number[]) => numbe
   stackLinear: (a, b) => imports.stackLinear(a!, b!),
   segmentLinear: (a, b, c) => imports.segmentLinear(a!, b!, c!),
   raise: (a, b) => imports.raise(a!, b!),
+  helper: (a, b, c) => imports.helper(a!, b!, c!),
 });

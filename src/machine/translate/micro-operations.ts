@@ -122,13 +122,13 @@ export const controlFunctions = (builder: ModuleBuilder, type: number): ControlF
 /** Table slots of all but `goto`, which is a form. */
 export const microOperations = (
   add: (code: Code) => number,
-  { leaveAt }: ControlFunctions,
+  { goto, leaveAt }: ControlFunctions,
   type: number,
   segmentLinear: number,
+  helper: number,
 ): Omit<MicroSlots, 'goto'> => {
   const leave = (kind: number): number => {
     const c = new Code(4);
-    if (kind === ExitKind.helper) setState(c, StateLayout.exitEa, () => c.localGet(2));
     c.localGet(0);
     c.localGet(1);
     c.i32(kind);
@@ -216,6 +216,41 @@ export const microOperations = (
     return add(c);
   };
 
+  /** Calls the helper and goes on behind it, unless the run loop is wanted. */
+  const callHelper = (): number => {
+    const c = new Code(4);
+    const retired = c.local(I32);
+    c.localGet(0);
+    c.localGet(1);
+    c.localGet(2);
+    c.call(helper);
+    c.localTee(retired);
+    c.i32(0);
+    c.op(0x4c); // le_s
+    c.if();
+    setState(c, StateLayout.exitEa, () => c.localGet(2));
+    c.localGet(0);
+    c.localGet(1);
+    c.i32(ExitKind.helped);
+    c.i32(ExitKind.helper);
+    c.localGet(retired);
+    c.op(0x45);
+    c.op(0x1b);
+    c.returnCall(leaveAt);
+    c.end();
+    c.i32(0);
+    c.memory(0x28, 2, StateLayout.eip);
+    c.localGet(1);
+    c.localGet(0);
+    c.memory(0x2f, 1, Entry.done);
+    c.op(0x6b);
+    c.localGet(retired);
+    c.op(0x6b);
+    c.i32(0);
+    c.memory(0x28, 2, StateLayout.tlb);
+    c.returnCall(goto);
+    return add(c);
+  };
   /** Counts down in the entry; what the block does is in the next one. */
   const head = (): number => {
     const c = new Code(4);
@@ -249,7 +284,7 @@ export const microOperations = (
   return {
     stale: leave(ExitKind.lookup),
     stop: leave(ExitKind.stop),
-    helper: leave(ExitKind.helper),
+    helper: callHelper(),
     head: head(),
     segment32: address(32, true, false),
     segment16: address(16, true, false),

@@ -34,9 +34,11 @@ interface Region {
 const HOT_COVERED = 3000;
 /** After its code changed: the page may go on changing. */
 const HOT_AGAIN = 400;
-/** Regions that are compiled together at most, and instructions after which fewer are. */
-const BATCH = 24;
-export const PATIENCE = 16384;
+/** Regions that are compiled together at most. */
+const BATCH = 64;
+/** Instructions after which fewer are compiled; more the more modules there are, since each makes the next one dearer. */
+const PATIENCE = 16384;
+const MOST_PATIENT = 5;
 
 /** Instructions at an EIP of the present address space, by the translations that the TLB has. */
 class PresentCode implements CodeSource {
@@ -130,6 +132,10 @@ export class Regions {
   get anyWaiting(): boolean {
     return this.waiting.length > 0;
   }
+  /** Instructions that regions wait for others to be compiled with. */
+  get patience(): number {
+    return PATIENCE << Math.min(MOST_PATIENT, this.compiler.counters.modules >> 4);
+  }
 
   /** A block's head has counted down: forms a region there. `retired`: the processor's count. */
   request(head: number, eip: number, retired: number): void {
@@ -196,7 +202,7 @@ export class Regions {
 
   /** Compiles what waits, if it is many or has waited long. */
   compile(retired: number): void {
-    const early = this.waiting.length < BATCH && retired - this.waitingSince < PATIENCE;
+    const early = this.waiting.length < BATCH && retired - this.waitingSince < this.patience;
     if (early && this.cpu.tiers !== 'eager') return;
     for (const region of this.dying) {
       this.byId.delete(region.id);

@@ -1,0 +1,124 @@
+// Instructions in TypeScript ("helpers"), called by translated code while it runs: what a helper finds in the CPU, and whether translated
+// code may go on behind it or the run loop has something to do first. Not the helpers and not the run loop (run.ts).
+
+import type { CodeCache } from '../translate/code-cache.ts';
+import { Entry } from '../translate/entry.ts';
+import type { HelperOperands } from '../translate/entry-writer.ts';
+import { refreshMode } from '../translate/mode.ts';
+import type { Cpu } from './cpu.ts';
+import { Flag, StateLayout } from './state.ts';
+
+/** Answers of `call` that are no number of retired instructions. */
+export const HelperCall = {
+  /** Not executed: the caller of translated code does it (emulation for the hypervisor). */
+  refused: -1,
+  /** Executed; `succeeded` says how. The run loop does the rest. */
+  leaves: 0,
+} as const;
+
+const SHADOW = 3;
+
+export class HelperCalls {
+  /** The helper that left: it completed. */
+  succeeded = false;
+  /** Translated code is being executed for the run loop. */
+  private inside = false;
+  private deadline = 0;
+  private start = 0;
+  private left = 0;
+  private clockAtStart = 0;
+  private retiredAtStart = 0;
+  private alignment = 0;
+
+  constructor(
+    private readonly cpu: Cpu,
+    private readonly cache: CodeCache,
+    /** The run loop: its count, and whether it was asked to stop. */
+    private readonly processor: { retired: number; readonly stopRequested: boolean },
+  ) {}
+
+  /** Translated code is about to run with the budget `start`; `left`: instructions until the run loop must look up. */
+  enter(start: number, left: number): void {
+    const { cpu } = this;
+    this.inside = true;
+    this.start = start;
+    this.left = left;
+    this.clockAtStart = cpu.clock.now;
+    this.retiredAtStart = this.processor.retired;
+    this.deadline = cpu.clock.nextDeadline;
+    this.alignment = cpu.s.eflagsRest & Flag.AC;
+    cpu.breakpoints.exact = !cpu.breakpoints.data || left === 1;
+  }
+  /** It has come back with the budget `end`: the clock stands there. Returns the instructions it retired. */
+  exit(end: number): number {
+    this.inside = false;
+    this.cpu.breakpoints.exact = true;
+    const executed = this.start - end;
+    this.moveTo(executed);
+    return executed;
+  }
+  private moveTo(executed: number): void {
+    this.processor.retired = this.retiredAtStart + executed;
+    this.cpu.clock.set(this.clockAtStart + executed);
+  }
+
+  /** What a helper finds in the CPU besides its operands. `allowance`: instructions it may retire. */
+  begin(op: HelperOperands, offset: number, allowance: number): void {
+    const { cpu } = this;
+    op.offset = offset;
+    const next = op.eip + op.length;
+    cpu.nextEip = next >>> 0;
+    cpu.allowance = allowance;
+    cpu.codeChanged = false;
+    cpu.retiredByHelper = 1;
+    cpu.retiredBeforeFault = 0;
+  }
+
+  /**
+   * Translated code has come to a helper's entry with `budget`; `offset`: of its memory operand. Answers how many instructions retired
+   * (EIP and the TLB context are in the state), or a HelperCall.
+   */
+  call(entry: number, budget: number, offset: number): number {
+    if (!this.inside) return HelperCall.refused;
+    const { cpu } = this;
+    const { s } = cpu;
+    const executed = this.start - (budget - s.u16[(entry + Entry.done) >> 1]!);
+    this.moveTo(executed);
+    const op = this.cache.operands[s.i32[(entry + Entry.target) >> 2]!]!;
+    s.eip = op.eip;
+    this.begin(op, offset >>> 0, this.left - executed);
+    cpu.breakpoints.exact = true;
+    this.succeeded = op.row.helper!(cpu, op);
+    if (!this.succeeded || this.mustLeave()) return HelperCall.leaves;
+    s.eip = cpu.nextEip;
+    if (cpu.modeDirty) {
+      refreshMode(cpu);
+      this.cache.modeChanged();
+    }
+    cpu.breakpoints.exact = !cpu.breakpoints.data || this.left === 1;
+    return cpu.retiredByHelper;
+  }
+  /** Is there anything that the run loop would look at before the next instruction? */
+  private mustLeave(): boolean {
+    const { cpu } = this;
+    const { s, vmx } = cpu;
+    const flags = s.eflagsRest;
+    return (
+      cpu.vmExitPending ||
+      cpu.unfinished ||
+      cpu.enteredHandler ||
+      cpu.breakpoints.met !== 0 ||
+      cpu.breakpoints.instructions ||
+      (flags & (Flag.TF | Flag.RF)) !== 0 ||
+      (flags & Flag.AC) !== this.alignment ||
+      (s.get(StateLayout.interruptibility) & SHADOW) !== 0 ||
+      s.get(StateLayout.activity) !== 0 ||
+      s.get(StateLayout.nmi) !== 0 ||
+      cpu.clock.nextDeadline !== this.deadline ||
+      vmx.boundaryWatch ||
+      vmx.boundaryStep ||
+      this.processor.stopRequested ||
+      (cpu.interrupts.intr && (vmx.nonRoot || (flags & Flag.IF) !== 0))
+    );
+  }
+}
