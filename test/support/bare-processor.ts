@@ -34,7 +34,11 @@ export class BareProcessor {
     this.processor.stopRequested = true;
   };
 
-  constructor(readonly bytes = 1 << 20) {
+  /** @param tiers which tiers execute (Cpu.tiers) */
+  constructor(
+    readonly bytes = 1 << 20,
+    tiers: Cpu['tiers'] = 'adaptive',
+  ) {
     this.memory = new PhysicalMemory(bytes);
     this.processor = buildProcessor(this.memory, this.bus, this.clock, CORE_DUO, {
       deliverPendingFault: (cpu) => {
@@ -51,6 +55,7 @@ export class BareProcessor {
       deliverEvent: () => true,
     });
     this.cpu = this.processor.cpu;
+    this.cpu.tiers = tiers;
     this.reset();
   }
 

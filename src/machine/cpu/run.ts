@@ -63,7 +63,7 @@ export class Processor {
     readonly cpu: Cpu,
     private readonly cache: CodeCache,
     private readonly module: ThreadedModule,
-    private readonly regions: Regions,
+    readonly regions: Regions,
     private readonly events: EventDelivery,
   ) {
     this.helpers = new HelperCalls(cpu, cache, this);

@@ -226,24 +226,31 @@ export const microOperations = (
     c.call(helper);
     c.localTee(retired);
     c.i32(0);
-    c.op(0x4c); // le_s
+    c.op(0x48); // lt_s: refused
     c.if();
     setState(c, StateLayout.exitEa, () => c.localGet(2));
     c.localGet(0);
     c.localGet(1);
-    c.i32(ExitKind.helped);
     c.i32(ExitKind.helper);
+    c.returnCall(leaveAt);
+    c.end();
+    const before = (): void => {
+      c.localGet(1);
+      c.localGet(0);
+      c.memory(0x2f, 1, Entry.done);
+      c.op(0x6b);
+    };
     c.localGet(retired);
     c.op(0x45);
-    c.op(0x1b);
-    c.returnCall(leaveAt);
+    c.if();
+    // EIP is the helper's: it may have entered the handler of an exception that it met.
+    setState(c, StateLayout.exitBudget, before);
+    setState(c, StateLayout.exitKind, () => c.i32(ExitKind.helped));
+    c.return();
     c.end();
     c.i32(0);
     c.memory(0x28, 2, StateLayout.eip);
-    c.localGet(1);
-    c.localGet(0);
-    c.memory(0x2f, 1, Entry.done);
-    c.op(0x6b);
+    before();
     c.localGet(retired);
     c.op(0x6b);
     c.i32(0);

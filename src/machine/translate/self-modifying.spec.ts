@@ -5,8 +5,6 @@ import { beforeEach, describe, it } from 'node:test';
 import { BareProcessor } from '../../../test/support/bare-processor.ts';
 import { EAX, EBX, ECX, EDI, EDX, ESI } from '../cpu/state.ts';
 
-const machine = new BareProcessor();
-const s = machine.cpu.s;
 const word = (n: number): number[] => [n & 255, (n >> 8) & 255, (n >> 16) & 255, (n >> 24) & 255];
 /** mov byte [address], value */
 const store8 = (address: number, value: number): number[] => [0xc6, 0x05, ...word(address), value];
@@ -15,181 +13,184 @@ const INC_EAX = 0x40;
 const INC_EBX = 0x43;
 const INC_ECX = 0x41;
 
-describe('self-modifying code', () => {
-  beforeEach(() => machine.reset());
-  const at = (address: number, ...code: (number | number[])[]): void => {
-    machine.load(address, code.flat());
-    s.eip = address;
-  };
-  /** mov [edi], dl */
-  const STORE = [0x88, 0x17];
-  const aim = (address: number, value: number): void => {
-    s.setGpr(EDI, address);
-    s.setGpr(EDX, value);
-  };
-  // First decoded just before the store; then from code that ran many times before, its stores going elsewhere.
-  for (const rounds of [0, 1, 50]) {
-    const title = `, after ${rounds} rounds`;
-    /** Runs the loop of `length` instructions without a hit, then aims at the code and clears the counters. */
-    const prepare = (length: number, address: number, value: number): void => {
-      const start = s.eip;
-      aim(0x9000, 0);
-      machine.run(rounds * length);
-      assert.equal(s.eip, start);
-      for (const r of [EAX, EBX, ECX]) s.setGpr(r, 0);
-      aim(address, value);
+for (const tiers of ['threaded', 'eager'] as const)
+  describe(`self-modifying code, ${tiers}`, () => {
+    const machine = new BareProcessor(1 << 20, tiers);
+    const { s } = machine.cpu;
+    beforeEach(() => machine.reset());
+    const at = (address: number, ...code: (number | number[])[]): void => {
+      machine.load(address, code.flat());
+      s.eip = address;
     };
-    it(`the next instruction of the same block${title}`, () => {
-      at(0x1000, STORE, INC_EAX, INC_ECX, INC_ECX, [0xeb, 0xf9]);
-      prepare(5, 0x1002, INC_EBX);
-      machine.run(100);
-      assert.deepEqual([s.gpr(EAX), s.gpr(EBX), s.gpr(ECX)], [0, 20, 40]);
-    });
-    it(`64 bytes away in the same page${title}`, () => {
-      at(0x1000, STORE, Array<number>(62).fill(0x90), INC_EAX, [0xeb, 0xbd]);
-      prepare(65, 0x1040, INC_EBX);
-      machine.run(650);
-      assert.deepEqual([s.gpr(EAX), s.gpr(EBX), s.eip], [0, 10, 0x1000]);
-    });
-    it(`the second page of a page-crossing instruction${title}`, () => {
-      // mov eax, imm32 over the border; the store changes the immediate's last byte.
-      at(0x1ff9, STORE, [0x90, 0x90], [0xb8, 0x11, 0x22, 0x33, 0x44], [0x01, 0xc3], [0xeb, 0xf3]);
-      prepare(6, 0x2001, 0x55);
-      machine.run(6);
-      assert.equal(s.gpr(EAX), 0x55332211);
-      aim(0x2001, 0x66);
-      machine.run(6);
-      assert.equal(s.gpr(EAX), 0x66332211);
-      aim(0x1fff, 0x77);
-      machine.run(4);
-      assert.equal(s.gpr(EAX), 0x66337711, 'and of the first page');
-    });
-    it(`the target of a linked jump, and the jump itself${title}`, () => {
-      at(0x1020, INC_ECX, [0xeb, 0xdd]);
-      at(0x1010, INC_EAX, STORE, [0xeb, 0xeb]);
-      at(0x1000, [0xeb, 0x0e]);
-      prepare(4, 0x1010, INC_EBX);
-      machine.run(40);
-      assert.deepEqual([s.gpr(EAX), s.gpr(EBX)], [1, 9]);
-      aim(0x1001, 0x1e);
-      machine.run(4 + 30);
-      assert.equal(s.gpr(ECX), 10);
-    });
-    it(`a page that another page jumps to${title}`, () => {
-      at(0x3000, INC_EAX, [0xe9, ...word(0x1002 - 0x3006)]);
-      at(0x1000, STORE, [0xe9, ...word(0x3000 - 0x1007)]);
-      s.eip = 0x1000;
-      machine.load(0x1002, [0xeb, 0x05]);
-      machine.load(0x1009, [...STORE, 0xe9, ...word(0x3000 - 0x1010)]);
-      // 1009: store; jmp 3000. 3000: inc eax; jmp 1002. 1002: jmp 1009.
-      s.eip = 0x1009;
-      prepare(5, 0x3000, INC_EBX);
-      machine.run(50);
-      assert.deepEqual([s.gpr(EAX), s.gpr(EBX)], [0, 10]);
-    });
-  }
-
-  it('in a slice shorter than a block, at every length', () => {
-    for (let slice = 1; slice <= 70; slice++) {
-      machine.reset();
-      at(0x1000, store8(0x1008, INC_EBX), 0x90, INC_EAX, [0xeb, 0xf5]);
-      for (let left = 400; left > 0; left -= slice) machine.run(Math.min(slice, left));
-      assert.deepEqual([s.gpr(EAX), s.gpr(EBX)], [0, 100], `slices of ${slice}`);
+    /** mov [edi], dl */
+    const STORE = [0x88, 0x17];
+    const aim = (address: number, value: number): void => {
+      s.setGpr(EDI, address);
+      s.setGpr(EDX, value);
+    };
+    // First decoded just before the store; then from code that ran many times before, its stores going elsewhere.
+    for (const rounds of [0, 1, 50]) {
+      const title = `, after ${rounds} rounds`;
+      /** Runs the loop of `length` instructions without a hit, then aims at the code and clears the counters. */
+      const prepare = (length: number, address: number, value: number): void => {
+        const start = s.eip;
+        aim(0x9000, 0);
+        machine.run(rounds * length);
+        assert.equal(s.eip, start);
+        for (const r of [EAX, EBX, ECX]) s.setGpr(r, 0);
+        aim(address, value);
+      };
+      it(`the next instruction of the same block${title}`, () => {
+        at(0x1000, STORE, INC_EAX, INC_ECX, INC_ECX, [0xeb, 0xf9]);
+        prepare(5, 0x1002, INC_EBX);
+        machine.run(100);
+        assert.deepEqual([s.gpr(EAX), s.gpr(EBX), s.gpr(ECX)], [0, 20, 40]);
+      });
+      it(`64 bytes away in the same page${title}`, () => {
+        at(0x1000, STORE, Array<number>(62).fill(0x90), INC_EAX, [0xeb, 0xbd]);
+        prepare(65, 0x1040, INC_EBX);
+        machine.run(650);
+        assert.deepEqual([s.gpr(EAX), s.gpr(EBX), s.eip], [0, 10, 0x1000]);
+      });
+      it(`the second page of a page-crossing instruction${title}`, () => {
+        // mov eax, imm32 over the border; the store changes the immediate's last byte.
+        at(0x1ff9, STORE, [0x90, 0x90], [0xb8, 0x11, 0x22, 0x33, 0x44], [0x01, 0xc3], [0xeb, 0xf3]);
+        prepare(6, 0x2001, 0x55);
+        machine.run(6);
+        assert.equal(s.gpr(EAX), 0x55332211);
+        aim(0x2001, 0x66);
+        machine.run(6);
+        assert.equal(s.gpr(EAX), 0x66332211);
+        aim(0x1fff, 0x77);
+        machine.run(4);
+        assert.equal(s.gpr(EAX), 0x66337711, 'and of the first page');
+      });
+      it(`the target of a linked jump, and the jump itself${title}`, () => {
+        at(0x1020, INC_ECX, [0xeb, 0xdd]);
+        at(0x1010, INC_EAX, STORE, [0xeb, 0xeb]);
+        at(0x1000, [0xeb, 0x0e]);
+        prepare(4, 0x1010, INC_EBX);
+        machine.run(40);
+        assert.deepEqual([s.gpr(EAX), s.gpr(EBX)], [1, 9]);
+        aim(0x1001, 0x1e);
+        machine.run(4 + 30);
+        assert.equal(s.gpr(ECX), 10);
+      });
+      it(`a page that another page jumps to${title}`, () => {
+        at(0x3000, INC_EAX, [0xe9, ...word(0x1002 - 0x3006)]);
+        at(0x1000, STORE, [0xe9, ...word(0x3000 - 0x1007)]);
+        s.eip = 0x1000;
+        machine.load(0x1002, [0xeb, 0x05]);
+        machine.load(0x1009, [...STORE, 0xe9, ...word(0x3000 - 0x1010)]);
+        // 1009: store; jmp 3000. 3000: inc eax; jmp 1002. 1002: jmp 1009.
+        s.eip = 0x1009;
+        prepare(5, 0x3000, INC_EBX);
+        machine.run(50);
+        assert.deepEqual([s.gpr(EAX), s.gpr(EBX)], [0, 10]);
+      });
     }
-  });
-  it('through another linear address of the same page', () => {
-    // Paging: 1000h and 5000h are the same page.
-    const m = machine.memory;
-    m.write32(0x10000, 0x11003);
-    for (let page = 0; page < 32; page++) m.write32(0x11000 + page * 4, (page << 12) | 3);
-    m.write32(0x11000 + 5 * 4, 0x1003);
-    s.cr3 = 0x10000;
-    s.cr0 = 0x80010033;
-    machine.cpu.mmu.controlsChanged();
-    machine.cpu.modeDirty = true;
-    at(0x1000, INC_EAX, [0xeb, 0xfd]);
-    machine.run(100);
-    assert.equal(s.gpr(EAX), 50);
-    at(0x3000, store8(0x5000, INC_EBX), [0xe9, ...word(0x1000 - 0x300c)]);
-    machine.run(12);
-    assert.deepEqual([s.gpr(EAX), s.gpr(EBX)], [50, 5]);
-  });
-  it('by REP STOS and REP MOVS over the running code', () => {
-    // rep stosb writes inc ebx over everything behind it; the page ends in a jump back that stays.
-    at(
-      0x1000,
-      [0xbf, ...word(0x1010)],
-      [0xb9, ...word(8)],
-      [0xb0, INC_EBX],
-      [0xf3, 0xaa],
-      [0x90, 0x90],
-      Array<number>(8).fill(INC_EAX),
-      [0xf4],
-    );
-    machine.run(3 + 8 + 2 + 8);
-    assert.equal(s.gpr(EBX), 8);
-    assert.equal(s.gpr(EAX), INC_EBX, 'no inc eax ran');
 
-    machine.reset();
-    at(0x2000, [INC_EBX, INC_EBX, INC_EBX, INC_EBX]);
-    at(
-      0x1000,
-      [0xbe, ...word(0x2000)],
-      [0xbf, ...word(0x1011)],
-      [0xb9, ...word(1)],
-      [0xf3, 0xa5],
-      [INC_EAX, INC_EAX, INC_EAX, INC_EAX],
-      [0xf4],
-    );
-    machine.run(3 + 1 + 4);
-    assert.deepEqual([s.gpr(EAX), s.gpr(EBX), s.gpr(EDI), s.gpr(ESI)], [0, 4, 0x1015, 0x2004]);
-  });
-  it('by a push, a read-modify-write and a 16-byte store', () => {
-    at(
-      0x1000,
-      [0xbc, ...word(0x1010)],
-      [0x68, INC_EBX, INC_EBX, INC_EBX, INC_EBX],
-      [0x90, 0x90, INC_EAX, INC_EAX, INC_EAX, INC_EAX],
-      [0xf4],
-    );
-    machine.run(8);
-    assert.deepEqual([s.gpr(EAX), s.gpr(EBX)], [0, 4]);
+    it('in a slice shorter than a block, at every length', () => {
+      for (let slice = 1; slice <= 70; slice++) {
+        machine.reset();
+        at(0x1000, store8(0x1008, INC_EBX), 0x90, INC_EAX, [0xeb, 0xf5]);
+        for (let left = 400; left > 0; left -= slice) machine.run(Math.min(slice, left));
+        assert.deepEqual([s.gpr(EAX), s.gpr(EBX)], [0, 100], `slices of ${slice}`);
+      }
+    });
+    it('through another linear address of the same page', () => {
+      // Paging: 1000h and 5000h are the same page.
+      const m = machine.memory;
+      m.write32(0x10000, 0x11003);
+      for (let page = 0; page < 32; page++) m.write32(0x11000 + page * 4, (page << 12) | 3);
+      m.write32(0x11000 + 5 * 4, 0x1003);
+      s.cr3 = 0x10000;
+      s.cr0 = 0x80010033;
+      machine.cpu.mmu.controlsChanged();
+      machine.cpu.modeDirty = true;
+      at(0x1000, INC_EAX, [0xeb, 0xfd]);
+      machine.run(100);
+      assert.equal(s.gpr(EAX), 50);
+      at(0x3000, store8(0x5000, INC_EBX), [0xe9, ...word(0x1000 - 0x300c)]);
+      machine.run(12);
+      assert.deepEqual([s.gpr(EAX), s.gpr(EBX)], [50, 5]);
+    });
+    it('by REP STOS and REP MOVS over the running code', () => {
+      // rep stosb writes inc ebx over everything behind it; the page ends in a jump back that stays.
+      at(
+        0x1000,
+        [0xbf, ...word(0x1010)],
+        [0xb9, ...word(8)],
+        [0xb0, INC_EBX],
+        [0xf3, 0xaa],
+        [0x90, 0x90],
+        Array<number>(8).fill(INC_EAX),
+        [0xf4],
+      );
+      machine.run(3 + 8 + 2 + 8);
+      assert.equal(s.gpr(EBX), 8);
+      assert.equal(s.gpr(EAX), INC_EBX, 'no inc eax ran');
 
-    machine.reset();
-    // xor byte [1007h], 3: inc eax becomes inc ebx.
-    at(0x1000, [0x80, 0x35, ...word(0x1007), 3], INC_EAX, [0xf4]);
-    machine.run(2);
-    assert.deepEqual([s.gpr(EAX), s.gpr(EBX)], [0, 1]);
+      machine.reset();
+      at(0x2000, [INC_EBX, INC_EBX, INC_EBX, INC_EBX]);
+      at(
+        0x1000,
+        [0xbe, ...word(0x2000)],
+        [0xbf, ...word(0x1011)],
+        [0xb9, ...word(1)],
+        [0xf3, 0xa5],
+        [INC_EAX, INC_EAX, INC_EAX, INC_EAX],
+        [0xf4],
+      );
+      machine.run(3 + 1 + 4);
+      assert.deepEqual([s.gpr(EAX), s.gpr(EBX), s.gpr(EDI), s.gpr(ESI)], [0, 4, 0x1015, 0x2004]);
+    });
+    it('by a push, a read-modify-write and a 16-byte store', () => {
+      at(
+        0x1000,
+        [0xbc, ...word(0x1010)],
+        [0x68, INC_EBX, INC_EBX, INC_EBX, INC_EBX],
+        [0x90, 0x90, INC_EAX, INC_EAX, INC_EAX, INC_EAX],
+        [0xf4],
+      );
+      machine.run(8);
+      assert.deepEqual([s.gpr(EAX), s.gpr(EBX)], [0, 4]);
 
-    machine.reset();
-    at(0x2000, Array<number>(16).fill(INC_EBX));
-    at(
-      0x1000,
-      [0x0f, 0x10, 0x05, ...word(0x2000)],
-      [0x0f, 0x11, 0x05, ...word(0x100e)],
-      Array<number>(16).fill(INC_EAX),
-      [0xf4],
-    );
-    machine.run(18);
-    assert.deepEqual([s.gpr(EAX), s.gpr(EBX)], [0, 16]);
+      machine.reset();
+      // xor byte [1007h], 3: inc eax becomes inc ebx.
+      at(0x1000, [0x80, 0x35, ...word(0x1007), 3], INC_EAX, [0xf4]);
+      machine.run(2);
+      assert.deepEqual([s.gpr(EAX), s.gpr(EBX)], [0, 1]);
+
+      machine.reset();
+      at(0x2000, Array<number>(16).fill(INC_EBX));
+      at(
+        0x1000,
+        [0x0f, 0x10, 0x05, ...word(0x2000)],
+        [0x0f, 0x11, 0x05, ...word(0x100e)],
+        Array<number>(16).fill(INC_EAX),
+        [0xf4],
+      );
+      machine.run(18);
+      assert.deepEqual([s.gpr(EAX), s.gpr(EBX)], [0, 16]);
+    });
+    it('a store across the border of two code pages', () => {
+      at(
+        0x1ff0,
+        store32(0x1ffe, 0x43434343),
+        Array<number>(4).fill(0x90),
+        [INC_EAX, INC_EAX, INC_EAX, INC_EAX],
+        [0xeb, 0xec],
+      );
+      machine.run(5 + 4);
+      assert.deepEqual([s.gpr(EAX), s.gpr(EBX)], [0, 4]);
+      machine.run(1 + 9);
+      assert.equal(s.gpr(EBX), 8);
+    });
+    it('data beside code in one page: the code stays and is right', () => {
+      at(0x1000, [0xff, 0x05, ...word(0x1800)], [0x03, 0x15, ...word(0x1800)], [0xeb, 0xf2]);
+      machine.run(300);
+      assert.equal(s.gpr(EDX), 5050);
+      assert.equal(machine.memory.read32(0x1800), 100);
+    });
   });
-  it('a store across the border of two code pages', () => {
-    at(
-      0x1ff0,
-      store32(0x1ffe, 0x43434343),
-      Array<number>(4).fill(0x90),
-      [INC_EAX, INC_EAX, INC_EAX, INC_EAX],
-      [0xeb, 0xec],
-    );
-    machine.run(5 + 4);
-    assert.deepEqual([s.gpr(EAX), s.gpr(EBX)], [0, 4]);
-    machine.run(1 + 9);
-    assert.equal(s.gpr(EBX), 8);
-  });
-  it('data beside code in one page: the code stays and is right', () => {
-    at(0x1000, [0xff, 0x05, ...word(0x1800)], [0x03, 0x15, ...word(0x1800)], [0xeb, 0xf2]);
-    machine.run(300);
-    assert.equal(s.gpr(EDX), 5050);
-    assert.equal(machine.memory.read32(0x1800), 100);
-  });
-});

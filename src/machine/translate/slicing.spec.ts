@@ -1,5 +1,5 @@
 // Exact instruction counts: however a run is cut into slices, one instruction at a time included, state, retired count, faults and timers
-// are the same. Random programs that store into themselves, fault, loop, repeat and single-step.
+// are the same, and so they are in both tiers: the whole run is the threaded tier's, the pieces are in regions. Random programs that store into themselves, fault, loop, repeat and single-step.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -43,8 +43,8 @@ class Machine extends BareProcessor {
   readonly fired: unknown[] = [];
   private readonly timer: Timer;
   private deadlines: readonly number[] = [];
-  constructor() {
-    super(1 << 16);
+  constructor(tiers: 'threaded' | 'eager') {
+    super(1 << 16, tiers);
     this.timer = this.clock.timer(() => {
       this.fired.push(this.state());
       this.arm();
@@ -78,8 +78,8 @@ class Machine extends BareProcessor {
 }
 
 describe('a run cut into slices', () => {
-  const whole = new Machine();
-  const cut = new Machine();
+  const whole = new Machine('threaded');
+  const cut = new Machine('eager');
   const compare = (code: readonly number[], deadlines: readonly number[], slices: readonly number[]): void => {
     const total = slices.reduce((a, b) => a + b, 0);
     whole.start(code, deadlines);
@@ -114,8 +114,19 @@ describe('a run cut into slices', () => {
         }),
         compare,
       ),
-      { numRuns: 300, seed: 11 },
+      { numRuns: 150, seed: 11 },
     );
+  });
+  it('into two pieces, so that regions run long', () => {
+    const { regions } = cut.processor;
+    const formed = regions.counters.formed;
+    fc.assert(
+      fc.property(program, fc.integer({ min: 500, max: 3000 }), (code, first) =>
+        compare(code, [], [first, 4000 - first]),
+      ),
+      { numRuns: 15, seed: 13 },
+    );
+    assert.ok(regions.counters.formed - formed > 50, 'they did');
   });
   it('into single instructions', () => {
     fc.assert(
