@@ -2,9 +2,9 @@
 // Not the instructions and not the clock's timers. SDM vol. 3, 6.9 (priority among exceptions and interrupts).
 
 import type { CodeCache } from '../translate/code-cache.ts';
-import type { HelperOperands } from '../translate/entry-writer.ts';
 import { Entry, ExitKind, MAX_BLOCK } from '../translate/entry.ts';
 import type { ThreadedModule } from '../translate/forms.ts';
+import type { HelperOperands } from '../translate/helper-operands.ts';
 import { refreshMode } from '../translate/mode.ts';
 import { PATIENCE, type Regions } from '../translate/region/regions.ts';
 import { EventType } from '../vmx/qualification.ts';
@@ -208,7 +208,7 @@ export class Processor {
     this.module.run(entry, -2 * MAX_BLOCK, s.i32[StateLayout.tlb >> 2]!);
     const kind = s.get(StateLayout.exitKind);
     if (kind !== ExitKind.helper) return kind !== ExitKind.fault;
-    const op = this.cache.operands[s.i32[(s.get(StateLayout.exitEntry) + Entry.target) >> 2]!]!;
+    const op = this.helperAtExit();
     this.enterHelper(op, 1);
     if (!op.row.helper!(cpu, op)) {
       // INT n whose delivery raised another exception: that one's handler is entered, and nothing retired.
@@ -379,10 +379,17 @@ export class Processor {
     s.set(StateLayout.interruptibility, s.get(StateLayout.interruptibility) & ~shadow);
   }
 
+  /** The operands of the instruction that translated code left to its helper. */
+  private helperAtExit(): HelperOperands {
+    const { s } = this.cpu;
+    const entry = s.get(StateLayout.exitEntry);
+    return entry === 0 ? this.regions.leftTo! : this.cache.operands[s.i32[(entry + Entry.target) >> 2]!]!;
+  }
   /** What a helper finds in the CPU besides its operands. `allowance`: instructions it may retire. */
   private enterHelper(op: HelperOperands, allowance: number): void {
     const cpu = this.cpu;
-    op.offset = cpu.s.get(StateLayout.exitEa);
+    const address = cpu.s.get(StateLayout.exitEa);
+    op.offset = op.linear ? (address - cpu.s.base(op.segment)) >>> 0 : address;
     const next = op.eip + op.length;
     cpu.nextEip = next >>> 0;
     cpu.allowance = allowance;
@@ -393,8 +400,7 @@ export class Processor {
   private helper(left: number, shadow: number): void {
     const cpu = this.cpu;
     const s = cpu.s;
-    const entry = s.get(StateLayout.exitEntry);
-    const op = this.cache.operands[s.i32[(entry + Entry.target) >> 2]!]!;
+    const op = this.helperAtExit();
     this.enterHelper(op, left);
     if (op.row.helper!(cpu, op)) {
       this.finishShadow(shadow);
