@@ -3,7 +3,7 @@
 
 import type { CodeCache } from '../translate/code-cache.ts';
 import { Entry } from '../translate/entry.ts';
-import type { HelperOperands } from '../translate/entry-writer.ts';
+import type { HelperOperands } from '../translate/helper-operands.ts';
 import { refreshMode } from '../translate/mode.ts';
 import type { Cpu } from './cpu.ts';
 import { Flag, StateLayout } from './state.ts';
@@ -62,10 +62,10 @@ export class HelperCalls {
     this.cpu.clock.set(this.clockAtStart + executed);
   }
 
-  /** What a helper finds in the CPU besides its operands. `allowance`: instructions it may retire. */
-  begin(op: HelperOperands, offset: number, allowance: number): void {
+  /** What a helper finds in the CPU besides its operands. `address`: as translated code left it. `allowance`: instructions it may retire. */
+  begin(op: HelperOperands, address: number, allowance: number): void {
     const { cpu } = this;
-    op.offset = offset;
+    op.offset = op.linear ? (address - cpu.s.base(op.segment)) >>> 0 : address;
     const next = op.eip + op.length;
     cpu.nextEip = next >>> 0;
     cpu.allowance = allowance;

@@ -213,9 +213,7 @@ export class Processor {
     this.module.run(entry, -2 * MAX_BLOCK, s.i32[StateLayout.tlb >> 2]!);
     const kind = s.get(StateLayout.exitKind);
     if (kind !== ExitKind.helper) return kind !== ExitKind.fault;
-    const op = this.cache.operands[s.i32[(s.get(StateLayout.exitEntry) + Entry.target) >> 2]!]!;
-    this.helpers.begin(op, s.get(StateLayout.exitEa), 1);
-    if (!op.row.helper!(cpu, op)) {
+    if (!this.callHelper(1)) {
       // INT n whose delivery raised another exception: that one's handler is entered, and nothing retired.
       this.emulatedEvent = !cpu.faulted && !cpu.vmExitPending;
       return this.emulatedEvent;
@@ -349,7 +347,11 @@ export class Processor {
           break;
         case ExitKind.helped:
           if (left !== limit) this.resumed = false;
-          this.afterHelper(shadow);
+          this.afterHelper(shadow, this.helpers.succeeded);
+          return;
+        case ExitKind.helper:
+          if (left !== limit) this.resumed = false;
+          this.afterHelper(shadow, this.callHelper(left));
           return;
         case ExitKind.fault:
           if (s.get(StateLayout.faultVector) === AGAIN + 1) {
@@ -382,10 +384,19 @@ export class Processor {
     s.set(StateLayout.interruptibility, s.get(StateLayout.interruptibility) & ~shadow);
   }
 
+  /** Calls the helper of the instruction that translated code left to it. */
+  private callHelper(allowance: number): boolean {
+    const { cpu } = this;
+    const { s } = cpu;
+    const entry = s.get(StateLayout.exitEntry);
+    const op = entry === 0 ? this.regions.leftTo! : this.cache.operands[s.i32[(entry + Entry.target) >> 2]!]!;
+    this.helpers.begin(op, s.get(StateLayout.exitEa), allowance);
+    return op.row.helper!(cpu, op);
+  }
   /** A helper was executed whose instruction the run loop looks at. */
-  private afterHelper(shadow: number): void {
+  private afterHelper(shadow: number, succeeded: boolean): void {
     const cpu = this.cpu;
-    if (this.helpers.succeeded) {
+    if (succeeded) {
       this.finishShadow(shadow);
       cpu.s.eip = cpu.nextEip;
       this.retire(cpu.retiredByHelper);

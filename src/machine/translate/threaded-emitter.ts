@@ -271,6 +271,17 @@ export class ThreadedEmitter extends ThreadedFrame {
     const eip = this.add(this.field32(Entry.eip), this.field8(Entry.length));
     return this.form.size === 16 ? this.and(eip, this.const(0xffff)) : eip;
   }
+  orHelper(_guard: Val): void {
+    const memory = this.form.memory === MemoryKind.none ? undefined : this.address();
+    this.if(this.eqz(VAL), () => {
+      const c = this.code;
+      if (memory !== undefined) this.setState(StateLayout.exitEa, memory);
+      c.localGet(E);
+      c.localGet(N);
+      c.i32(ExitKind.helper);
+      c.returnCall(this.runtime.leaveAt);
+    });
+  }
   faultIf(condition: Val, vector: number, errorCode?: number): void {
     this.if(condition, () => {
       this.code.i32(vector);
