@@ -60,6 +60,8 @@ export class VectorRunner {
   /** Events enter their handlers; else the first one ends the case. */
   private delivering = false;
   private runs = 0;
+  /** Physical pages of the code area: each case replaces what was decoded there. */
+  private readonly codePages: readonly number[];
   /** EIP and the selectors before the case. */
   private start = 0;
   private readonly selectors = new Uint16Array(SEGMENTS.length);
@@ -87,6 +89,10 @@ export class VectorRunner {
     this.areas = new Areas(memory, [header.code, header.data, header.stack], (page, i) =>
       this.context.frameOf(page, i),
     );
+    const [code, codeBytes] = header.code;
+    this.codePages = [...this.areas.pages()]
+      .filter(({ linear }) => linear + 4096 > code && linear < code + codeBytes)
+      .map(({ frame }) => frame >>> 12);
     this.absent = this.claimAbsent(bus);
     this.context.prepareMemory(this.cpu, this.areas);
     this.floats = new FloatRegisters(this.cpu.s, approximate);
@@ -159,6 +165,7 @@ export class VectorRunner {
     const s = cpu.s;
     const image = test.in;
     // What is longer than the code area stands on memory that isn't there.
+    for (const page of this.codePages) this.processor.forgetCode(page);
     this.put(header.code[0], test.bytes.slice(0, 2 * header.code[1]));
     if (image.mem !== undefined) for (const [address, bytes] of image.mem) this.put(address, bytes);
     this.context.prepare(cpu, header, image);

@@ -21,6 +21,8 @@ const SHADOW = 3;
 export class HelperCalls {
   /** The helper that left: it completed. */
   succeeded = false;
+  /** The run loop wants one instruction and no other. */
+  alone = false;
   /** Translated code is being executed for the run loop. */
   private inside = false;
   private deadline = 0;
@@ -104,6 +106,7 @@ export class HelperCalls {
     const { s, vmx } = cpu;
     const flags = s.eflagsRest;
     return (
+      this.alone ||
       cpu.vmExitPending ||
       cpu.unfinished ||
       cpu.enteredHandler ||

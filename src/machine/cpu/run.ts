@@ -135,7 +135,9 @@ export class Processor {
    */
   step(iterations = 1): void {
     this.resumed = (this.cpu.s.eflagsRest & Flag.RF) !== 0;
+    this.helpers.alone = true;
     this.execute(iterations, this.cpu.s.get(StateLayout.interruptibility) & SHADOW);
+    this.helpers.alone = false;
   }
 
   /**
