@@ -7,11 +7,21 @@ import type { RegionAccess } from '../../cpu/region-access.ts';
 import { REGION_SLOTS, type RuntimeImports, type ThreadedModule } from '../forms.ts';
 import type { RegionRuntime } from './region-frame.ts';
 
+/** Modules alive at most: each takes memory mappings of the host and some 24 KB besides its code. */
+const MOST_MODULES = 1000;
+
+/** Where a compiled region is: its table slot, and how many regions of its module are still used. */
+export interface Compiled {
+  readonly slot: number;
+  readonly module: { live: number };
+}
+
 export class RegionCompiler {
   readonly runtime: RegionRuntime;
   private readonly imports: Record<string, WebAssembly.ImportValue>;
   private readonly free: number[] = [];
   private used = 0;
+  private modules = 0;
   /** For the report: modules, bytes of code. */
   readonly counters = { modules: 0, bytes: 0 };
 
@@ -65,27 +75,31 @@ export class RegionCompiler {
     };
   }
 
-  /** Slots left. */
-  get room(): number {
-    return REGION_SLOTS - this.used + this.free.length;
+  /** Is there room for one more module of so many functions? */
+  hasRoom(functions: number): boolean {
+    return REGION_SLOTS - this.used + this.free.length >= functions && this.modules < MOST_MODULES;
   }
-  /** The table slots of the functions, in their order. There must be room. */
-  compile(functions: readonly Code[]): number[] {
+  /** The functions in their order. There must be room. */
+  compile(functions: readonly Code[]): Compiled[] {
     const builder = this.builder();
     const { type } = this.declare(builder);
     functions.forEach((code, i) => builder.export(`r${i}`, builder.function(type, code)));
     const bytes = builder.build();
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: this.imports });
+    this.modules++;
+    const module = { live: functions.length };
     this.counters.modules++;
     this.counters.bytes += bytes.length;
     return functions.map((_, i) => {
       const slot = this.free.pop() ?? this.threaded.tableUsed + this.used++;
       this.threaded.table.set(slot, instance.exports[`r${i}`]);
-      return slot;
+      return { slot, module };
     });
   }
-  /** The slot may be used again: no entry leads to it any more. */
-  release(slot: number): void {
+  /** No entry leads to the region any more: its slot may be used again, and the host may take its module back. */
+  release({ slot, module }: Compiled): void {
+    this.threaded.table.set(slot, null);
     this.free.push(slot);
+    if (--module.live === 0) this.modules--;
   }
 }

@@ -16,7 +16,7 @@ import { type CodeSource, exploreRegion, type FlowNode } from './flow-graph.ts';
 import { Instruction } from './instruction.ts';
 import type { Site } from './region-frame.ts';
 import { RegionFunction } from './region-function.ts';
-import type { RegionCompiler } from './region-module.ts';
+import type { Compiled, RegionCompiler } from './region-module.ts';
 import { structure } from './structure.ts';
 
 interface Region {
@@ -26,8 +26,8 @@ interface Region {
   /** Physical pages of its code. */
   readonly pages: ReadonlySet<number>;
   readonly sites: readonly Site[];
-  /** Table slot; 0: not compiled yet. */
-  slot: number;
+  /** Undefined: not compiled yet. */
+  compiled: Compiled | undefined;
   dropped: boolean;
 }
 
@@ -163,7 +163,7 @@ export class Regions {
     const pages = new Set<number>();
     for (const node of shape.nodes)
       for (const { eip: first, next } of node.instructions) this.mark(source, first, next, pages);
-    const region: Region = { id, head, pages, sites, slot: 0, dropped: false };
+    const region: Region = { id, head, pages, sites, compiled: undefined, dropped: false };
     this.byId.set(id, region);
     this.byHead.set(head, region);
     for (const page of pages) {
@@ -209,20 +209,20 @@ export class Regions {
     if (early && this.cpu.tiers !== 'eager') return;
     for (const region of this.dying) {
       this.byId.delete(region.id);
-      if (region.slot !== 0) this.compiler.release(region.slot);
+      if (region.compiled !== undefined) this.compiler.release(region.compiled);
     }
     this.dying = [];
     const ready = this.waiting.filter(({ region }) => !region.dropped);
     this.waiting = [];
     if (ready.length === 0) return;
-    if (this.compiler.room < ready.length) {
+    if (!this.compiler.hasRoom(ready.length)) {
       this.cache.flush();
       return;
     }
-    const slots = this.compiler.compile(ready.map(({ code }) => code));
+    const compiled = this.compiler.compile(ready.map(({ code }) => code));
     ready.forEach(({ region }, i) => {
-      region.slot = slots[i]!;
-      this.i32[region.head >> 2] = slots[i]!;
+      region.compiled = compiled[i]!;
+      this.i32[region.head >> 2] = compiled[i]!.slot;
     });
   }
 
