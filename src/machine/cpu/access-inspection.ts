@@ -6,6 +6,8 @@ import { Cr0, Flag } from './state.ts';
 
 /** Not an exception: in the fault mailbox it asks the run loop to execute the instruction again, alone (Breakpoints.exact). */
 export const AGAIN = 0xff;
+/** The same, and the limits of flat segments are looked at (Cpu.checksLimits): an access crosses 4 GiB. */
+export const AGAIN_WITH_LIMITS = 0xfe;
 
 /** Alignment that an access of so many bytes needs (SDM vol. 3, table 6-7); areas of FSTENV and FSAVE follow their element. */
 const alignmentOf = (bytes: number): number => {

@@ -9,7 +9,7 @@ import type { VmxHooks } from '../vmx/hooks.ts';
 import { Breakpoints } from './breakpoints.ts';
 import type { CpuModel } from './model.ts';
 import type { Mmu } from './mmu.ts';
-import { Access, CS, CpuState, ESP, Flag, SEGMENT_STRIDE, SS, StateLayout } from './state.ts';
+import { Access, CS, CpuState, ES, ESP, Flag, GS, SEGMENT_STRIDE, SS, StateLayout } from './state.ts';
 
 /** Exception vectors (SDM vol. 3, table 6-1). */
 export const Vector = {
@@ -120,6 +120,8 @@ export class Cpu {
    * difference. Set before the first instruction.
    */
   tiers: 'adaptive' | 'threaded' | 'eager' = 'adaptive';
+  /** The instruction in flight is one that checkLimits is about. */
+  checksLimits = false;
   /** The run loop's count of retired instructions. */
   progress: { readonly retired: number } = { retired: 0 };
   /** A VM exit to a TypeScript root: the run loop returns. */
@@ -195,7 +197,7 @@ export class Cpu {
         this.raise(vector, 0);
         return undefined;
       }
-    } else if (last > limit && !(limit === 0xffffffff)) {
+    } else if (last > limit) {
       this.raise(vector, 0);
       return undefined;
     }
@@ -229,6 +231,15 @@ export class Cpu {
   setStackPointer(value: number): void {
     if (this.s.access(SS) & Access.DB) this.s.setGpr(ESP, value);
     else this.s.setGpr16(ESP, value);
+  }
+
+  /** Begins and ends an instruction for which no data segment counts as flat: an access crosses 4 GiB (Mmu.refusesWrap). */
+  checkLimits(on: boolean): void {
+    this.checksLimits = on;
+    this.modeDirty = true;
+    for (let segment = ES; segment <= GS; segment++)
+      if (on) this.s.dropLimits(segment);
+      else this.s.deriveLimits(segment);
   }
 
   get protectedMode(): boolean {

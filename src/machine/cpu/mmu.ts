@@ -2,7 +2,7 @@
 // (tlb.ts), not the walk (page-walk.ts) and not segmentation. SDM vol. 3, ch. 4.
 
 import type { PhysicalMemory } from '../memory.ts';
-import { AccessInspection, AGAIN } from './access-inspection.ts';
+import { AccessInspection, AGAIN, AGAIN_WITH_LIMITS } from './access-inspection.ts';
 import type { Cpu } from './cpu.ts';
 import { Vector } from './cpu.ts';
 import { PageWalker } from './page-walk.ts';
@@ -293,10 +293,22 @@ export class Mmu {
   // ---- slow paths of translated code --------------------------------------------------------------------------------
 
   loadSlow(linear: number, bytes: number): number {
-    return this.read(linear, bytes, this.cpu.s.cpl === 3) | 0;
+    return this.refusesWrap(linear, bytes) ? 0 : this.read(linear, bytes, this.cpu.s.cpl === 3) | 0;
   }
   storeSlow(linear: number, value: number, bytes: number): number {
-    return this.write(linear, bytes, value, this.cpu.s.cpl === 3) ? 0 : 1;
+    return !this.refusesWrap(linear, bytes) && this.write(linear, bytes, value, this.cpu.s.cpl === 3) ? 0 : 1;
+  }
+  hostReadSlow(linear: number, bytes: number): number {
+    return this.refusesWrap(linear, bytes) ? 0 : this.hostRead(linear, bytes);
+  }
+  hostWriteSlow(linear: number, bytes: number): number {
+    return this.refusesWrap(linear, bytes) ? 0 : this.hostWrite(linear, bytes);
+  }
+  /** True with AGAIN_WITH_LIMITS in the mailbox if an access crosses 4 GiB and its segment's limit was perhaps not looked at. */
+  private refusesWrap(linear: number, bytes: number): boolean {
+    if ((linear >>> 0) + bytes <= 0x1_0000_0000 || this.cpu.checksLimits) return false;
+    this.cpu.raise(AGAIN_WITH_LIMITS);
+    return true;
   }
   /** Where `bytes` can be read in one piece: RAM itself, or the bounce buffer with a copy. 0 if it faulted. */
   hostRead(linear: number, bytes: number): number {

@@ -36,13 +36,13 @@ export const regionAccess = (cpu: Cpu, invalidations: () => number): RegionAcces
     },
     hostRead(linear, bytes) {
       const before = invalidations();
-      const host = mmu.hostRead(linear, bytes);
+      const host = mmu.hostReadSlow(linear, bytes);
       return changed(before) ? 0 : host;
     },
     hostWrite(linear, bytes) {
       const before = invalidations();
       mmu.sparesCode = true;
-      const host = mmu.hostWrite(linear, bytes);
+      const host = mmu.hostWriteSlow(linear, bytes);
       mmu.sparesCode = false;
       return changed(before) ? 0 : host;
     },

@@ -10,7 +10,7 @@ import { EventType } from '../vmx/qualification.ts';
 import type { Cpu } from './cpu.ts';
 import type { LinearAccess } from './mmu.ts';
 import { Vector } from './cpu.ts';
-import { AGAIN } from './access-inspection.ts';
+import { AGAIN, AGAIN_WITH_LIMITS } from './access-inspection.ts';
 import { Dr6 } from './debug-registers.ts';
 import { injectEvent } from './exceptions.ts';
 import { HelperCalls } from './helper-calls.ts';
@@ -356,11 +356,7 @@ export class Processor {
           this.afterHelper(shadow, this.callHelper(left));
           return;
         case ExitKind.fault:
-          if (s.get(StateLayout.faultVector) === AGAIN + 1) {
-            cpu.clearFault();
-            this.execute(1, shadow);
-            return;
-          }
+          if (this.again(shadow)) return;
           this.finishShadow(shadow);
           this.fault();
           return;
@@ -371,6 +367,18 @@ export class Processor {
     }
   }
 
+  /** Executes an instruction again, alone, if the fault mailbox asks for it. */
+  private again(shadow: number): boolean {
+    const cpu = this.cpu;
+    const vector = cpu.s.get(StateLayout.faultVector) - 1;
+    if (vector !== AGAIN && vector !== AGAIN_WITH_LIMITS) return false;
+    cpu.clearFault();
+    const limits = vector === AGAIN_WITH_LIMITS;
+    if (limits) cpu.checkLimits(true);
+    this.execute(1, shadow);
+    if (limits) cpu.checkLimits(false);
+    return true;
+  }
   private countEvent(): void {
     const { clock, timeless } = this.cpu;
     if (timeless.add(clock.now)) clock.set(clock.now + 1);

@@ -286,14 +286,30 @@ export class CpuState {
     this.set(at + SegmentField.base, base);
     this.set(at + SegmentField.limit, limit);
     this.set(at + SegmentField.access, access);
+    this.deriveLimits(segment);
+  }
+  /**
+   * readLimit/writeLimit as setSegment leaves them. A limit of 4 GiB is exact for up to four bytes. Wider accesses that cross it are refused
+   * in segments with base 0 only (Mmu.refusesWrap); in others they wrap, which SDM vol. 3, 5.3 leaves open.
+   */
+  deriveLimits(segment: number): void {
+    const at = StateLayout.segments + segment * SEGMENT_STRIDE;
+    const access = this.access(segment);
+    const limit = this.limit(segment);
     const usable = (access & (Access.UNUSABLE | Access.P)) === Access.P && (access & Access.S) !== 0;
     const code = (access & 8) !== 0;
     const expandDown = !code && (access & 4) !== 0;
-    const fast = limit >>> 0 === 0xffffffff ? 0xffffffff : limit >>> 0 >= 16 ? (limit >>> 0) - 15 : 0;
+    const fast = limit >>> 0 === 0xffffffff ? 0xfffffffd : limit >>> 0 >= 16 ? (limit >>> 0) - 15 : 0;
     const readable = usable && !expandDown && (!code || (access & 2) !== 0);
     const writable = usable && !expandDown && !code && (access & 2) !== 0;
     this.set(at + SegmentField.readLimit, readable ? fast : 0);
     this.set(at + SegmentField.writeLimit, writable ? fast : 0);
+  }
+  /** Until deriveLimits, each access in the segment is checked in full. */
+  dropLimits(segment: number): void {
+    const at = StateLayout.segments + segment * SEGMENT_STRIDE;
+    this.set(at + SegmentField.readLimit, 0);
+    this.set(at + SegmentField.writeLimit, 0);
   }
 
   /** The whole EFLAGS image, arithmetic flags computed. */

@@ -28,6 +28,7 @@ const flat = (cpu: Cpu, segment: number, need: number): boolean => {
   const s = cpu.s;
   const access = s.access(segment);
   return (
+    !cpu.checksLimits &&
     s.base(segment) === 0 &&
     s.limit(segment) === 0xffffffff &&
     (access & (Access.UNUSABLE | Access.P | 8 | 4 | 2)) === (Access.P | 2) &&

@@ -10,7 +10,7 @@ const root = import.meta.dirname;
 const sources = join(root, 'test', 'conformance', 'vecgen');
 const out = join(root, 'out', 'vecgen');
 
-/** Groups of each context whose results are compared exactly, see README.md. `approx` is compared within a tolerance. */
+/** Groups of each context whose results are compared exactly, see README.md. `approx` is compared within a tolerance, `wrap` is a sample only. */
 export const GROUPS = {
   user32: [
     'int', 'string', 'branch', 'mmx', 'seg', 'shadow', 'form', 'faults', 'x87', 'sse', 'env', 'ac', 'partial', 'vendor', 'undef',
@@ -33,7 +33,7 @@ export const CODE_ENDS: Readonly<Record<VectorContext, readonly number[]>> = {
 export const CODE_END_GROUPS = ['int', 'string', 'branch', 'x87', 'mmx', 'sse', 'faults'] as const;
 
 /** A few vectors of each group, for hosts that cannot make their own; as the README says how to make them. */
-export const SAMPLES = ['user32', 'real16', 'approx'] as const;
+export const SAMPLES = ['user32', 'real16', 'approx', 'wrap'] as const;
 export const sample = (name: (typeof SAMPLES)[number]): string =>
   readFileSync(join(sources, `sample-${name}.jsonl`), 'utf8');
 
