@@ -11,11 +11,11 @@ import { Cr0, Cr4, CS, type CpuState, DS, ES, SS, StateLayout } from '../../src/
 import { initialize } from '../../src/machine/cpu/x87/control.ts';
 import { PhysicalMemory } from '../../src/machine/memory.ts';
 
-const CODE = 0x1000;
 /** Where the specs' operands lie. */
 export const DATA = 0x4000;
 
 export class FloatWorld {
+  static readonly CODE = 0x1000;
   readonly memory = new PhysicalMemory(1 << 20);
   readonly cpu: Cpu;
   readonly processor: Processor;
@@ -52,14 +52,19 @@ export class FloatWorld {
   /** Executes one instruction given as hex bytes; EBX holds DATA. The vector of its fault, or undefined. */
   run(hex: string): number | undefined {
     const s = this.s;
-    const bytes = hex.split(' ').map((byte) => parseInt(byte, 16));
-    this.processor.forgetCode((s.base(CS) + CODE) >>> 12);
-    bytes.forEach((byte, i) => this.memory.write8(s.base(CS) + CODE + i, byte));
-    s.eip = CODE;
+    this.load(hex);
+    s.eip = FloatWorld.CODE;
     s.setGpr(3, DATA);
     this.fault = undefined;
     this.processor.step();
     return this.fault;
+  }
+  /** Puts code, given as hex bytes, at CODE. */
+  load(hex: string): void {
+    const at = this.s.base(CS) + FloatWorld.CODE;
+    const bytes = hex.split(' ').map((byte) => parseInt(byte, 16));
+    this.processor.forgetCode(at >>> 12);
+    bytes.forEach((byte, i) => this.memory.write8(at + i, byte));
   }
   /** Little-endian value at DATA + offset. */
   word(offset: number): number {

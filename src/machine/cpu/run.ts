@@ -347,6 +347,11 @@ export class Processor {
         case ExitKind.stop:
           if (left > 0) continue;
           break;
+        case ExitKind.helper:
+          this.helpers.execute(this.regions.leftTo!, s.get(StateLayout.exitEa), left);
+          if (left !== limit) this.resumed = false;
+          this.afterHelper(shadow);
+          return;
         case ExitKind.helped:
           if (left !== limit) this.resumed = false;
           this.afterHelper(shadow);

@@ -125,22 +125,17 @@ export const cvtss2sd = intoXmm(toDouble, 1, 4, 8);
 export const cvtpd2ps = intoXmm(toSingle, 2, 8, 4);
 export const cvtsd2ss = intoXmm(toSingle, 1, 8, 4);
 export const cvtdq2ps = intoXmm(integerToSingle, 4, 4, 4);
-export const cvtdq2pd = intoXmm(integerToDouble, 2, 4, 8);
 export const cvtps2dq = intoXmm(toInteger(Single, false), 4, 4, 4);
 export const cvttps2dq = intoXmm(toInteger(Single, true), 4, 4, 4);
 export const cvtpd2dq = intoXmm(toInteger(Double, false), 2, 8, 4);
 export const cvttpd2dq = intoXmm(toInteger(Double, true), 2, 8, 4);
 
 /** From a general register or 32 bits of memory. */
-const fromGeneral =
-  (conversion: Conversion, toBytes: number): Helper =>
-  (cpu, op) => {
-    const from = op.memory ? operandSource(cpu, op, 4) : StateLayout.gpr + op.rm * 8;
-    if (from === 0) return false;
-    return report(cpu, gather(cpu.s, conversion, 1, from, 4, toBytes)) && store(cpu, xmmAddress(op.reg), toBytes);
-  };
-export const cvtsi2ss = fromGeneral(integerToSingle, 4);
-export const cvtsi2sd = fromGeneral(integerToDouble, 8);
+export const cvtsi2ss: Helper = (cpu, op) => {
+  const from = op.memory ? operandSource(cpu, op, 4) : StateLayout.gpr + op.rm * 8;
+  if (from === 0) return false;
+  return report(cpu, gather(cpu.s, integerToSingle, 1, from, 4, 4)) && store(cpu, xmmAddress(op.reg), 4);
+};
 
 const toGeneral = (f: Layout, truncating: boolean): Helper => {
   const conversion = toInteger(f, truncating);

@@ -19,7 +19,6 @@ import {
   roundingOf,
   Single,
 } from './narrow-float.ts';
-import { operandSource } from './operand-memory.ts';
 import { report, RESULT, source, store, xmmAddress } from './sse-frame.ts';
 import { ARITHMETIC_FLAGS, type CpuState, Flag, StateLayout } from './state.ts';
 import { Exception } from './x87/float80.ts';
@@ -335,34 +334,4 @@ export const horizontal = (operation: 'add' | 'subtract', f: Layout): Helper => 
     }
     return report(cpu, flags) && store(cpu, to, 16);
   };
-};
-
-// ---- moves of SSE3 ------------------------------------------------------------------------------------------------------
-
-/** MOVSLDUP (0) and MOVSHDUP (4): the even or the odd singles twice. */
-export const duplicateSingles =
-  (first: 0 | 4): Helper =>
-  (cpu, op) => {
-    const from = source(cpu, op, 16);
-    if (from === 0) return false;
-    const { view } = cpu.s;
-    for (let i = 0; i < 16; i += 8) {
-      const value = view.getInt32(from + i + first, true);
-      view.setInt32(RESULT + i, value, true);
-      view.setInt32(RESULT + i + 4, value, true);
-    }
-    return store(cpu, xmmAddress(op.reg), 16);
-  };
-export const movddup: Helper = (cpu, op) => {
-  const from = source(cpu, op, 8);
-  if (from === 0) return false;
-  cpu.s.u8.copyWithin(RESULT, from, from + 8);
-  cpu.s.u8.copyWithin(RESULT + 8, from, from + 8);
-  return store(cpu, xmmAddress(op.reg), 16);
-};
-export const lddqu: Helper = (cpu, op) => {
-  const from = operandSource(cpu, op, 16);
-  if (from === 0) return false;
-  cpu.s.u8.copyWithin(xmmAddress(op.reg), from, from + 16);
-  return true;
 };

@@ -113,6 +113,11 @@ export abstract class Emitter extends ValueEmitter {
   abstract nextEip(): Val;
   /** Leaves with a fault if the 0/1 value on the stack is set. */
   abstract faultIf(condition: Val, vector: number, errorCode?: number): void;
+  /**
+   * The row's helper executes the instruction instead, unless the value on the stack is nonzero. Comes before the instruction has changed
+   * anything; not inside `if`.
+   */
+  abstract orHelper(guard: Val): void;
 
   // ---- flags --------------------------------------------------------------------------------------------------------
 
@@ -201,6 +206,14 @@ export abstract class Emitter extends ValueEmitter {
     );
     const value = this.let(this.signed(this.get(r), this.size));
     this.setLazy(this.get(value), this.get(aux));
+  }
+  /** CF and ZF (0/1 locals); the other four become 0. */
+  flagsCarryZero(cf: Local, zf: Local): void {
+    // A result of 1 has odd parity, and so has 0 with aux bit 8.
+    this.setLazy(
+      this.eqz(this.get(zf)),
+      this.or(this.mul(this.get(cf), this.const(0xc0000000 | 0)), this.shl(this.get(zf), this.const(8))),
+    );
   }
   /** CF only; OF keeps its value. */
   flagsCarry(cf: Local): void {

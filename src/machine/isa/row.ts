@@ -54,6 +54,7 @@ export interface Row {
   /** Operand-size attribute this row is limited to (o16, o32); 0: both. */
   readonly onlySize: 0 | 16 | 32;
   readonly operands: readonly OperandSpec[];
+  /** With a helper too, it covers what Emitter.orHelper lets through. */
   readonly semantics: Semantics | undefined;
   readonly helper: Helper | undefined;
   readonly lockable: boolean;
@@ -69,6 +70,8 @@ export interface Row {
   readonly bits: 0 | 8 | 16;
   /** The execution unit that must be available: CR0.EM/TS and CR4.OSFXSR decide. */
   readonly unit: 'integer' | 'fpu' | 'mmx' | 'sse';
+  /** The first operand, if in memory, is only read. */
+  readonly reads: boolean;
   /** Faults that come before those of the memory operand's segment; part of `semantics` too, which flat segments reach at once. */
   readonly prologue: Semantics | undefined;
   readonly text: RowText;
@@ -102,6 +105,7 @@ export interface RowOptions extends RowText {
   readonly sized?: boolean;
   readonly bits?: 8 | 16;
   readonly unit?: 'integer' | 'fpu' | 'mmx' | 'sse';
+  readonly reads?: boolean;
   readonly prologue?: Semantics;
 }
 
@@ -161,12 +165,13 @@ const make = (
     semantics,
     helper,
     lockable: options.lock === true,
-    ends: options.ends === true || helper !== undefined,
+    ends: options.ends === true || semantics === undefined,
     stack: options.stack === true,
     near: options.near === true,
     sized: options.sized === true,
     bits: options.bits ?? 0,
     unit: options.unit ?? 'integer',
+    reads: options.reads === true,
     prologue: options.prologue,
     text: options,
   };
@@ -193,3 +198,13 @@ export const hard = (
   helper: Helper,
   options: RowOptions = {},
 ): Row[] => make(mnemonic, encoding, operands, undefined, helper, options);
+
+/** A row whose emitted semantics covers the ordinary cases (Emitter.orHelper) and whose helper covers all. */
+export const guarded = (
+  mnemonic: string,
+  encoding: string,
+  operands: string,
+  semantics: Semantics,
+  helper: Helper,
+  options: RowOptions = {},
+): Row[] => make(mnemonic, encoding, operands, semantics, helper, options);

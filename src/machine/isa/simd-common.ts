@@ -32,8 +32,4 @@ export const aligned = (e: Emitter, k: number): void => {
 /** Byte numbers of a shuffle. */
 export const range = (n: number, f: (i: number) => number): number[] => Array.from({ length: n }, (_, i) => f(i));
 /** The shuffle that changes nothing, as a vector constant. */
-export const identityBytes = (e: Emitter): Val => {
-  e.code.prefixed(0xfd, 0x0c);
-  for (let i = 0; i < 16; i++) e.code.byte(i);
-  return e.simdDone();
-};
+export const identityBytes = (e: Emitter): Val => e.constVector(range(16, (i) => i));

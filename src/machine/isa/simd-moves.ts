@@ -1,4 +1,4 @@
-// MMX and SSE/SSE2 instructions that move without computing: moves, shuffles by an immediate, inserted and extracted words, sign masks,
+// MMX and SSE to SSE3 instructions that move without computing: moves, shuffles by an immediate, inserted and extracted words, sign masks,
 // EMMS. Interleaving and packing are lane instructions (simd-lanes.ts). SDM vol. 2.
 
 import { StateLayout } from '../cpu/state.ts';
@@ -93,6 +93,20 @@ const storeHalf =
       : b;
     e.writeVector(0, half, 8);
   };
+/** MOVSLDUP (0), MOVSHDUP (4): the even or the odd singles twice. */
+const duplicateSingles =
+  (first: 0 | 4): Semantics =>
+  (e) => {
+    aligned(e, 1);
+    const b = e.letVector(e.readVector(1));
+    const lanes = range(16, (i) => (i & 8) + first + (i & 3));
+    e.writeVector(0, e.letVector(e.shuffle(e.get(b), e.get(b), lanes)));
+  };
+const movddup: Semantics = (e) => {
+  const b = e.letVector(e.readVector(1, 8));
+  const low = range(16, (i) => i & 7);
+  e.writeVector(0, e.letVector(e.shuffle(e.get(b), e.get(b), low)));
+};
 const shufflePs: Semantics = (e) => {
   aligned(e, 1);
   const b = e.letVector(e.readVector(1));
@@ -137,6 +151,10 @@ export const simdMoveRows: readonly Row[] = [
     }),
     MMX,
   ),
+  ...row('movddup', 'PF2 0f 12 /r', 'Vx Wq', movddup, SSE),
+  ...row('movsldup', 'PF3 0f 12 /r', 'Vx Wx', duplicateSingles(0), SSE),
+  ...row('movshdup', 'PF3 0f 16 /r', 'Vx Wx', duplicateSingles(4), SSE),
+  ...row('lddqu', 'PF2 0f f0 /r', 'Vx Mx', (e) => e.writeVector(0, e.letVector(e.readVector(1))), SSE),
   ...row('shufps', 'NP 0f c6 /r', 'Vx Wx Ib', shufflePs, SSE),
   ...row('shufpd', 'P66 0f c6 /r', 'Vx Wx Ib', shufflePd, SSE),
   ...row(

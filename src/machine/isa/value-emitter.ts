@@ -244,8 +244,10 @@ export abstract class ValueEmitter {
     this.code.byte(lane);
     return VAL;
   }
-  /** For code that wrote a SIMD constant itself. */
-  simdDone(): Val {
+  /** A vector constant from its 16 bytes. */
+  constVector(bytes: readonly number[]): Val {
+    this.code.prefixed(0xfd, 0x0c);
+    for (const byte of bytes) this.code.byte(byte);
     return VAL;
   }
   /** The scratch words of the state hold one vector whose lane is chosen at run time. */

@@ -8,8 +8,9 @@ import { LinearLayout } from '../memory.ts';
 import { PageFlag } from '../cpu/mmu.ts';
 import { CodeGranules } from './code-granules.ts';
 import { Entry, ENTRY_SIZE, HOT, JUMP_LINES, MAX_BLOCK } from './entry.ts';
-import { EntryWriter, type HelperOperands, type UnavailableRows } from './entry-writer.ts';
+import { EntryWriter, type UnavailableRows } from './entry-writer.ts';
 import type { ThreadedModule } from './forms.ts';
+import type { HelperOperands } from './helper-operands.ts';
 import { Mode } from './mode.ts';
 
 /** Decoded code of one physical page, for one mode and one EIP of its first byte. */

@@ -1,34 +1,16 @@
 // Writes a decoded instruction as entries: chooses the form, fills in registers, immediates and targets. Not which instructions make a
 // block, nor where blocks are kept (code-cache.ts), nor the decoder (isa/decode.ts).
 
-import type { Cpu, Operands } from '../cpu/cpu.ts';
-import { DS, SEGMENT_STRIDE, StateLayout } from '../cpu/state.ts';
+import type { Cpu } from '../cpu/cpu.ts';
+import { SEGMENT_STRIDE, StateLayout } from '../cpu/state.ts';
 import { DecodeResult, type Decoder, NONE } from '../isa/decode.ts';
 import type { Row } from '../isa/row.ts';
 import { Entry, ENTRY_SIZE } from './entry.ts';
 import { MemoryKind } from './form.ts';
 import { formSize, type ThreadedModule } from './forms.ts';
+import { HelperOperands } from './helper-operands.ts';
 import { Mode } from './mode.ts';
 import { accessOf, isFlat, isLea, isXlat, namesMemory } from './operand-access.ts';
-
-/** The Operands of one decoded helper instruction; `offset` is filled in at each call. */
-export class HelperOperands implements Operands {
-  eip = 0;
-  length = 0;
-  size = 32;
-  addressSize = 32;
-  reg = 0;
-  rm = 0;
-  memory = false;
-  segment = DS;
-  offset = 0;
-  imm = 0;
-  imm2 = 0;
-  rep = 0;
-  opcode = 0;
-  modrm = 0;
-  constructor(readonly row: Row) {}
-}
 
 /** Stand-ins for what cannot be decoded or may not run now (isa/table.ts). */
 export interface UnavailableRows {
@@ -90,7 +72,7 @@ export class EntryWriter {
       if (row.unit === 'sse' && !(mode & Mode.sse)) row = this.unavailable.sse;
     }
     this.ends = row.ends;
-    if (row.helper !== undefined) return this.emitHelper(at, row, eip, done);
+    if (row.semantics === undefined) return this.emitHelper(at, row, eip, done);
 
     // POP m: the address is formed with ESP already incremented (SDM vol. 2, POP).
     if (row.stack && row.mnemonic === 'pop' && d.memory && d.base === 4)
@@ -178,7 +160,7 @@ export class EntryWriter {
       }
     }
     this.i32[(at + Entry.imm) >> 2] = d.immediate;
-    this.i32[(at + Entry.target) >> 2] = 0;
+    this.i32[(at + Entry.target) >> 2] = row.helper === undefined ? 0 : this.addOperands(row, eip, true);
     if (row.operands[0]?.kind === 'J') {
       const target = (eip + d.length + d.immediate) & (d.operandSize === 16 ? 0xffff : -1);
       this.i32[(at + Entry.imm) >> 2] = target;
@@ -200,25 +182,14 @@ export class EntryWriter {
       this.registers(at);
       at += ENTRY_SIZE;
     }
-    const o = new HelperOperands(row);
-    o.eip = eip;
-    o.length = d.length;
-    o.size = row.bits !== 0 ? row.bits : d.operandSize;
-    o.addressSize = d.addressSize;
-    const fixed = row.operands[0]?.kind === 'fixed' ? row.operands[0].register : undefined;
-    o.reg = fixed ?? d.reg;
-    o.rm = d.rm;
-    o.memory = d.memory;
-    o.segment = d.segment;
-    o.imm = d.immediate;
-    o.imm2 = d.immediate2;
-    o.rep = d.rep;
-    o.opcode = row.opcode;
-    o.modrm = d.modrm;
-    this.operands.push(o);
     this.header(at, micro.helper, eip, d.length, done);
-    this.i32[(at + Entry.target) >> 2] = this.operands.length - 1;
+    this.i32[(at + Entry.target) >> 2] = this.addOperands(row, eip, false);
     return at + ENTRY_SIZE;
+  }
+
+  /** The decoded operands for the row's helper; their index. `linear`: see HelperOperands. */
+  private addOperands(row: Row, eip: number, linear: boolean): number {
+    return this.operands.push(new HelperOperands(row, eip, this.decoder, linear)) - 1;
   }
 }
 

@@ -21,7 +21,7 @@ export const Entry = {
   /** Immediate; at the head of a block: how often it is still to run before a region is formed. */
   imm: 16,
   disp: 20,
-  /** Jump entries: the decoded target, 0 not yet linked, -1 looked up each time. Helpers: index of their Operands. Others: second immediate. */
+  /** Jump entries: the decoded target, 0 not yet linked, -1 looked up each time. Rows with a helper: index of their Operands. */
   target: 24,
   eip: 28,
 } as const;
@@ -34,7 +34,7 @@ export const ExitKind = {
   link: 1,
   /** The budget is used up at a block boundary. */
   budget: 2,
-  /** A helper must execute `exitEntry` (only where none may be called: emulation for the hypervisor). */
+  /** A helper must execute `exitEntry` (only where none may be called: emulation for the hypervisor), or an instruction that a region left at. */
   helper: 3,
   /** A fault is in the mailbox; EIP is the faulting instruction. */
   fault: 4,
@@ -42,7 +42,7 @@ export const ExitKind = {
   stop: 5,
   /** A block's head counted down to zero: a region is worth forming. `exitEntry` is the head. */
   hot: 6,
-  /** A region left at an instruction that has not executed, with a fault in the mailbox: `exitEntry` is the region's number, `exitSite` the place. */
+  /** A region left at an instruction that has not executed, with a fault in the mailbox or for its helper: `exitEntry` is the region's number, `exitSite` the place. */
   site: 7,
   /** A helper has executed `exitEntry`, and the run loop does what follows (cpu/helper-calls.ts). */
   helped: 8,

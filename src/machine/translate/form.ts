@@ -36,6 +36,8 @@ export interface Runtime {
   readonly goto: number;
   /** (entry, budget, kind): leaves at an entry that has not executed. */
   readonly leaveAt: number;
+  /** As an entry's function: its helper executes it; `ea` is the address of its memory operand (helper-operands.ts). */
+  readonly callHelper: number;
 }
 
 export interface Form {

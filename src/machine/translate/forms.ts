@@ -108,8 +108,8 @@ export const buildThreadedModule = (
   const helper = builder.import('helper', i3i);
   const type3 = builder.type([I32, I32, I32], []);
 
-  const control = controlFunctions(builder, type);
-  const { goto, leaveAt, dispatch } = control;
+  const control = controlFunctions(builder, type, helper);
+  const { goto, leaveAt, callHelper, dispatch } = control;
   const runtime: Runtime = {
     type,
     loadSlow,
@@ -121,6 +121,7 @@ export const buildThreadedModule = (
     raise,
     goto,
     leaveAt,
+    callHelper,
   };
 
   const add = (code: Code): number => builder.element(builder.function(type, code));
@@ -138,7 +139,8 @@ export const buildThreadedModule = (
     addressSize: 32,
   } as const;
   const micro: MicroSlots = {
-    ...microOperations(add, control, type, segmentLinear, helper),
+    ...microOperations(add, control, type, segmentLinear),
+    helper: builder.element(callHelper),
     goto: add(new ThreadedEmitter(runtime, { row: gotoRow, ...plain }).emit()),
   };
 

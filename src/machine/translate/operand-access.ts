@@ -27,7 +27,7 @@ export const accessOf = (row: Row, operandSize: number): number => {
     if (MEMORY_KINDS.has(kind)) {
       const bytes = (bits > 0 ? bits : operandSize) / 8;
       const reads = row.operands.length === 1 && /^(i?mul|i?div)$/.test(row.mnemonic);
-      return bytes | (k === 0 && !READERS.has(row.mnemonic) && !reads ? 256 : 0);
+      return bytes | (k === 0 && !READERS.has(row.mnemonic) && !reads && !row.reads ? 256 : 0);
     }
   return 1;
 };

@@ -271,6 +271,16 @@ export class ThreadedEmitter extends ThreadedFrame {
     const eip = this.add(this.field32(Entry.eip), this.field8(Entry.length));
     return this.form.size === 16 ? this.and(eip, this.const(0xffff)) : eip;
   }
+  orHelper(_guard: Val): void {
+    const memory = this.form.memory === MemoryKind.none ? undefined : this.address();
+    this.if(this.eqz(VAL), () => {
+      this.get(E);
+      this.get(N);
+      this.get(memory ?? EA);
+      this.get(TLB);
+      this.code.returnCall(this.runtime.callHelper);
+    });
+  }
   faultIf(condition: Val, vector: number, errorCode?: number): void {
     this.if(condition, () => {
       this.code.i32(vector);

@@ -1,5 +1,5 @@
-// FXSAVE, FXRSTOR: the 512-byte image of x87, MMX and SSE state; LDMXCSR and STMXCSR.
-// Not FSAVE's image (control.ts). SDM vol. 1, 10.5; vol. 2, table 3-43.
+// FXSAVE, FXRSTOR: the 512-byte image of x87, MMX and SSE state.
+// Not FSAVE's image (control.ts), nor LDMXCSR (isa/sse-float-rows.ts). SDM vol. 1, 10.5; vol. 2, table 3-43.
 
 import type { Helper } from '../cpu.ts';
 import { Vector } from '../cpu.ts';
@@ -76,12 +76,3 @@ export const fxrstor: Helper = unit.settling((cpu, op) => {
   }
   return true;
 });
-
-export const ldmxcsr: Helper = (cpu, op) => {
-  const value = cpu.read(op.segment, op.offset, 4);
-  if (cpu.faulted) return false;
-  if (value & ~MXCSR_MASK) return cpu.raise(Vector.GP, 0);
-  cpu.s.set(StateLayout.mxcsr, value);
-  return true;
-};
-export const stmxcsr: Helper = (cpu, op) => cpu.write(op.segment, op.offset, 4, cpu.s.get(StateLayout.mxcsr));

@@ -5,6 +5,7 @@ import type { Decoder } from '../../isa/decode.ts';
 import type { Row } from '../../isa/row.ts';
 import { ESP } from '../../cpu/state.ts';
 import { formSize } from '../forms.ts';
+import { HelperOperands } from '../helper-operands.ts';
 
 export class Instruction {
   readonly row: Row;
@@ -23,6 +24,8 @@ export class Instruction {
   readonly rm: number;
   readonly immediate: number;
   readonly immediate2: number;
+  /** What its helper gets where its semantics does not cover the case. */
+  readonly operands: HelperOperands | undefined;
 
   constructor(eip: number, d: Decoder) {
     this.row = d.row;
@@ -42,6 +45,7 @@ export class Instruction {
     this.rm = d.rm;
     this.immediate = d.immediate;
     this.immediate2 = d.immediate2;
+    this.operands = d.row.helper === undefined ? undefined : new HelperOperands(d.row, eip, d, true);
   }
 
   /** EIP that a relative jump goes to. */

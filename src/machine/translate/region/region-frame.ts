@@ -5,6 +5,7 @@
 import { type Size, type Val, VAL } from '../../isa/emitter.ts';
 import { Code, I32, type Local, type ValueType } from '../../wasm/code.ts';
 import { SEGMENT_STRIDE, SegmentField, StateLayout } from '../../cpu/state.ts';
+import type { HelperOperands } from '../helper-operands.ts';
 import { isFlat, isLea, isXlat, accessOf } from '../operand-access.ts';
 import { BOUNCE_LIMIT, E, N, TLB, WRITE_TABLE } from '../threaded-frame.ts';
 import type { Instruction } from './instruction.ts';
@@ -33,6 +34,8 @@ export interface Site {
   readonly done: number;
   /** What the flag locals held (flag-kinds.ts); DYNAMIC: the exit says. */
   readonly kind: number;
+  /** The instruction is its helper's: there is no fault. */
+  readonly helper: HelperOperands | undefined;
 }
 
 export abstract class RegionFrame extends RegionFlags {
@@ -122,8 +125,8 @@ export abstract class RegionFrame extends RegionFlags {
   // ---- ways out -----------------------------------------------------------------------------------------------------
 
   /** Says where the code stands, for an exit out of a slow path that follows. */
-  protected markSite(): void {
-    this.sites.push({ eip: this.instruction.eip, done: this.done, kind: this.kind });
+  protected markSite(helper?: HelperOperands): void {
+    this.sites.push({ eip: this.instruction.eip, done: this.done, kind: this.kind, helper });
     this.code.i32(this.sites.length - 1);
     this.code.localSet(this.siteLocal);
   }
@@ -147,6 +150,17 @@ export abstract class RegionFrame extends RegionFlags {
     this.code.i32(errorCode ?? -1);
     this.code.call(this.runtime.raise);
     this.leaveFault();
+    this.close();
+  }
+
+  orHelper(_guard: Val): void {
+    const address = this.instruction.memory ? this.address() : undefined;
+    this.eqz(VAL);
+    this.code.unlikely();
+    this.open('if');
+    if (address !== undefined) this.setState(StateLayout.exitEa, address);
+    this.markSite(this.instruction.operands);
+    this.branch(this.faultDepth);
     this.close();
   }
 

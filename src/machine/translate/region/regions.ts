@@ -9,6 +9,7 @@ import type { Code } from '../../wasm/code.ts';
 import type { CodeCache } from '../code-cache.ts';
 import { Entry, ExitKind } from '../entry.ts';
 import type { ThreadedModule } from '../forms.ts';
+import type { HelperOperands } from '../helper-operands.ts';
 import { Mode } from '../mode.ts';
 import { DYNAMIC } from './flag-kinds.ts';
 import { type CodeSource, exploreRegion, type FlowNode } from './flow-graph.ts';
@@ -82,7 +83,7 @@ class PresentCode implements CodeSource {
       },
       (this.mode & Mode.code32) !== 0,
     );
-    if (result !== DecodeResult.ok || d.row.semantics === undefined || d.row.helper !== undefined) return undefined;
+    if (result !== DecodeResult.ok || d.row.semantics === undefined) return undefined;
     const { unit } = d.row;
     if ((unit === 'fpu' || unit === 'mmx') && !(this.mode & Mode.fpu)) return undefined;
     if (unit === 'sse' && !(this.mode & Mode.sse)) return undefined;
@@ -107,6 +108,8 @@ export class Regions {
   private dying: Region[] = [];
   private waitingSince = 0;
   private nextId = 1;
+  /** The helper whose instruction the region last left at. */
+  leftTo: HelperOperands | undefined;
   private readonly decoder: Decoder;
   private readonly headFunction: number;
   private readonly auxiliary: ThreadedModule['auxiliary'];
@@ -223,7 +226,7 @@ export class Regions {
     });
   }
 
-  /** A region left with ExitKind.site: the state becomes that of a fault at an entry of the threaded tier. */
+  /** A region left with ExitKind.site: the state becomes that of a fault at an entry of the threaded tier, or `leftTo` says whose helper is wanted. */
   settle(): void {
     const { s } = this.cpu;
     const region = this.byId.get(s.get(StateLayout.exitEntry));
@@ -241,7 +244,8 @@ export class Regions {
         s.get(StateLayout.exitFlagOperand),
       ),
     );
-    s.set(StateLayout.exitKind, ExitKind.fault);
+    this.leftTo = site.helper;
+    s.set(StateLayout.exitKind, site.helper === undefined ? ExitKind.fault : ExitKind.helper);
   }
 
   // ---- taking away --------------------------------------------------------------------------------------------------
