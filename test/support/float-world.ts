@@ -16,10 +16,13 @@ export const DATA = 0x4000;
 
 export class FloatWorld {
   static readonly CODE = 0x1000;
+  /** How often `loop` executes its instruction. */
+  static readonly LOOPS = 40;
   readonly memory = new PhysicalMemory(1 << 20);
   readonly cpu: Cpu;
   readonly processor: Processor;
   private fault: number | undefined;
+  private looped = '';
 
   constructor() {
     this.processor = buildProcessor(this.memory, new Bus(), new Clock(), { id: 'core-duo' } as CpuModel, {
@@ -61,10 +64,28 @@ export class FloatWorld {
   }
   /** Puts code, given as hex bytes, at CODE. */
   load(hex: string): void {
+    this.looped = '';
     const at = this.s.base(CS) + FloatWorld.CODE;
     const bytes = hex.split(' ').map((byte) => parseInt(byte, 16));
     this.processor.forgetCode(at >>> 12);
     bytes.forEach((byte, i) => this.memory.write8(at + i, byte));
+  }
+  /** The instruction (no jump, nothing that needs EDX) LOOPS times in a loop, in the region tier or without it. The code stays for the next call. */
+  loop(hex: string, tiers: 'eager' | 'threaded'): void {
+    const { cpu, s } = this;
+    cpu.tiers = tiers;
+    cpu.modeDirty = true;
+    if (hex !== this.looped) {
+      const back = 256 - hex.split(' ').length - 3;
+      // dec edx; jnz back; hlt, where the region ends: else the longest way through it would not fit into the run
+      this.load(`${hex} 4a 75 ${back.toString(16)} f4`);
+    }
+    this.looped = hex;
+    s.eip = FloatWorld.CODE;
+    s.setGpr(2, FloatWorld.LOOPS);
+    this.processor.run(cpu.clock.now + 3 * FloatWorld.LOOPS);
+    cpu.tiers = 'adaptive';
+    if (s.gpr(2) !== 0) throw new Error(`${s.gpr(2)} rounds of ${hex} are missing`);
   }
   /** Little-endian value at DATA + offset. */
   word(offset: number): number {

@@ -64,10 +64,10 @@ export class HelperCalls {
     this.cpu.clock.set(this.clockAtStart + executed);
   }
 
-  /** What a helper finds in the CPU besides its operands. `address`: as translated code left it. `allowance`: instructions it may retire. */
+  /** What a helper finds in the CPU besides its operands. `address`: of its memory operand. `allowance`: instructions it may retire. */
   begin(op: HelperOperands, address: number, allowance: number): void {
     const { cpu } = this;
-    op.offset = op.linear ? (address - cpu.s.base(op.segment)) >>> 0 : address;
+    op.offset = (op.linear ? address - cpu.s.base(op.segment) : address) >>> 0;
     const next = op.eip + op.length;
     cpu.nextEip = next >>> 0;
     cpu.allowance = allowance;
@@ -76,11 +76,17 @@ export class HelperCalls {
     cpu.retiredBeforeFault = 0;
   }
 
+  /** An instruction that translated code left to its helper. The run loop does the rest. */
+  execute(op: HelperOperands, address: number, allowance: number): void {
+    this.begin(op, address, allowance);
+    this.succeeded = op.row.helper!(this.cpu, op);
+  }
+
   /**
-   * Translated code has come to a helper's entry with `budget`; `offset`: of its memory operand. Answers how many instructions retired
+   * Translated code has come to a helper's entry with `budget`; `address`: of its memory operand (HelperOperands). Answers how many instructions retired
    * (EIP and the TLB context are in the state), or a HelperCall.
    */
-  call(entry: number, budget: number, offset: number): number {
+  call(entry: number, budget: number, address: number): number {
     if (!this.inside) return HelperCall.refused;
     const { cpu } = this;
     const { s } = cpu;
@@ -88,9 +94,8 @@ export class HelperCalls {
     this.moveTo(executed);
     const op = this.cache.operands[s.i32[(entry + Entry.target) >> 2]!]!;
     s.eip = op.eip;
-    this.begin(op, offset >>> 0, this.left - executed);
     cpu.breakpoints.exact = true;
-    this.succeeded = op.row.helper!(cpu, op);
+    this.execute(op, address, this.left - executed);
     if (!this.succeeded || this.mustLeave()) return HelperCall.leaves;
     s.eip = cpu.nextEip;
     if (cpu.modeDirty) {

@@ -215,7 +215,9 @@ export class Processor {
     this.module.run(entry, -2 * MAX_BLOCK, s.i32[StateLayout.tlb >> 2]!);
     const kind = s.get(StateLayout.exitKind);
     if (kind !== ExitKind.helper) return kind !== ExitKind.fault;
-    if (!this.callHelper(1)) {
+    const op = this.cache.operands[s.i32[(s.get(StateLayout.exitEntry) + Entry.target) >> 2]!]!;
+    this.helpers.begin(op, s.get(StateLayout.exitEa), 1);
+    if (!op.row.helper!(cpu, op)) {
       // INT n whose delivery raised another exception: that one's handler is entered, and nothing retired.
       this.emulatedEvent = !cpu.faulted && !cpu.vmExitPending;
       return this.emulatedEvent;
@@ -347,13 +349,14 @@ export class Processor {
         case ExitKind.stop:
           if (left > 0) continue;
           break;
+        case ExitKind.helper:
+          this.helpers.execute(this.regions.leftTo!, s.get(StateLayout.exitEa), left);
+          if (left !== limit) this.resumed = false;
+          this.afterHelper(shadow);
+          return;
         case ExitKind.helped:
           if (left !== limit) this.resumed = false;
-          this.afterHelper(shadow, this.helpers.succeeded);
-          return;
-        case ExitKind.helper:
-          if (left !== limit) this.resumed = false;
-          this.afterHelper(shadow, this.callHelper(left));
+          this.afterHelper(shadow);
           return;
         case ExitKind.fault:
           if (this.again(shadow)) return;
@@ -394,19 +397,10 @@ export class Processor {
     s.set(StateLayout.interruptibility, s.get(StateLayout.interruptibility) & ~shadow);
   }
 
-  /** Calls the helper of the instruction that translated code left to it. */
-  private callHelper(allowance: number): boolean {
-    const { cpu } = this;
-    const { s } = cpu;
-    const entry = s.get(StateLayout.exitEntry);
-    const op = entry === 0 ? this.regions.leftTo! : this.cache.operands[s.i32[(entry + Entry.target) >> 2]!]!;
-    this.helpers.begin(op, s.get(StateLayout.exitEa), allowance);
-    return op.row.helper!(cpu, op);
-  }
   /** A helper was executed whose instruction the run loop looks at. */
-  private afterHelper(shadow: number, succeeded: boolean): void {
+  private afterHelper(shadow: number): void {
     const cpu = this.cpu;
-    if (succeeded) {
+    if (this.helpers.succeeded) {
       this.finishShadow(shadow);
       cpu.s.eip = cpu.nextEip;
       this.retire(cpu.retiredByHelper);

@@ -1,6 +1,6 @@
 // SSE, SSE2 and SSE3 floating-point arithmetic and comparisons. Ordinary operands with rounding to nearest go by JavaScript's doubles,
 // whose results are the same and whose inexactness error-free transformations show; all else by narrow-float.ts.
-// Not conversions (sse-convert.ts). SDM vol. 2; vol. 1, 11.5.
+// Most ordinary cases do not even come here (isa/sse-arithmetic.ts). Not conversions (sse-convert.ts). SDM vol. 2; vol. 1, 11.5.
 //
 // MIN, MAX: as the manual says, the second operand if either is a NaN or both are zeros.
 

@@ -4,6 +4,7 @@
 import { StateLayout } from '../cpu/state.ts';
 import type { Local } from '../wasm/code.ts';
 import { type Val, VAL, ValueEmitter } from './value-emitter.ts';
+import type { SharedFunction } from './x87-functions.ts';
 
 export { type Val, VAL } from './value-emitter.ts';
 
@@ -91,6 +92,12 @@ export abstract class Emitter extends ValueEmitter {
   /** A general register by number (8-bit: AL CL DL BL AH CH DH BH), zero-extended. */
   abstract reg(index: number, size: Size): Val;
   abstract setReg(index: number, size: Size, value: Local): void;
+  /** `i` of the operand ST(i). */
+  abstract fpuOperand(): Val;
+  /** FIP, FCS, FOP and, with a memory operand, FDP and FDS lead to this instruction (SDM vol. 1, 8.1.8). */
+  abstract fpuPointers(): void;
+  /** Calls a function that all instructions share. */
+  abstract call(f: SharedFunction, ..._arguments: Val[]): Val;
   /** A 32-bit word of the CPU state. */
   abstract state(address: number): Val;
   abstract setState(address: number, value: Local): void;

@@ -213,24 +213,6 @@ test('the helper is called where a flag of MXCSR is to be set', () => {
   assert.equal(callsFor(named('cvttsd2si'), one, [double(2 ** 31), 0n], DEFAULT | PE), 2);
 });
 
-/** The instruction in a loop, in the region tier or without it; `prepare` comes first. */
-const LOOPS = 40;
-const loop = (code: string, tiers: 'eager' | 'threaded'): Outcome => {
-  cpu.tiers = tiers;
-  cpu.modeDirty = true;
-  // dec edx; jnz back; hlt, where the region ends: else the longest way through it would not fit into the run
-  const bytes = `${code} 4a 75 ${hex(256 - code.split(' ').length - 3)} f4`;
-  if (bytes !== loaded) world.load(bytes);
-  loaded = bytes;
-  s.eip = FloatWorld.CODE;
-  s.setGpr(2, LOOPS);
-  world.processor.run(cpu.clock.now + 3 * LOOPS);
-  cpu.tiers = 'adaptive';
-  assert.equal(s.gpr(2), 0);
-  return outcome();
-};
-let loaded = '';
-
 describe('the region tier agrees', () => {
   const { counters } = world.processor['regions'];
   for (const row of guardedRows)
@@ -244,9 +226,11 @@ describe('the region tier agrees', () => {
               const general = Number(b[0]! & 0xffffffffn);
               const masked = mxcsr | DEFAULT;
               prepare(a, b, masked, general);
-              const threaded = loop(code, 'threaded');
+              world.loop(code, 'threaded');
+              const threaded = outcome();
               prepare(a, b, masked, general);
-              assert.deepEqual(loop(code, 'eager'), threaded);
+              world.loop(code, 'eager');
+              assert.deepEqual(outcome(), threaded);
             }),
             { numRuns: 30 },
           );
@@ -258,9 +242,9 @@ describe('the region tier agrees', () => {
     for (const memory of [false, true]) {
       prepare([double(1.5), 0n], [double(0.1), 0n], DEFAULT | PE, 0);
       calls = 0;
-      loop(encode(add, memory, 0), 'eager');
+      world.loop(encode(add, memory, 0), 'eager');
       let sum = 1.5;
-      for (let i = 0; i < LOOPS; i++) sum += 0.1;
+      for (let i = 0; i < FloatWorld.LOOPS; i++) sum += 0.1;
       assert.equal(s.view.getFloat64(StateLayout.xmm, true), sum);
       assert.equal(calls, 0);
     }

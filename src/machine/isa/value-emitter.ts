@@ -133,6 +133,9 @@ export abstract class ValueEmitter {
   rotr(_a: Val, _b: Val): Val {
     return this.op(0x78);
   }
+  clz64(_a: Val): Val {
+    return this.op(0x79);
+  }
   add64(_a: Val, _b: Val): Val {
     return this.op(0x7c);
   }
@@ -211,6 +214,11 @@ export abstract class ValueEmitter {
     this.code.memory(0x28, 0, offset);
     return VAL;
   }
+  peek16(host: Local, offset = 0): Val {
+    this.code.localGet(host);
+    this.code.memory(0x2f, 0, offset);
+    return VAL;
+  }
   peek64(host: Local, offset = 0): Val {
     this.code.localGet(host);
     this.code.memory(0x29, 0, offset);
@@ -220,6 +228,11 @@ export abstract class ValueEmitter {
     this.code.localGet(host);
     this.code.localGet(value);
     this.code.memory(0x36, 0, offset);
+  }
+  poke16(host: Local, value: Local, offset = 0): void {
+    this.code.localGet(host);
+    this.code.localGet(value);
+    this.code.memory(0x3b, 0, offset);
   }
   poke64(host: Local, value: Local, offset = 0): void {
     this.code.localGet(host);

@@ -1,4 +1,5 @@
-// Rows of the x87 instructions, opcodes D8 to DF and 9B, and of FXSAVE and FXRSTOR. Semantics: cpu/x87/.
+// Rows of the x87 instructions, opcodes D8 to DF and 9B, and of FXSAVE and FXRSTOR. Semantics: x87-emitted.ts for the ordinary cases of those
+// that programs execute often, cpu/x87/ for all.
 // A register operand `R` of these rows is ST(i), `i` by ModRM.rm. The aliases that the 8087 left (DC D0, DD C8, DE D0, DF C8...) are
 // the instructions they act as; D9 D8 alone differs a little. SDM vol. 2, appendix A, tables A-7 to A-22.
 
@@ -17,21 +18,7 @@ import {
   type MemoryFormat,
   registerForm,
 } from '../cpu/x87/arithmetic.ts';
-import {
-  fldcw,
-  fldenv,
-  fnclex,
-  fninit,
-  fnop,
-  fnsave,
-  fnstcw,
-  fnstenv,
-  fnstsw,
-  fnstswAx,
-  frstor,
-  fwait,
-  ignored,
-} from '../cpu/x87/control.ts';
+import { fldcw, fldenv, fnclex, fninit, fnop, fnsave, fnstenv, frstor, fwait, ignored } from '../cpu/x87/control.ts';
 import { fxrstor, fxsave } from '../cpu/x87/fxsave.ts';
 import { f2xm1, fcos, fpatan, fptan, fsin, fsincos, fyl2x, fyl2xp1 } from '../cpu/x87/transcendental.ts';
 import {
@@ -66,17 +53,47 @@ import {
   storeInteger,
 } from '../cpu/x87/transfer.ts';
 import type { Helper } from '../cpu/cpu.ts';
-import { hard, type Row, type RowText } from './row.ts';
+import { guarded, hard, row, type Row, type RowOptions, type RowText, type Semantics } from './row.ts';
+import * as emitted from './x87-emitted.ts';
 
 const x87 = (mnemonic: string, encoding: string, operands: string, helper: Helper, text: RowText = {}): Row[] =>
   hard(mnemonic, encoding, operands, helper, { unit: 'fpu', ...text });
+/** With a description of the ordinary case. `options`: whether a memory operand is only read. */
+const both = (
+  mnemonic: string,
+  encoding: string,
+  operands: string,
+  semantics: Semantics,
+  helper: Helper,
+  options: RowOptions = {},
+): Row[] =>
+  guarded(mnemonic, encoding, operands, semantics, helper, { unit: 'fpu', prologue: emitted.x87Prologue, ...options });
+const READS: RowOptions = { reads: true };
 /** AT&T suffixes of floating-point and integer memory operands by the operand code. */
 const real = { Md: 's', Mq: 'l', Mt: 't' } as const;
 const integer = { Mw: 's', Md: 'l', Mq: 'll' } as const;
-const memoryReal = (mnemonic: string, encoding: string, operand: keyof typeof real, helper: Helper): Row[] =>
-  x87(mnemonic, encoding, operand, helper, { att: mnemonic + real[operand] });
-const memoryInteger = (mnemonic: string, encoding: string, operand: keyof typeof integer, helper: Helper): Row[] =>
-  x87(mnemonic, encoding, operand, helper, { att: mnemonic + integer[operand] });
+const memoryReal = (
+  mnemonic: string,
+  encoding: string,
+  operand: keyof typeof real,
+  semantics: Semantics,
+  helper: Helper,
+): Row[] =>
+  both(mnemonic, encoding, operand, semantics, helper, {
+    att: mnemonic + real[operand],
+    reads: mnemonic === 'fld',
+  });
+const memoryInteger = (
+  mnemonic: string,
+  encoding: string,
+  operand: keyof typeof integer,
+  semantics: Semantics,
+  helper: Helper,
+): Row[] =>
+  both(mnemonic, encoding, operand, semantics, helper, {
+    att: mnemonic + integer[operand],
+    reads: mnemonic === 'fild',
+  });
 /** The assembler's default for ST(i) is ST(1). */
 const implied = (operands: string): RowText => ({ shows: `[${operands}]` });
 /** Environments and states are shorter with 16-bit operand size: AT&T's suffix says so. */
@@ -90,12 +107,13 @@ const memoryArithmetic = (
   format: MemoryFormat,
 ): Row[] =>
   ['add', 'mul', 'com', 'comp', 'sub', 'subr', 'div', 'divr'].flatMap((name, digit) =>
-    x87(
+    both(
       prefix + name,
       `${opcode} /${digit}`,
       operand,
+      digit === 2 || digit === 3 ? emitted.compareMemory(format, digit === 3) : emitted.memoryArithmetic(digit, format),
       digit === 2 || digit === 3 ? compareMemory(format, digit === 3) : memoryForm(digit, format),
-      { att: prefix + name + (prefix === 'fi' ? integer[operand] : operand === 'Md' ? 's' : 'l') },
+      { ...READS, att: prefix + name + (prefix === 'fi' ? integer[operand] : operand === 'Md' ? 's' : 'l') },
     ),
   );
 /** The register forms. DC and DE exchange FSUB with FSUBR and FDIV with FDIVR: their destination is ST(i). */
@@ -106,11 +124,18 @@ const registerArithmetic = (opcode: string, toSource: boolean, pops: boolean): R
     const operation = toSource && digit >= 4 ? digit ^ 1 : digit;
     const name = (n: number): string => `f${NAMES[n]!}${pops ? 'p' : ''}`;
     const text: RowText = pops ? implied('R ST') : { shows: toSource ? 'R ST' : 'ST R' };
-    return x87(name(operation), `${opcode} /${digit}`, 'R', registerForm(operation, toSource, pops), {
-      ...text,
-      // AT&T assemblers kept an exchange of FSUB with FSUBR and FDIV with FDIVR for these.
-      att: name(digit),
-    });
+    return both(
+      name(operation),
+      `${opcode} /${digit}`,
+      'R',
+      emitted.registerArithmetic(operation, toSource, pops),
+      registerForm(operation, toSource, pops),
+      {
+        ...text,
+        // AT&T assemblers kept an exchange of FSUB with FSUBR and FDIV with FDIVR for these.
+        att: name(digit),
+      },
+    );
   });
 const conditionalMoves = (opcode: string, negated: boolean): Row[] =>
   (['b', 'e', 'be', 'u'] as const).flatMap((name, digit) =>
@@ -120,7 +145,7 @@ const conditionalMoves = (opcode: string, negated: boolean): Row[] =>
   );
 
 export const x87Rows: readonly Row[] = [
-  ...hard('fwait', '9b', '', fwait),
+  ...guarded('fwait', '9b', '', emitted.fwait, fwait),
   ...memoryArithmetic('f', 'd8', 'Md', 'single'),
   ...memoryArithmetic('f', 'dc', 'Mq', 'double'),
   ...memoryArithmetic('fi', 'da', 'Md', 'dword'),
@@ -128,64 +153,64 @@ export const x87Rows: readonly Row[] = [
   ...registerArithmetic('d8', false, false),
   ...registerArithmetic('dc', true, false),
   ...registerArithmetic('de', true, true),
-  ...x87('fcom', 'd8 /2', 'R', compareRegister(false, 0), implied('R')),
-  ...x87('fcomp', 'd8 /3', 'R', compareRegister(false, 1), implied('R')),
-  ...x87('fcom', 'dc /2', 'R', compareRegister(false, 0), implied('R')),
-  ...x87('fcomp', 'dc /3', 'R', compareRegister(false, 1), implied('R')),
-  ...x87('fcomp', 'de /2', 'R', compareRegister(false, 1), implied('R')),
-  ...x87('fcompp', 'de =d9', '', compareRegister(false, 2)),
-  ...x87('fucom', 'dd /4', 'R', compareRegister(true, 0), implied('R')),
-  ...x87('fucomp', 'dd /5', 'R', compareRegister(true, 1), implied('R')),
-  ...x87('fucompp', 'da =e9', '', compareRegister(true, 2)),
-  ...x87('fucomi', 'db /5', 'R', compareToFlags(true, false), { shows: 'ST R' }),
-  ...x87('fcomi', 'db /6', 'R', compareToFlags(false, false), { shows: 'ST R' }),
-  ...x87('fucomip', 'df /5', 'R', compareToFlags(true, true), { shows: 'ST R' }),
-  ...x87('fcomip', 'df /6', 'R', compareToFlags(false, true), { shows: 'ST R' }),
+  ...both('fcom', 'd8 /2', 'R', emitted.compareRegister(0), compareRegister(false, 0), implied('R')),
+  ...both('fcomp', 'd8 /3', 'R', emitted.compareRegister(1), compareRegister(false, 1), implied('R')),
+  ...both('fcom', 'dc /2', 'R', emitted.compareRegister(0), compareRegister(false, 0), implied('R')),
+  ...both('fcomp', 'dc /3', 'R', emitted.compareRegister(1), compareRegister(false, 1), implied('R')),
+  ...both('fcomp', 'de /2', 'R', emitted.compareRegister(1), compareRegister(false, 1), implied('R')),
+  ...both('fcompp', 'de =d9', '', emitted.compareRegister(2), compareRegister(false, 2)),
+  ...both('fucom', 'dd /4', 'R', emitted.compareRegister(0), compareRegister(true, 0), implied('R')),
+  ...both('fucomp', 'dd /5', 'R', emitted.compareRegister(1), compareRegister(true, 1), implied('R')),
+  ...both('fucompp', 'da =e9', '', emitted.compareRegister(2), compareRegister(true, 2)),
+  ...both('fucomi', 'db /5', 'R', emitted.compareToFlags(false), compareToFlags(true, false), { shows: 'ST R' }),
+  ...both('fcomi', 'db /6', 'R', emitted.compareToFlags(false), compareToFlags(false, false), { shows: 'ST R' }),
+  ...both('fucomip', 'df /5', 'R', emitted.compareToFlags(true), compareToFlags(true, true), { shows: 'ST R' }),
+  ...both('fcomip', 'df /6', 'R', emitted.compareToFlags(true), compareToFlags(false, true), { shows: 'ST R' }),
   ...conditionalMoves('da', false),
   ...conditionalMoves('db', true),
 
-  ...memoryReal('fld', 'd9 /0', 'Md', fldSingle),
-  ...memoryReal('fst', 'd9 /2', 'Md', fstSingle),
-  ...memoryReal('fstp', 'd9 /3', 'Md', fstpSingle),
-  ...memoryReal('fld', 'dd /0', 'Mq', fldDouble),
-  ...memoryInteger('fisttp', 'dd /1', 'Mq', storeInteger(8, true, true)),
-  ...memoryReal('fst', 'dd /2', 'Mq', fstDouble),
-  ...memoryReal('fstp', 'dd /3', 'Mq', fstpDouble),
-  ...memoryInteger('fild', 'db /0', 'Md', fildInteger(4)),
-  ...memoryInteger('fisttp', 'db /1', 'Md', storeInteger(4, true, true)),
-  ...memoryInteger('fist', 'db /2', 'Md', storeInteger(4, false)),
-  ...memoryInteger('fistp', 'db /3', 'Md', storeInteger(4, true)),
-  ...memoryReal('fld', 'db /5', 'Mt', fldExtended),
-  ...memoryReal('fstp', 'db /7', 'Mt', fstpExtended),
-  ...memoryInteger('fild', 'df /0', 'Mw', fildInteger(2)),
-  ...memoryInteger('fisttp', 'df /1', 'Mw', storeInteger(2, true, true)),
-  ...memoryInteger('fist', 'df /2', 'Mw', storeInteger(2, false)),
-  ...memoryInteger('fistp', 'df /3', 'Mw', storeInteger(2, true)),
+  ...memoryReal('fld', 'd9 /0', 'Md', emitted.load('single'), fldSingle),
+  ...memoryReal('fst', 'd9 /2', 'Md', emitted.storeReal(4, false), fstSingle),
+  ...memoryReal('fstp', 'd9 /3', 'Md', emitted.storeReal(4, true), fstpSingle),
+  ...memoryReal('fld', 'dd /0', 'Mq', emitted.load('double'), fldDouble),
+  ...memoryInteger('fisttp', 'dd /1', 'Mq', emitted.storeInteger(8, true, true), storeInteger(8, true, true)),
+  ...memoryReal('fst', 'dd /2', 'Mq', emitted.storeReal(8, false), fstDouble),
+  ...memoryReal('fstp', 'dd /3', 'Mq', emitted.storeReal(8, true), fstpDouble),
+  ...memoryInteger('fild', 'db /0', 'Md', emitted.load('dword'), fildInteger(4)),
+  ...memoryInteger('fisttp', 'db /1', 'Md', emitted.storeInteger(4, true, true), storeInteger(4, true, true)),
+  ...memoryInteger('fist', 'db /2', 'Md', emitted.storeInteger(4, false), storeInteger(4, false)),
+  ...memoryInteger('fistp', 'db /3', 'Md', emitted.storeInteger(4, true), storeInteger(4, true)),
+  ...memoryReal('fld', 'db /5', 'Mt', emitted.loadExtended, fldExtended),
+  ...memoryReal('fstp', 'db /7', 'Mt', emitted.storeExtended, fstpExtended),
+  ...memoryInteger('fild', 'df /0', 'Mw', emitted.load('word'), fildInteger(2)),
+  ...memoryInteger('fisttp', 'df /1', 'Mw', emitted.storeInteger(2, true, true), storeInteger(2, true, true)),
+  ...memoryInteger('fist', 'df /2', 'Mw', emitted.storeInteger(2, false), storeInteger(2, false)),
+  ...memoryInteger('fistp', 'df /3', 'Mw', emitted.storeInteger(2, true), storeInteger(2, true)),
   ...x87('fbld', 'df /4', 'Mt', fbld),
-  ...memoryInteger('fild', 'df /5', 'Mq', fildInteger(8)),
+  ...memoryInteger('fild', 'df /5', 'Mq', emitted.load('qword'), fildInteger(8)),
   ...x87('fbstp', 'df /6', 'Mt', fbstp),
-  ...memoryInteger('fistp', 'df /7', 'Mq', storeInteger(8, true)),
+  ...memoryInteger('fistp', 'df /7', 'Mq', emitted.storeInteger(8, true), storeInteger(8, true)),
 
-  ...x87('fld', 'd9 /0', 'R', fldRegister),
-  ...x87('fxch', 'd9 /1', 'R', fxch, implied('R')),
-  ...x87('fxch', 'dd /1', 'R', fxch, implied('R')),
-  ...x87('fxch', 'df /1', 'R', fxch, implied('R')),
-  ...x87('fst', 'dd /2', 'R', fstRegister(false)),
-  ...x87('fstp', 'dd /3', 'R', fstRegister(true)),
-  ...x87('fstp', 'd9 /3', 'R', fstRegister(true, true)),
-  ...x87('fstp', 'df /2', 'R', fstRegister(true)),
-  ...x87('fstp', 'df /3', 'R', fstRegister(true)),
+  ...both('fld', 'd9 /0', 'R', emitted.loadRegister, fldRegister),
+  ...both('fxch', 'd9 /1', 'R', emitted.exchange, fxch, implied('R')),
+  ...both('fxch', 'dd /1', 'R', emitted.exchange, fxch, implied('R')),
+  ...both('fxch', 'df /1', 'R', emitted.exchange, fxch, implied('R')),
+  ...both('fst', 'dd /2', 'R', emitted.storeRegister(false), fstRegister(false)),
+  ...both('fstp', 'dd /3', 'R', emitted.storeRegister(true), fstRegister(true)),
+  ...both('fstp', 'd9 /3', 'R', emitted.storeRegister(true), fstRegister(true, true)),
+  ...both('fstp', 'df /2', 'R', emitted.storeRegister(true), fstRegister(true)),
+  ...both('fstp', 'df /3', 'R', emitted.storeRegister(true), fstRegister(true)),
   ...x87('ffree', 'dd /0', 'R', ffree(false)),
   ...x87('ffreep', 'df /0', 'R', ffree(true)),
 
-  ...x87('fldcw', 'd9 /5', 'Mw', fldcw),
-  ...x87('fnstcw', 'd9 /7', 'Mw', fnstcw),
+  ...both('fldcw', 'd9 /5', 'Mw', emitted.fldcw, fldcw, READS),
+  ...row('fnstcw', 'd9 /7', 'Mw', emitted.fnstcw, { unit: 'fpu' }),
   ...x87('fldenv', 'd9 /4', 'M', fldenv, environment('fldenv')),
   ...x87('fnstenv', 'd9 /6', 'M', fnstenv, environment('fnstenv')),
   ...x87('frstor', 'dd /4', 'M', frstor, environment('frstor')),
   ...x87('fnsave', 'dd /6', 'M', fnsave, environment('fnsave')),
-  ...x87('fnstsw', 'dd /7', 'Mw', fnstsw),
-  ...x87('fnstsw', 'df =e0', '', fnstswAx, { shows: 'AX' }),
+  ...row('fnstsw', 'dd /7', 'Mw', emitted.fnstsw, { unit: 'fpu' }),
+  ...row('fnstsw', 'df =e0', '', emitted.fnstswAx, { unit: 'fpu', shows: 'AX' }),
   ...x87('fneni', 'db =e0', '', ignored),
   ...x87('fndisi', 'db =e1', '', ignored),
   ...x87('fnclex', 'db =e2', '', fnclex),
@@ -195,17 +220,17 @@ export const x87Rows: readonly Row[] = [
   ...x87('fxrstor', 'NP 0f ae /1', 'M', fxrstor),
 
   ...x87('fnop', 'd9 =d0', '', fnop),
-  ...x87('fchs', 'd9 =e0', '', fchs),
-  ...x87('fabs', 'd9 =e1', '', fabs),
-  ...x87('ftst', 'd9 =e4', '', ftst),
+  ...both('fchs', 'd9 =e0', '', emitted.changeSign, fchs),
+  ...both('fabs', 'd9 =e1', '', emitted.absolute, fabs),
+  ...both('ftst', 'd9 =e4', '', emitted.compareZero, ftst),
   ...x87('fxam', 'd9 =e5', '', fxam),
-  ...x87('fld1', 'd9 =e8', '', fld1),
+  ...both('fld1', 'd9 =e8', '', emitted.loadConstant(1), fld1),
   ...x87('fldl2t', 'd9 =e9', '', fldl2t),
   ...x87('fldl2e', 'd9 =ea', '', fldl2e),
   ...x87('fldpi', 'd9 =eb', '', fldpi),
   ...x87('fldlg2', 'd9 =ec', '', fldlg2),
   ...x87('fldln2', 'd9 =ed', '', fldln2),
-  ...x87('fldz', 'd9 =ee', '', fldz),
+  ...both('fldz', 'd9 =ee', '', emitted.loadConstant(0), fldz),
   ...x87('f2xm1', 'd9 =f0', '', f2xm1),
   ...x87('fyl2x', 'd9 =f1', '', fyl2x),
   ...x87('fptan', 'd9 =f2', '', fptan),

@@ -8,6 +8,7 @@ import type { Row } from '../isa/row.ts';
 import { Entry, ENTRY_SIZE } from './entry.ts';
 import { MemoryKind } from './form.ts';
 import { formSize, type ThreadedModule } from './forms.ts';
+import { fpuOpcode } from '../cpu/x87/unit.ts';
 import { HelperOperands } from './helper-operands.ts';
 import { Mode } from './mode.ts';
 import { accessOf, isFlat, isLea, isXlat, namesMemory } from './operand-access.ts';
@@ -160,6 +161,7 @@ export class EntryWriter {
       }
     }
     this.i32[(at + Entry.imm) >> 2] = d.immediate;
+    if (row.unit === 'fpu') this.fpuFields(at, row);
     this.i32[(at + Entry.target) >> 2] = row.helper === undefined ? 0 : this.addOperands(row, eip, true);
     if (row.operands[0]?.kind === 'J') {
       const target = (eip + d.length + d.immediate) & (d.operandSize === 16 ? 0xffff : -1);
@@ -170,6 +172,13 @@ export class EntryWriter {
     return at + ENTRY_SIZE;
   }
 
+  /** What x87 instructions need besides: `i` of ST(i), the segment of the memory operand, FOP. */
+  private fpuFields(at: number, row: Row): void {
+    const d = this.decoder;
+    this.u16[(at + Entry.r0) >> 1] = d.rm;
+    this.u16[(at + Entry.r1) >> 1] = StateLayout.segments + d.segment * SEGMENT_STRIDE;
+    this.i32[(at + Entry.imm) >> 2] = fpuOpcode(row.opcode, d.modrm);
+  }
   /** The register in the opcode's low bits ("+r" rows). */
   private opcodeRegister(): number {
     return this.decoder.row.opcode & 7;

@@ -34,7 +34,7 @@ export const ExitKind = {
   link: 1,
   /** The budget is used up at a block boundary. */
   budget: 2,
-  /** A helper must execute `exitEntry`, or, if that is 0, the instruction at which a region left (Regions.leftTo). */
+  /** A helper must execute `exitEntry` (only where none may be called: emulation for the hypervisor), or an instruction that a region left at. */
   helper: 3,
   /** A fault is in the mailbox; EIP is the faulting instruction. */
   fault: 4,

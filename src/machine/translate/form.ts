@@ -1,6 +1,7 @@
 // What an instruction form is, and what its code may call. Types only: forms.ts builds them, threaded-emitter.ts emits them.
 
 import type { Row } from '../isa/row.ts';
+import type { SharedFunction } from '../isa/x87-functions.ts';
 
 /** Where a form's memory operand comes from. */
 export const MemoryKind = {
@@ -36,6 +37,10 @@ export interface Runtime {
   readonly goto: number;
   /** (entry, budget, kind): leaves at an entry that has not executed. */
   readonly leaveAt: number;
+  /** As an entry's function: its helper executes it; `ea` is the address of its memory operand (helper-operands.ts). */
+  readonly callHelper: number;
+  /** Functions of the instructions. */
+  readonly shared: Readonly<Record<SharedFunction, number>>;
 }
 
 export interface Form {

@@ -5,6 +5,7 @@ import { Code, I32 } from '../wasm/code.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
 import type { Row, Semantics } from '../isa/row.ts';
 import { ValueEmitter } from '../isa/value-emitter.ts';
+import { SHARED, SHARED_NAMES, sharedCode, type SharedFunction } from '../isa/x87-functions.ts';
 import { MemoryKind, type Runtime } from './form.ts';
 import { controlFunctions, microOperations, type MicroSlots } from './micro-operations.ts';
 import { auxiliaryFunction } from './region/flag-kinds.ts';
@@ -43,6 +44,7 @@ export interface ThreadedModule {
   readonly tableUsed: number;
   /** (kind, result, a, b) -> auxiliary flag word (region/flag-kinds.ts). */
   readonly auxiliary: (kind: number, result: number, a: number, b: number) => number;
+  readonly shared: Readonly<Record<SharedFunction, WebAssembly.ExportValue>>;
   /** Runs from an entry until something needs the run loop. State says why. */
   run(entry: number, budget: number, tlb: number): void;
   readonly formCount: number;
@@ -51,6 +53,10 @@ export interface ThreadedModule {
 
 /** Room for regions in the table: each module that imports it costs time by its size. */
 export const REGION_SLOTS = 4096;
+
+/** Something of each shared function. */
+export const sharedFunctions = <T>(of: (name: SharedFunction) => T): Record<SharedFunction, T> =>
+  Object.fromEntries(SHARED_NAMES.map((name) => [name, of(name)])) as Record<SharedFunction, T>;
 
 class PlainValues extends ValueEmitter {}
 
@@ -108,8 +114,8 @@ export const buildThreadedModule = (
   const helper = builder.import('helper', i3i);
   const type3 = builder.type([I32, I32, I32], []);
 
-  const control = controlFunctions(builder, type);
-  const { goto, leaveAt, dispatch } = control;
+  const control = controlFunctions(builder, type, helper);
+  const { goto, leaveAt, callHelper, dispatch } = control;
   const runtime: Runtime = {
     type,
     loadSlow,
@@ -121,6 +127,13 @@ export const buildThreadedModule = (
     raise,
     goto,
     leaveAt,
+    callHelper,
+    shared: sharedFunctions((name) => {
+      const { parameters } = SHARED[name];
+      const index = builder.function(builder.type(parameters, [I32]), sharedCode(name));
+      builder.export(name, index);
+      return index;
+    }),
   };
 
   const add = (code: Code): number => builder.element(builder.function(type, code));
@@ -138,7 +151,8 @@ export const buildThreadedModule = (
     addressSize: 32,
   } as const;
   const micro: MicroSlots = {
-    ...microOperations(add, control, type, segmentLinear, helper),
+    ...microOperations(add, control, type, segmentLinear),
+    helper: builder.element(callHelper),
     goto: add(new ThreadedEmitter(runtime, { row: gotoRow, ...plain }).emit()),
   };
 
@@ -208,6 +222,7 @@ export const buildThreadedModule = (
     table: instance.exports['table'] as WebAssembly.Table,
     tableUsed: builder.elementCount,
     auxiliary: instance.exports['auxiliary'] as ThreadedModule['auxiliary'],
+    shared: sharedFunctions((name) => instance.exports[name]!),
     run: instance.exports['run'] as (entry: number, budget: number, tlb: number) => void,
     formCount: slots.size,
     moduleBytes: bytes.length,

@@ -40,11 +40,14 @@ export interface ControlFunctions {
   readonly goto: number;
   /** (entry, budget, kind): the entry has not executed. */
   readonly leaveAt: number;
+  /** An entry's function: the entry is its helper's. */
+  readonly callHelper: number;
   /** Emits the tail call of an entry's function; locals. */
   readonly dispatch: (c: Code, entry: number, budget: number, tlb: number) => void;
 }
 
-export const controlFunctions = (builder: ModuleBuilder, type: number): ControlFunctions => {
+/** `helper`: the imported function that calls one. */
+export const controlFunctions = (builder: ModuleBuilder, type: number, helper: number): ControlFunctions => {
   const type3 = builder.type([I32, I32, I32], []);
   const dispatch = (c: Code, entry: number, budget: number, tlb: number): void => {
     c.localGet(entry);
@@ -116,17 +119,56 @@ export const controlFunctions = (builder: ModuleBuilder, type: number): ControlF
   });
   setState(l, StateLayout.exitKind, () => l.localGet(2));
   const leaveAt = builder.function(type3, l);
-  return { goto, leaveAt, dispatch };
+  // callHelper: as an entry's function. Calls the helper and goes on behind it, unless the run loop is wanted.
+  const h = new Code(4);
+  const retired = h.local(I32);
+  h.localGet(0);
+  h.localGet(1);
+  h.localGet(2);
+  h.call(helper);
+  h.localTee(retired);
+  h.i32(0);
+  h.op(0x48); // lt_s: refused
+  h.if();
+  setState(h, StateLayout.exitEa, () => h.localGet(2));
+  h.localGet(0);
+  h.localGet(1);
+  h.i32(ExitKind.helper);
+  h.returnCall(leaveAt);
+  h.end();
+  const before = (): void => {
+    h.localGet(1);
+    h.localGet(0);
+    h.memory(0x2f, 1, Entry.done);
+    h.op(0x6b);
+  };
+  h.localGet(retired);
+  h.op(0x45);
+  h.if();
+  // EIP is the helper's: it may have entered the handler of an exception that it met.
+  setState(h, StateLayout.exitBudget, before);
+  setState(h, StateLayout.exitKind, () => h.i32(ExitKind.helped));
+  h.return();
+  h.end();
+  h.i32(0);
+  h.memory(0x28, 2, StateLayout.eip);
+  before();
+  h.localGet(retired);
+  h.op(0x6b);
+  h.i32(0);
+  h.memory(0x28, 2, StateLayout.tlb);
+  h.returnCall(goto);
+  const callHelper = builder.function(type, h);
+  return { goto, leaveAt, callHelper, dispatch };
 };
 
-/** Table slots of all but `goto`, which is a form. */
+/** Table slots of all but `goto`, which is a form, and `helper`, which forms call too. */
 export const microOperations = (
   add: (code: Code) => number,
-  { goto, leaveAt }: ControlFunctions,
+  { leaveAt }: ControlFunctions,
   type: number,
   segmentLinear: number,
-  helper: number,
-): Omit<MicroSlots, 'goto'> => {
+): Omit<MicroSlots, 'goto' | 'helper'> => {
   const leave = (kind: number): number => {
     const c = new Code(4);
     c.localGet(0);
@@ -216,48 +258,6 @@ export const microOperations = (
     return add(c);
   };
 
-  /** Calls the helper and goes on behind it, unless the run loop is wanted. */
-  const callHelper = (): number => {
-    const c = new Code(4);
-    const retired = c.local(I32);
-    c.localGet(0);
-    c.localGet(1);
-    c.localGet(2);
-    c.call(helper);
-    c.localTee(retired);
-    c.i32(0);
-    c.op(0x48); // lt_s: refused
-    c.if();
-    setState(c, StateLayout.exitEa, () => c.localGet(2));
-    c.localGet(0);
-    c.localGet(1);
-    c.i32(ExitKind.helper);
-    c.returnCall(leaveAt);
-    c.end();
-    const before = (): void => {
-      c.localGet(1);
-      c.localGet(0);
-      c.memory(0x2f, 1, Entry.done);
-      c.op(0x6b);
-    };
-    c.localGet(retired);
-    c.op(0x45);
-    c.if();
-    // EIP is the helper's: it may have entered the handler of an exception that it met.
-    setState(c, StateLayout.exitBudget, before);
-    setState(c, StateLayout.exitKind, () => c.i32(ExitKind.helped));
-    c.return();
-    c.end();
-    c.i32(0);
-    c.memory(0x28, 2, StateLayout.eip);
-    before();
-    c.localGet(retired);
-    c.op(0x6b);
-    c.i32(0);
-    c.memory(0x28, 2, StateLayout.tlb);
-    c.returnCall(goto);
-    return add(c);
-  };
   /** Counts down in the entry; what the block does is in the next one. */
   const head = (): number => {
     const c = new Code(4);
@@ -291,7 +291,6 @@ export const microOperations = (
   return {
     stale: leave(ExitKind.lookup),
     stop: leave(ExitKind.stop),
-    helper: callHelper(),
     head: head(),
     segment32: address(32, true, false),
     segment16: address(16, true, false),

@@ -3,6 +3,7 @@
 
 import { type Size, type Val, VAL } from '../isa/emitter.ts';
 import type { OperandSpec } from '../isa/row.ts';
+import type { SharedFunction } from '../isa/x87-functions.ts';
 import { Vector } from '../cpu/cpu.ts';
 import { CS, ESP, SEGMENT_STRIDE, SegmentField, SS, StateLayout } from '../cpu/state.ts';
 import type { Code, Local } from '../wasm/code.ts';
@@ -162,6 +163,37 @@ export class ThreadedEmitter extends ThreadedFrame {
     }
   }
 
+  // ---- x87 ----------------------------------------------------------------------------------------------------------
+
+  fpuOperand(): Val {
+    return this.field16(Entry.r0);
+  }
+  fpuPointers(): void {
+    const c = this.code;
+    const eip = this.let(this.field32(Entry.eip));
+    this.setState(StateLayout.fpuIp, eip);
+    const cs = this.let(this.state(StateLayout.segments + CS * SEGMENT_STRIDE + SegmentField.selector));
+    this.setState(StateLayout.fpuCs, cs);
+    const opcode = this.let(this.field32(Entry.imm));
+    this.setState(StateLayout.fpuOpcode, opcode);
+    if (this.form.memory === MemoryKind.none) return;
+    const segment = this.let(this.field16(Entry.r1));
+    c.localGet(this.address());
+    c.localGet(segment);
+    c.memory(0x28, 2, SegmentField.base);
+    c.op(0x6b);
+    const offset = this.let(VAL);
+    this.setState(StateLayout.fpuDp, offset);
+    c.localGet(segment);
+    c.memory(0x28, 2, SegmentField.selector);
+    const selector = this.let(VAL);
+    this.setState(StateLayout.fpuDs, selector);
+  }
+  call(f: SharedFunction, ..._arguments: Val[]): Val {
+    this.code.call(this.runtime.shared[f]);
+    return VAL;
+  }
+
   // ---- stack --------------------------------------------------------------------------------------------------------
 
   /** Linear address of a stack access at an ESP-relative offset. */
@@ -274,12 +306,11 @@ export class ThreadedEmitter extends ThreadedFrame {
   orHelper(_guard: Val): void {
     const memory = this.form.memory === MemoryKind.none ? undefined : this.address();
     this.if(this.eqz(VAL), () => {
-      const c = this.code;
-      if (memory !== undefined) this.setState(StateLayout.exitEa, memory);
-      c.localGet(E);
-      c.localGet(N);
-      c.i32(ExitKind.helper);
-      c.returnCall(this.runtime.leaveAt);
+      this.get(E);
+      this.get(N);
+      this.get(memory ?? EA);
+      this.get(TLB);
+      this.code.returnCall(this.runtime.callHelper);
     });
   }
   faultIf(condition: Val, vector: number, errorCode?: number): void {

@@ -4,7 +4,7 @@
 import type { Cpu, Helper } from '../cpu.ts';
 import { Vector } from '../cpu.ts';
 import { commitOperand, operandDestination, operandSource } from '../operand-memory.ts';
-import { Cr0, type CpuState, EAX, StateLayout } from '../state.ts';
+import { Cr0, type CpuState, StateLayout } from '../state.ts';
 import { isDenormal, MAX_EXPONENT } from './float80.ts';
 import * as unit from './unit.ts';
 
@@ -51,13 +51,6 @@ export const fldcw: Helper = loading((cpu, op) => {
   unit.setControlWord(cpu.s, word);
   return true;
 });
-export const fnstcw: Helper = (cpu, op) => cpu.write(op.segment, op.offset, 2, cpu.s.get(StateLayout.fpuControl));
-export const fnstsw: Helper = (cpu, op) => cpu.write(op.segment, op.offset, 2, unit.statusWord(cpu.s));
-export const fnstswAx: Helper = (cpu) => {
-  cpu.s.setGpr16(EAX, unit.statusWord(cpu.s));
-  return true;
-};
-
 /** The two-bit tags: 0 valid, 1 zero, 2 special, 3 empty, by physical register (SDM vol. 1, 8.1.7). */
 const tagWord = (s: CpuState): number => {
   let word = 0;

@@ -140,11 +140,13 @@ export const computing =
     remember(cpu, op);
     return true;
   };
+/** FOP: eleven bits of the opcode. */
+export const fpuOpcode = (opcode: number, modrm: number): number => ((opcode & 7) << 8) | modrm;
 const remember = (cpu: Cpu, op: Operands): void => {
   const s = cpu.s;
   s.set(StateLayout.fpuIp, op.eip);
   s.set(StateLayout.fpuCs, s.selector(CS));
-  s.set(StateLayout.fpuOpcode, ((op.opcode & 7) << 8) | op.modrm);
+  s.set(StateLayout.fpuOpcode, fpuOpcode(op.opcode, op.modrm));
   if (!op.memory) return;
   s.set(StateLayout.fpuDp, op.offset);
   s.set(StateLayout.fpuDs, s.selector(op.segment));

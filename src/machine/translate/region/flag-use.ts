@@ -4,6 +4,7 @@
 import type { Val } from '../../isa/emitter.ts';
 import type { Row } from '../../isa/row.ts';
 import type { Local } from '../../wasm/code.ts';
+import { sharedFunctions } from '../forms.ts';
 import type { FlowNode } from './flow-graph.ts';
 import type { Instruction } from './instruction.ts';
 import { RegionEmitter } from './region-emitter.ts';
@@ -20,6 +21,7 @@ const NOWHERE: RegionRuntime = {
   segmentLinear: 0,
   raise: 0,
   auxiliary: 0,
+  shared: sharedFunctions(() => 0),
 };
 
 /** What the first instruction with an interest in flags does. `keeps`: INC and DEC, which pass CF on. */

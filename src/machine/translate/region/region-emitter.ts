@@ -3,7 +3,9 @@
 
 import { type Size, type Val, VAL } from '../../isa/emitter.ts';
 import type { OperandSpec } from '../../isa/row.ts';
-import { ESP, SEGMENT_STRIDE, SegmentField, SS, StateLayout } from '../../cpu/state.ts';
+import type { SharedFunction } from '../../isa/x87-functions.ts';
+import { fpuOpcode } from '../../cpu/x87/unit.ts';
+import { CS, ESP, SEGMENT_STRIDE, SegmentField, SS, StateLayout } from '../../cpu/state.ts';
 import type { Local } from '../../wasm/code.ts';
 import { Mode } from '../mode.ts';
 import { namesMemory } from '../operand-access.ts';
@@ -177,6 +179,27 @@ export class RegionEmitter extends RegionFrame {
       c.i32(0xffff);
       c.memory(0x3b, 0, 8);
     }
+  }
+
+  // ---- x87 ----------------------------------------------------------------------------------------------------------
+
+  fpuOperand(): Val {
+    return this.const(this.instruction.rm);
+  }
+  fpuPointers(): void {
+    const { eip, memory, operands, segment } = this.instruction;
+    const slot = (number: number): number => StateLayout.segments + number * SEGMENT_STRIDE;
+    this.setState(StateLayout.fpuIp, this.let(this.const(eip | 0)));
+    this.setState(StateLayout.fpuCs, this.let(this.state(slot(CS) + SegmentField.selector)));
+    this.setState(StateLayout.fpuOpcode, this.let(this.const(fpuOpcode(operands!.opcode, operands!.modrm))));
+    if (!memory) return;
+    const offset = this.let(this.sub(this.get(this.address()), this.state(slot(segment) + SegmentField.base)));
+    this.setState(StateLayout.fpuDp, offset);
+    this.setState(StateLayout.fpuDs, this.let(this.state(slot(segment) + SegmentField.selector)));
+  }
+  call(f: SharedFunction, ..._arguments: Val[]): Val {
+    this.code.call(this.runtime.shared[f]);
+    return VAL;
   }
 
   // ---- stack --------------------------------------------------------------------------------------------------------

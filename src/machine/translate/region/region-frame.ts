@@ -3,6 +3,7 @@
 // Parameters of a region are those of every entry function: 0 entry, 1 budget, 2 (unused), 3 TLB context.
 
 import { type Size, type Val, VAL } from '../../isa/emitter.ts';
+import type { SharedFunction } from '../../isa/x87-functions.ts';
 import { Code, I32, type Local, type ValueType } from '../../wasm/code.ts';
 import { SEGMENT_STRIDE, SegmentField, StateLayout } from '../../cpu/state.ts';
 import type { HelperOperands } from '../helper-operands.ts';
@@ -25,6 +26,7 @@ export interface RegionRuntime {
   readonly raise: number;
   /** (kind, result, a, b) -> auxiliary word (flag-kinds.ts). */
   readonly auxiliary: number;
+  readonly shared: Readonly<Record<SharedFunction, number>>;
 }
 
 /** A place where a region can leave at an instruction that has not executed. */

@@ -4,7 +4,8 @@
 import { type Code, I32 } from '../../wasm/code.ts';
 import { ModuleBuilder } from '../../wasm/module.ts';
 import type { RegionAccess } from '../../cpu/region-access.ts';
-import { REGION_SLOTS, type RuntimeImports, type ThreadedModule } from '../forms.ts';
+import { SHARED } from '../../isa/x87-functions.ts';
+import { REGION_SLOTS, sharedFunctions, type RuntimeImports, type ThreadedModule } from '../forms.ts';
 import type { RegionRuntime } from './region-frame.ts';
 
 /** Modules alive at most: each takes memory mappings of the host and some 24 KB besides its code. */
@@ -36,6 +37,7 @@ export class RegionCompiler {
       memory,
       table: threaded.table,
       auxiliary: threaded.auxiliary,
+      ...threaded.shared,
       loadSlow: (linear: number, bytes: number) => access.loadSlow(linear, bytes),
       storeSlow: (linear: number, value: number, bytes: number) => access.storeSlow(linear, value, bytes),
       hostRead: (linear: number, bytes: number) => access.hostRead(linear, bytes),
@@ -72,6 +74,7 @@ export class RegionCompiler {
       segmentLinear: builder.import('segmentLinear', i3i),
       raise: builder.import('raise', i2),
       auxiliary: builder.import('auxiliary', i4i),
+      shared: sharedFunctions((name) => builder.import(name, builder.type(SHARED[name].parameters, [I32]))),
     };
   }
 

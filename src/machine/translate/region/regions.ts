@@ -226,7 +226,7 @@ export class Regions {
     });
   }
 
-  /** A region left with ExitKind.site: the state becomes that of a fault or helper at an entry of the threaded tier, but for `exitEntry` 0. */
+  /** A region left with ExitKind.site: the state becomes that of a fault at an entry of the threaded tier, or `leftTo` says whose helper is wanted. */
   settle(): void {
     const { s } = this.cpu;
     const region = this.byId.get(s.get(StateLayout.exitEntry));
@@ -246,7 +246,6 @@ export class Regions {
     );
     this.leftTo = site.helper;
     s.set(StateLayout.exitKind, site.helper === undefined ? ExitKind.fault : ExitKind.helper);
-    s.set(StateLayout.exitEntry, 0);
   }
 
   // ---- taking away --------------------------------------------------------------------------------------------------

@@ -1,0 +1,100 @@
+// The frame of the x87 functions (x87-functions.ts): how a body reads values and the control word, refuses a case, rounds and answers.
+// Not arithmetic. SDM vol. 1, 4.8 and 8.1.5.
+//
+// A value lies in 16 bytes of linear memory, as a register does: significand, then sign and exponent.
+
+import { StateLayout } from '../cpu/state.ts';
+import { Code, I32, type Local, type ValueType } from '../wasm/code.ts';
+import { type Val, ValueEmitter } from './value-emitter.ts';
+
+/** Where results are: a value, or 64 bits; behind it C1 as the status word has it. */
+export const RESULT = StateLayout.scratch;
+export const RESULT_C1 = StateLayout.scratch + 12;
+/** Room for a memory operand as a value. */
+export const OPERAND = StateLayout.scratch + 16;
+
+export const J = 1n << 63n;
+export const INFINITE = 0x7fff;
+export const BIAS = 16383;
+const C1 = 0x200;
+const PE = 0x20;
+/** Rounding control; 0 is nearest. */
+export const RC = 0xc00;
+
+/** A function's body: values, and the ways it ends. */
+export class Body extends ValueEmitter {
+  state(address: number): Val {
+    return this.peek32(this.zero, address);
+  }
+  private readonly zero: Local;
+  constructor(parameters: readonly ValueType[]) {
+    super(new Code(parameters.length));
+    this.zero = this.code.local(I32);
+  }
+  refuseUnless(condition: Val): void {
+    this.if(this.eqz(condition), () => {
+      this.const(0);
+      this.code.return();
+    });
+  }
+  /** An inexact result sets PE: it must be set and masked already. */
+  refuseNewInexact(inexact: Val): void {
+    this.if(inexact, () =>
+      this.refuseUnless(
+        this.and(this.and(this.state(StateLayout.fpuStatus), this.state(StateLayout.fpuControl)), this.const(PE)),
+      ),
+    );
+  }
+  /** Bits at a constant address. */
+  store64(address: number, value: Local): void {
+    this.poke64(this.zero, value, address);
+  }
+  store32(address: number, value: Local): void {
+    this.poke32(this.zero, value, address);
+  }
+  storeC1(up: Local): void {
+    this.store32(RESULT_C1, this.let(this.mul(this.get(up), this.const(C1))));
+  }
+  accept(): void {
+    this.const(1);
+    this.code.return();
+  }
+  /** 1 for a normal number. */
+  normal(significand: Local, exponent: Local): Val {
+    return this.and(
+      this.ltS64(this.get(significand), this.const64(0n)),
+      this.ltU(this.sub(this.get(exponent), this.const(1)), this.const(INFINITE - 1)),
+    );
+  }
+  isZero(significand: Local, exponent: Local): Val {
+    return this.eqz64(this.or64(this.get(significand), this.extendU64(this.get(exponent))));
+  }
+}
+
+export interface Parts {
+  readonly sign: Local;
+  readonly exponent: Local;
+  readonly significand: Local;
+}
+/** Sign as 8000h or 0. */
+export const partsAt = (e: Body, at: Local): Parts => {
+  const top = e.let(e.peek16(at, 8));
+  return {
+    sign: e.let(e.and(e.get(top), e.const(0x8000))),
+    exponent: e.let(e.and(e.get(top), e.const(INFINITE))),
+    significand: e.let64(e.peek64(at)),
+  };
+};
+export const storeValue = (e: Body, sign: Local, exponent: Local, significand: Local): void => {
+  e.store64(RESULT, significand);
+  e.store32(RESULT + 8, e.let(e.or(e.get(sign), e.get(exponent))));
+};
+export const clearC1 = (e: Body): void => e.store32(RESULT_C1, e.let(e.const(0)));
+/** Rounds up: the cut-off bits, left-aligned in `below`, are more than half, or half and the last bit kept is set. */
+export const roundsUp = (e: Body, below: Local, last: Val): Local =>
+  e.let(
+    e.and(
+      e.or(last, e.ne64(e.shl64(e.get(below), e.const64(1n)), e.const64(0n))),
+      e.ltS64(e.get(below), e.const64(0n)),
+    ),
+  );
