@@ -2,15 +2,11 @@
 // that code was overwritten. An access that would overwrite decoded code is refused with AGAIN before anything changes, and so is one whose
 // page walk did: the run loop repeats the instruction alone.
 
+import type { SlowPaths } from '../translate/runtime.ts';
 import { AGAIN } from './access-inspection.ts';
 import type { Cpu } from './cpu.ts';
 
-export interface RegionAccess {
-  loadSlow(linear: number, bytes: number): number;
-  storeSlow(linear: number, value: number, bytes: number): number;
-  hostRead(linear: number, bytes: number): number;
-  hostWrite(linear: number, bytes: number): number;
-}
+export type RegionAccess = Pick<SlowPaths, 'loadSlow' | 'storeSlow' | 'hostRead' | 'hostWrite'>;
 
 /** @param invalidations counts how often decoded code was thrown away */
 export const regionAccess = (cpu: Cpu, invalidations: () => number): RegionAccess => {

@@ -25,9 +25,13 @@ export abstract class ValueEmitter {
   set(local: Local, _value: Val): void {
     this.code.localSet(local);
   }
+  /** A local that nothing else of the instruction uses. */
+  temporary(type: ValueType): Local {
+    return this.code.local(type);
+  }
   /** A new local holding the value. */
   let(_value: Val, type: ValueType = I32): Local {
-    const local = this.code.local(type);
+    const local = this.temporary(type);
     this.code.localSet(local);
     return local;
   }

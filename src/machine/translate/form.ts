@@ -1,7 +1,7 @@
 // What an instruction form is, and what its code may call. Types only: forms.ts builds them, threaded-emitter.ts emits them.
 
 import type { Row } from '../isa/row.ts';
-import type { SharedFunction } from '../isa/x87-functions.ts';
+import type { Runtime } from './runtime.ts';
 
 /** Where a form's memory operand comes from. */
 export const MemoryKind = {
@@ -15,33 +15,15 @@ export const MemoryKind = {
   ea: 3,
 } as const;
 
-/** Imported and common functions by index, known before any form is emitted. */
-export interface Runtime {
-  /** Type of all entry functions: (i32 i32 i32 i32) -> (). */
-  readonly type: number;
-  /** (linear, bytes) -> value; a fault goes to the mailbox. */
-  readonly loadSlow: number;
-  /** (linear, value, bytes) -> 1 if it faulted. */
-  readonly storeSlow: number;
-  /** (linear, bytes) -> linear-memory address to read at, or 0 if it faulted. */
-  readonly hostRead: number;
-  /** The same for writing; an address below 64 KiB is a bounce buffer that `commit` writes back. */
-  readonly hostWrite: number;
-  /** (host) -> nothing: writes the bounce buffer back. */
-  readonly commit: number;
-  /** (offset, bytes) -> linear address of a stack access in a segment that is not flat; a fault goes to the mailbox. Write: bytes | 256. */
-  readonly stackLinear: number;
-  /** (vector, errorCode | -1) -> nothing: fills the mailbox. */
-  readonly raise: number;
+/** What forms call besides, by index. */
+export type ThreadedRuntime = Runtime & {
   /** (eip, budget, tlb): continues at an EIP through the jump cache. */
   readonly goto: number;
   /** (entry, budget, kind): leaves at an entry that has not executed. */
   readonly leaveAt: number;
   /** As an entry's function: its helper executes it; `ea` is the address of its memory operand (helper-operands.ts). */
   readonly callHelper: number;
-  /** Functions of the instructions. */
-  readonly shared: Readonly<Record<SharedFunction, number>>;
-}
+};
 
 export interface Form {
   readonly row: Row;

@@ -5,23 +5,16 @@ import { Code, I32 } from '../wasm/code.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
 import type { Row, Semantics } from '../isa/row.ts';
 import { ValueEmitter } from '../isa/value-emitter.ts';
-import { SHARED, SHARED_NAMES, sharedCode, type SharedFunction } from '../isa/x87-functions.ts';
-import { MemoryKind, type Runtime } from './form.ts';
+import { SHARED, sharedCode, type SharedFunction } from '../isa/x87-functions.ts';
+import { dispatch } from './entry-function.ts';
+import { MemoryKind, type ThreadedRuntime } from './form.ts';
 import { controlFunctions, microOperations, type MicroSlots } from './micro-operations.ts';
 import { auxiliaryFunction } from './region/flag-kinds.ts';
+import { importSlowPaths, sharedFunctions, type SlowPaths } from './runtime.ts';
 import { ThreadedEmitter } from './threaded-emitter.ts';
 
-/** What translated code calls back. Values as in threaded-emitter.ts `Runtime`. */
-export interface RuntimeImports {
-  loadSlow(linear: number, bytes: number): number;
-  storeSlow(linear: number, value: number, bytes: number): number;
-  hostRead(linear: number, bytes: number): number;
-  hostWrite(linear: number, bytes: number): number;
-  commit(host: number): void;
-  stackLinear(offset: number, bytesAndWrite: number): number;
-  /** (segment slot address, offset, bytes | 256 for a write) -> linear address after the full check; a fault goes to the mailbox. */
-  segmentLinear(slot: number, offset: number, bytesAndWrite: number): number;
-  raise(vector: number, errorCode: number): void;
+/** What the threaded tier imports. */
+export interface RuntimeImports extends SlowPaths {
   /** (entry, budget, offset) -> retired instructions, or a HelperCall (cpu/helper-calls.ts). */
   helper(entry: number, budget: number, offset: number): number;
 }
@@ -53,10 +46,6 @@ export interface ThreadedModule {
 
 /** Room for regions in the table: each module that imports it costs time by its size. */
 export const REGION_SLOTS = 4096;
-
-/** Something of each shared function. */
-export const sharedFunctions = <T>(of: (name: SharedFunction) => T): Record<SharedFunction, T> =>
-  Object.fromEntries(SHARED_NAMES.map((name) => [name, of(name)])) as Record<SharedFunction, T>;
 
 class PlainValues extends ValueEmitter {}
 
@@ -100,34 +89,13 @@ export const buildThreadedModule = (
   imports: RuntimeImports,
 ): ThreadedModule => {
   const builder = new ModuleBuilder(memory.buffer.byteLength / 65536, { imported: false, size: REGION_SLOTS });
-  const type = builder.type([I32, I32, I32, I32], []);
-  const i2i = builder.type([I32, I32], [I32]);
-  const i3i = builder.type([I32, I32, I32], [I32]);
-  const loadSlow = builder.import('loadSlow', i2i);
-  const storeSlow = builder.import('storeSlow', i3i);
-  const hostRead = builder.import('hostRead', i2i);
-  const hostWrite = builder.import('hostWrite', i2i);
-  const commit = builder.import('commit', builder.type([I32], []));
-  const stackLinear = builder.import('stackLinear', i2i);
-  const segmentLinear = builder.import('segmentLinear', i3i);
-  const raise = builder.import('raise', builder.type([I32, I32], []));
-  const helper = builder.import('helper', i3i);
-  const type3 = builder.type([I32, I32, I32], []);
-
+  const imported = importSlowPaths(builder);
+  const { type } = imported;
+  const helper = builder.import('helper', builder.type([I32, I32, I32], [I32]));
   const control = controlFunctions(builder, type, helper);
-  const { goto, leaveAt, callHelper, dispatch } = control;
-  const runtime: Runtime = {
-    type,
-    loadSlow,
-    storeSlow,
-    hostRead,
-    hostWrite,
-    commit,
-    stackLinear,
-    raise,
-    goto,
-    leaveAt,
-    callHelper,
+  const runtime: ThreadedRuntime = {
+    ...imported,
+    ...control,
     shared: sharedFunctions((name) => {
       const { parameters } = SHARED[name];
       const index = builder.function(builder.type(parameters, [I32]), sharedCode(name));
@@ -151,8 +119,8 @@ export const buildThreadedModule = (
     addressSize: 32,
   } as const;
   const micro: MicroSlots = {
-    ...microOperations(add, control, type, segmentLinear),
-    helper: builder.element(callHelper),
+    ...microOperations(add, control, type, runtime.segmentLinear),
+    helper: builder.element(control.callHelper),
     goto: add(new ThreadedEmitter(runtime, { row: gotoRow, ...plain }).emit()),
   };
 
@@ -187,8 +155,8 @@ export const buildThreadedModule = (
   });
 
   const r = new Code(3);
-  dispatch(r, 0, 1, 2);
-  builder.export('run', builder.function(type3, r));
+  dispatch(r, type, 0, 1, 2);
+  builder.export('run', builder.function(builder.type([I32, I32, I32], []), r));
 
   builder.export(
     'auxiliary',
@@ -200,7 +168,7 @@ export const buildThreadedModule = (
 
   const bytes = builder.build();
   const module = new WebAssembly.Module(bytes);
-  const instance = new WebAssembly.Instance(module, { env: { memory, ...bind(imports) } });
+  const instance = new WebAssembly.Instance(module, { env: { memory, ...imports } });
   return {
     micro,
     slot(row, size, memoryKind, genericStack, limitedCode, addressSize) {
@@ -228,15 +196,3 @@ export const buildThreadedModule = (
     moduleBytes: bytes.length,
   };
 };
-
-const bind = (imports: RuntimeImports): Record<string, (...a: number[]) => number | void> => ({
-  loadSlow: (a, b) => imports.loadSlow(a!, b!),
-  storeSlow: (a, b, c) => imports.storeSlow(a!, b!, c!),
-  hostRead: (a, b) => imports.hostRead(a!, b!),
-  hostWrite: (a, b) => imports.hostWrite(a!, b!),
-  commit: (a) => imports.commit(a!),
-  stackLinear: (a, b) => imports.stackLinear(a!, b!),
-  segmentLinear: (a, b, c) => imports.segmentLinear(a!, b!, c!),
-  raise: (a, b) => imports.raise(a!, b!),
-  helper: (a, b, c) => imports.helper(a!, b!, c!),
-});

@@ -2,10 +2,10 @@
 // Not the forms of instructions (forms.ts). All entry functions take (entry, budget, ea, TLB context).
 
 import { SegmentField, StateLayout } from '../cpu/state.ts';
-import { LinearLayout } from '../memory.ts';
 import { Code, I32 } from '../wasm/code.ts';
 import type { ModuleBuilder } from '../wasm/module.ts';
-import { Entry, ENTRY_SIZE, ExitKind, JUMP_LINES } from './entry.ts';
+import { Entry, ExitKind } from './entry.ts';
+import { dispatchNext, setState, throughJumpCache } from './entry-function.ts';
 
 /** Micro-operations that are no instruction. */
 export interface MicroSlots {
@@ -30,11 +30,6 @@ export interface MicroSlots {
   readonly head: number;
 }
 
-const setState = (c: Code, address: number, value: () => void): void => {
-  c.i32(0);
-  value();
-  c.memory(0x36, 2, address);
-};
 export interface ControlFunctions {
   /** (eip, budget, tlb): through the jump cache. */
   readonly goto: number;
@@ -42,66 +37,14 @@ export interface ControlFunctions {
   readonly leaveAt: number;
   /** An entry's function: the entry is its helper's. */
   readonly callHelper: number;
-  /** Emits the tail call of an entry's function; locals. */
-  readonly dispatch: (c: Code, entry: number, budget: number, tlb: number) => void;
 }
 
 /** `helper`: the imported function that calls one. */
 export const controlFunctions = (builder: ModuleBuilder, type: number, helper: number): ControlFunctions => {
   const type3 = builder.type([I32, I32, I32], []);
-  const dispatch = (c: Code, entry: number, budget: number, tlb: number): void => {
-    c.localGet(entry);
-    c.localGet(budget);
-    c.i32(0);
-    c.localGet(tlb);
-    c.localGet(entry);
-    c.memory(0x28, 2, Entry.fn);
-    c.returnCallIndirect(type, 0);
-  };
-
   // goto(eip, budget, tlb): through the jump cache.
   const g = new Code(3);
-  const line = g.local(I32);
-  g.localGet(1);
-  g.i32(0);
-  g.op(0x4e); // budget >= 0
-  g.if();
-  g.localGet(0);
-  g.localGet(0);
-  g.i32(12);
-  g.op(0x76);
-  g.op(0x73);
-  g.i32(JUMP_LINES - 1);
-  g.op(0x71);
-  g.i32(4);
-  g.op(0x74);
-  g.localTee(line);
-  g.memory(0x28, 2, LinearLayout.jumpCache);
-  g.localGet(0);
-  g.op(0x46);
-  g.localGet(line);
-  g.memory(0x28, 2, LinearLayout.jumpCache + 4);
-  g.i32(0);
-  g.memory(0x28, 2, StateLayout.jumpTag);
-  g.op(0x46);
-  g.op(0x71);
-  g.if();
-  g.localGet(line);
-  g.memory(0x28, 2, LinearLayout.jumpCache + 8);
-  g.localSet(line);
-  dispatch(g, line, 1, 2);
-  g.end();
-  g.end();
-  setState(g, StateLayout.eip, () => g.localGet(0));
-  setState(g, StateLayout.exitBudget, () => g.localGet(1));
-  setState(g, StateLayout.exitKind, () => {
-    g.i32(ExitKind.budget);
-    g.i32(ExitKind.lookup);
-    g.localGet(1);
-    g.i32(0);
-    g.op(0x48);
-    g.op(0x1b);
-  });
+  throughJumpCache(g, type, { eip: 0, budget: 1, tlb: 2, line: g.local(I32) });
   const goto = builder.function(type3, g);
 
   // leaveAt(entry, budget, kind): the entry has not executed.
@@ -159,7 +102,7 @@ export const controlFunctions = (builder: ModuleBuilder, type: number, helper: n
   h.memory(0x28, 2, StateLayout.tlb);
   h.returnCall(goto);
   const callHelper = builder.function(type, h);
-  return { goto, leaveAt, callHelper, dispatch };
+  return { goto, leaveAt, callHelper };
 };
 
 /** Table slots of all but `goto`, which is a form, and `helper`, which forms call too. */
@@ -246,15 +189,7 @@ export const microOperations = (
       c.localSet(2);
       c.end();
     }
-    c.localGet(0);
-    c.i32(ENTRY_SIZE);
-    c.op(0x6a);
-    c.localGet(1);
-    c.localGet(2);
-    c.localGet(3);
-    c.localGet(0);
-    c.memory(0x28, 2, ENTRY_SIZE + Entry.fn);
-    c.returnCallIndirect(type, 0);
+    dispatchNext(c, type);
     return add(c);
   };
 
@@ -277,15 +212,7 @@ export const microOperations = (
     c.i32(ExitKind.hot);
     c.returnCall(leaveAt);
     c.end();
-    c.localGet(0);
-    c.i32(ENTRY_SIZE);
-    c.op(0x6a);
-    c.localGet(1);
-    c.localGet(2);
-    c.localGet(3);
-    c.localGet(0);
-    c.memory(0x28, 2, ENTRY_SIZE + Entry.fn);
-    c.returnCallIndirect(type, 0);
+    dispatchNext(c, type);
     return add(c);
   };
   return {

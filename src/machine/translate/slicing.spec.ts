@@ -119,14 +119,14 @@ describe('a run cut into slices', () => {
   });
   it('into two pieces, so that regions run long', () => {
     const { regions } = cut.processor;
-    const formed = regions.counters.formed;
+    const { formed } = regions;
     fc.assert(
       fc.property(program, fc.integer({ min: 500, max: 3000 }), (code, first) =>
         compare(code, [], [first, 4000 - first]),
       ),
       { numRuns: 15, seed: 13 },
     );
-    assert.ok(regions.counters.formed - formed > 50, 'they did');
+    assert.ok(regions.formed - formed > 50, 'they did');
   });
   it('into single instructions', () => {
     fc.assert(

@@ -4,7 +4,7 @@
 import type { Val } from '../../isa/emitter.ts';
 import type { Row } from '../../isa/row.ts';
 import type { Local } from '../../wasm/code.ts';
-import { sharedFunctions } from '../forms.ts';
+import { sharedFunctions } from '../runtime.ts';
 import type { FlowNode } from './flow-graph.ts';
 import type { Instruction } from './instruction.ts';
 import { RegionEmitter } from './region-emitter.ts';
@@ -24,7 +24,7 @@ const NOWHERE: RegionRuntime = {
   shared: sharedFunctions(() => 0),
 };
 
-/** What the first instruction with an interest in flags does. `keeps`: INC and DEC, which pass CF on. */
+/** What the first instruction with an interest in flags does. INC and DEC set: they pass CF on without looking. */
 const Use = { none: 0, sets: 1, reads: 2 } as const;
 
 class Watcher extends RegionEmitter {

@@ -3,7 +3,18 @@
 
 import type { Row } from '../../isa/row.ts';
 import type { Instruction } from './instruction.ts';
-import { Transfer } from './region-emitter.ts';
+
+/** How an instruction hands control on. */
+export const Transfer = {
+  /** To the next instruction. */
+  next: 0,
+  /** To its relative target. */
+  jump: 1,
+  /** To its relative target or to the next instruction. */
+  branch: 2,
+  /** To a computed EIP. */
+  indirect: 3,
+} as const;
 
 /** What a region is made from. Code segments are flat: an EIP is a linear address. */
 export interface CodeSource {
@@ -51,7 +62,7 @@ const INLINED_INSTRUCTIONS = 40;
 const INLINED_DEPTH = 4;
 
 /** Transfer of a row's instructions. */
-export const transferOf = (row: Row): number => {
+const transferOf = (row: Row): number => {
   if (row.operands[0]?.kind === 'J') return row.ends ? Transfer.jump : Transfer.branch;
   return row.near ? Transfer.indirect : Transfer.next;
 };

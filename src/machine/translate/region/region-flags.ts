@@ -1,11 +1,12 @@
 // The flag half of the region tier's emission context: flags stay with their producer's operands until somebody reads them, and a
 // condition is computed from those operands. Not memory or registers (region-frame.ts).
 
-import { Condition, Emitter, type Val, VAL } from '../../isa/emitter.ts';
+import { Condition, type Val, VAL } from '../../isa/emitter.ts';
 import { type Code, I32, type Local } from '../../wasm/code.ts';
+import { TranslationEmitter } from '../translation-emitter.ts';
 import { auxiliary, CANONICAL, DYNAMIC, type FlagLocals, kindOf, Producer, producerOf, sizeOf } from './flag-kinds.ts';
 
-export abstract class RegionFlags extends Emitter implements FlagLocals {
+export abstract class RegionFlags extends TranslationEmitter implements FlagLocals {
   readonly result: Local;
   readonly a: Local;
   readonly b: Local;

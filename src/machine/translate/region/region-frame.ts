@@ -1,33 +1,20 @@
-// The ground of the region tier's emission: general registers in locals, memory through the flat TLB with a slow path out of line, and the
-// ways out of the region. Operands, stack and control are region-emitter.ts's; flags region-flags.ts's.
-// Parameters of a region are those of every entry function: 0 entry, 1 budget, 2 (unused), 3 TLB context.
+// The ground of the region tier's emission: general registers in locals, addresses, and the ways out of the region. Operands, memory and the
+// stack are translation-emitter.ts's, registers by operand and control region-emitter.ts's, flags region-flags.ts's.
 
 import { type Size, type Val, VAL } from '../../isa/emitter.ts';
-import type { SharedFunction } from '../../isa/x87-functions.ts';
 import { Code, I32, type Local, type ValueType } from '../../wasm/code.ts';
 import { SEGMENT_STRIDE, SegmentField, StateLayout } from '../../cpu/state.ts';
 import type { HelperOperands } from '../helper-operands.ts';
 import { isFlat, isLea, isXlat, accessOf } from '../operand-access.ts';
-import { BOUNCE_LIMIT, E, N, TLB, WRITE_TABLE } from '../threaded-frame.ts';
+import type { Runtime } from '../runtime.ts';
 import type { Instruction } from './instruction.ts';
 import { RegionFlags } from './region-flags.ts';
 
-/** Functions that a region's module imports, by index. As in form.ts, but a store that hits decoded code asks for AGAIN instead. */
-export interface RegionRuntime {
-  /** Type of all entry functions: (i32 i32 i32 i32) -> (). */
-  readonly type: number;
-  readonly loadSlow: number;
-  readonly storeSlow: number;
-  readonly hostRead: number;
-  readonly hostWrite: number;
-  readonly commit: number;
-  readonly stackLinear: number;
-  readonly segmentLinear: number;
-  readonly raise: number;
+/** What regions call besides, by index. A store that hits decoded code asks for AGAIN (cpu/region-access.ts). */
+export type RegionRuntime = Runtime & {
   /** (kind, result, a, b) -> auxiliary word (flag-kinds.ts). */
   readonly auxiliary: number;
-  readonly shared: Readonly<Record<SharedFunction, number>>;
-}
+};
 
 /** A place where a region can leave at an instruction that has not executed. */
 export interface Site {
@@ -78,7 +65,7 @@ export abstract class RegionFrame extends RegionFlags {
 
   // ---- locals and blocks --------------------------------------------------------------------------------------------
 
-  temporary(type: ValueType = I32): Local {
+  override temporary(type: ValueType): Local {
     let pool = this.temporaries.get(type);
     if (pool === undefined) {
       pool = { locals: [], next: 0 };
@@ -86,11 +73,6 @@ export abstract class RegionFrame extends RegionFlags {
     }
     if (pool.next === pool.locals.length) pool.locals.push(this.code.local(type));
     return pool.locals[pool.next++]!;
-  }
-  override let(_value: Val, type: ValueType = I32): Local {
-    const local = this.temporary(type);
-    this.code.localSet(local);
-    return local;
   }
   open(kind: 'block' | 'loop' | 'if'): void {
     this.code[kind]();
@@ -136,34 +118,26 @@ export abstract class RegionFrame extends RegionFlags {
   get site(): Local {
     return this.siteLocal;
   }
-  private leaveFault(): void {
+  protected override beforeLeaving(): void {
+    this.markSite();
+  }
+  protected leaveFault(): void {
     this.branch(this.faultDepth);
   }
-  /** After a slow path: leaves if the fault mailbox is full. */
-  protected faultCheck(): void {
-    this.state(StateLayout.faultVector);
+  protected leaveFaultIf(_condition: Val): void {
     this.code.brIf(this.depth - this.faultDepth - 1);
   }
-  faultIf(_condition: Val, vector: number, errorCode?: number): void {
+  protected override rarely(condition: Val, then: () => void, otherwise?: () => void): void {
     this.code.unlikely();
-    this.open('if');
-    this.markSite();
-    this.code.i32(vector);
-    this.code.i32(errorCode ?? -1);
-    this.code.call(this.runtime.raise);
-    this.leaveFault();
-    this.close();
+    this.if(condition, then, otherwise);
   }
-
   orHelper(_guard: Val): void {
     const address = this.instruction.memory ? this.address() : undefined;
-    this.eqz(VAL);
-    this.code.unlikely();
-    this.open('if');
-    if (address !== undefined) this.setState(StateLayout.exitEa, address);
-    this.markSite(this.instruction.operands);
-    this.branch(this.faultDepth);
-    this.close();
+    this.rarely(this.eqz(VAL), () => {
+      if (address !== undefined) this.setState(StateLayout.exitEa, address);
+      this.markSite(this.instruction.operands);
+      this.leaveFault();
+    });
   }
 
   // ---- the memory operand's address ---------------------------------------------------------------------------------
@@ -205,20 +179,20 @@ export abstract class RegionFrame extends RegionFlags {
     const offset = this.let(this.effective());
     const slot = StateLayout.segments + i.segment * SEGMENT_STRIDE;
     const access = accessOf(i.row, i.operandSize);
-    const linear = this.temporary();
-    this.geU(this.get(offset), this.state(slot + (access & 256 ? SegmentField.writeLimit : SegmentField.readLimit)));
-    this.code.unlikely();
-    this.open('if');
-    this.markSite();
-    this.code.i32(slot);
-    this.code.localGet(offset);
-    this.code.i32(access);
-    this.code.call(this.runtime.segmentLinear);
-    this.code.localSet(linear);
-    this.faultCheck();
-    this.code.else();
-    this.set(linear, this.add(this.get(offset), this.state(slot + SegmentField.base)));
-    this.close();
+    const linear = this.temporary(I32);
+    this.rarely(
+      this.geU(this.get(offset), this.state(slot + (access & 256 ? SegmentField.writeLimit : SegmentField.readLimit))),
+      () => {
+        this.beforeLeaving();
+        this.code.i32(slot);
+        this.code.localGet(offset);
+        this.code.i32(access);
+        this.code.call(this.runtime.segmentLinear);
+        this.code.localSet(linear);
+        this.faultCheck();
+      },
+      () => this.set(linear, this.add(this.get(offset), this.state(slot + SegmentField.base))),
+    );
     this.linear = linear;
   }
   address(): Local {
@@ -229,118 +203,7 @@ export abstract class RegionFrame extends RegionFlags {
     return this.effective();
   }
 
-  // ---- memory -------------------------------------------------------------------------------------------------------
-
-  /** The TLB entry of a linear address, and 1 on the stack if the access needs the slow path (tlb.ts). */
-  private lookUp(linear: Local, bytes: number, write: boolean): Local {
-    const c = this.code;
-    const entry = this.temporary();
-    c.localGet(TLB);
-    c.localGet(linear);
-    c.i32(10);
-    c.op(0x76);
-    c.i32(0x003ffffc);
-    c.op(0x71);
-    c.op(0x6a);
-    c.memory(0x28, 2, write ? WRITE_TABLE : 0);
-    c.localTee(entry);
-    if (bytes === 1) {
-      c.i32(1);
-      c.op(0x71);
-    } else {
-      c.localGet(linear);
-      c.op(0x72);
-      c.i32(0xfff);
-      c.op(0x71);
-      c.i32(0x1000 - bytes);
-      c.op(0x4b);
-    }
-    c.unlikely();
-    this.open('if');
-    this.markSite();
-    return entry;
-  }
-  private plus(plus: number): Local {
-    const address = this.address();
-    return plus === 0 ? address : this.let(this.add(this.get(address), this.const(plus)));
-  }
-  protected loadSized(bits: number): void {
-    this.code.memory(bits === 8 ? 0x2d : bits === 16 ? 0x2f : 0x28, 0, 0);
-  }
-  protected storeSized(bits: number): void {
-    this.code.memory(bits === 8 ? 0x3a : bits === 16 ? 0x3b : 0x36, 0, 0);
-  }
-  load(bytes: 1 | 2 | 4, plus = 0): Val {
-    return this.get(this.loadAt(this.plus(plus), bytes));
-  }
-  protected loadAt(linear: Local, bytes: 1 | 2 | 4): Local {
-    const c = this.code;
-    const value = this.temporary();
-    const entry = this.lookUp(linear, bytes, false);
-    c.localGet(linear);
-    c.i32(bytes);
-    c.call(this.runtime.loadSlow);
-    c.localSet(value);
-    this.faultCheck();
-    c.else();
-    this.add(this.get(entry), this.get(linear));
-    this.loadSized(bytes * 8);
-    c.localSet(value);
-    this.close();
-    return value;
-  }
-  store(bytes: 1 | 2 | 4, value: Local, plus = 0): void {
-    this.storeAt(this.plus(plus), bytes, value);
-  }
-  protected storeAt(linear: Local, bytes: 1 | 2 | 4, value: Local): void {
-    const c = this.code;
-    const entry = this.lookUp(linear, bytes, true);
-    c.localGet(linear);
-    c.localGet(value);
-    c.i32(bytes);
-    c.call(this.runtime.storeSlow);
-    c.brIf(this.depth - this.faultDepth - 1);
-    c.else();
-    this.add(this.get(entry), this.get(linear));
-    this.get(value);
-    this.storeSized(bytes * 8);
-    this.close();
-  }
-  private host(bytes: number, write: boolean): Local {
-    const c = this.code;
-    const linear = this.address();
-    const host = this.temporary();
-    const entry = this.lookUp(linear, bytes, write);
-    c.localGet(linear);
-    c.i32(bytes);
-    c.call(write ? this.runtime.hostWrite : this.runtime.hostRead);
-    c.localTee(host);
-    c.op(0x45);
-    c.brIf(this.depth - this.faultDepth - 1);
-    c.else();
-    this.set(host, this.add(this.get(entry), this.get(linear)));
-    this.close();
-    return host;
-  }
-  hostForRead(bytes: number): Local {
-    return this.host(bytes, false);
-  }
-  hostForWrite(bytes: number): Local {
-    return this.host(bytes, true);
-  }
-  commit(host: Local): void {
-    this.ltU(this.get(host), this.const(BOUNCE_LIMIT));
-    this.code.unlikely();
-    this.open('if');
-    this.code.localGet(host);
-    this.code.call(this.runtime.commit);
-    this.close();
-  }
-  requireAligned(bytes: number): void {
-    this.faultIf(this.and(this.get(this.address()), this.const(bytes - 1)), 13, 0);
-  }
-
-  // ---- registers and state ------------------------------------------------------------------------------------------
+  // ---- registers ----------------------------------------------------------------------------------------------------
 
   reg(index: number, size: Size): Val {
     const number = size === 8 ? index & 3 : index;
@@ -370,16 +233,4 @@ export abstract class RegionFrame extends RegionFlags {
       ),
     );
   }
-  state(address: number): Val {
-    this.code.i32(0);
-    this.code.memory(0x28, 2, address);
-    return VAL;
-  }
-  setState(address: number, value: Local): void {
-    this.code.i32(0);
-    this.get(value);
-    this.code.memory(0x36, 2, address);
-  }
 }
-
-export { E, N, TLB };

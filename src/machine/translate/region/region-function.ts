@@ -3,13 +3,13 @@
 
 import { StateLayout } from '../../cpu/state.ts';
 import { Code, I32, type Local } from '../../wasm/code.ts';
-import { LinearLayout } from '../../memory.ts';
-import { Entry, ENTRY_SIZE, ExitKind, JUMP_LINES, MAX_BLOCK } from '../entry.ts';
+import { Entry, ExitKind, MAX_BLOCK } from '../entry.ts';
+import { dispatchLinked, dispatchNext, N, setState, throughJumpCache, TLB } from '../entry-function.ts';
 import { DYNAMIC } from './flag-kinds.ts';
 import { readsFlagsFirst } from './flag-use.ts';
-import type { Edge, FlowNode } from './flow-graph.ts';
-import { RegionEmitter, Transfer } from './region-emitter.ts';
-import { E, N, type RegionRuntime, type Site, TLB } from './region-frame.ts';
+import { type Edge, type FlowNode, Transfer } from './flow-graph.ts';
+import { RegionEmitter } from './region-emitter.ts';
+import type { RegionRuntime, Site } from './region-frame.ts';
 import type { Structure } from './structure.ts';
 
 /** What a region's code needs from the outside while it is emitted. */
@@ -231,45 +231,23 @@ export class RegionFunction {
     this.store(StateLayout.exitBudget, N);
   }
   private store(address: number, local: Local): void {
-    this.code.i32(0);
-    this.code.localGet(local);
-    this.code.memory(0x36, 2, address);
+    setState(this.code, address, () => this.code.localGet(local));
   }
   private storeConstant(address: number, value: number): void {
-    this.code.i32(0);
-    this.code.i32(value);
-    this.code.memory(0x36, 2, address);
-  }
-  /** Goes on at an entry of the threaded tier or of another region. */
-  private goOn(entry: Local): void {
-    const c = this.code;
-    c.localGet(entry);
-    c.localGet(N);
-    c.i32(0);
-    c.localGet(TLB);
-    c.localGet(entry);
-    c.memory(0x28, 2, Entry.fn);
-    c.returnCallIndirect(this.context.runtime.type, 0);
+    setState(this.code, address, () => this.code.i32(value));
   }
   /** Through the exit's jump entry if that is linked, else through the jump cache, else to the run loop. */
   private leave(): void {
     const c = this.code;
-    const target = this.e.temporary();
+    const { type } = this.context.runtime;
+    const target = this.e.temporary(I32);
     this.storeRegisters();
     c.localGet(this.exitEntry);
     c.if();
     c.localGet(this.exitEntry);
     c.memory(0x28, 2, Entry.target);
-    c.localTee(target);
-    c.i32(0);
-    c.op(0x4a); // gt_s: linked
-    c.localGet(N);
-    c.i32(0);
-    c.op(0x4e); // ge_s: budget left
-    c.op(0x71);
-    c.if();
-    this.goOn(target);
-    c.end();
+    c.localSet(target);
+    dispatchLinked(c, type, target);
     c.localGet(target);
     c.op(0x45);
     c.if();
@@ -279,46 +257,7 @@ export class RegionFunction {
     c.return();
     c.end();
     c.end();
-
-    c.localGet(N);
-    c.i32(0);
-    c.op(0x4e);
-    c.if();
-    c.localGet(this.exitEip);
-    c.localGet(this.exitEip);
-    c.i32(12);
-    c.op(0x76);
-    c.op(0x73);
-    c.i32(JUMP_LINES - 1);
-    c.op(0x71);
-    c.i32(4);
-    c.op(0x74);
-    c.localTee(target);
-    c.memory(0x28, 2, LinearLayout.jumpCache);
-    c.localGet(this.exitEip);
-    c.op(0x46);
-    c.localGet(target);
-    c.memory(0x28, 2, LinearLayout.jumpCache + 4);
-    c.i32(0);
-    c.memory(0x28, 2, StateLayout.jumpTag);
-    c.op(0x46);
-    c.op(0x71);
-    c.if();
-    c.localGet(target);
-    c.memory(0x28, 2, LinearLayout.jumpCache + 8);
-    c.localSet(target);
-    this.goOn(target);
-    c.end();
-    c.end();
-    this.store(StateLayout.eip, this.exitEip);
-    c.i32(0);
-    c.i32(ExitKind.budget);
-    c.i32(ExitKind.lookup);
-    c.localGet(N);
-    c.i32(0);
-    c.op(0x48);
-    c.op(0x1b);
-    c.memory(0x36, 2, StateLayout.exitKind);
+    throughJumpCache(c, type, { eip: this.exitEip, budget: N, tlb: TLB, line: target });
     c.return();
   }
   /** At an instruction that has not executed: regions.ts finds out which from the site. */
@@ -341,15 +280,7 @@ export class RegionFunction {
     c.unlikely();
     c.if();
     // The block itself, behind its head.
-    c.localGet(E);
-    c.i32(ENTRY_SIZE);
-    c.op(0x6a);
-    c.localGet(N);
-    c.i32(0);
-    c.localGet(TLB);
-    c.localGet(E);
-    c.memory(0x28, 2, ENTRY_SIZE + Entry.fn);
-    c.returnCallIndirect(this.context.runtime.type, 0);
+    dispatchNext(c, this.context.runtime.type);
     c.end();
     const load = (local: Local, address: number): void => {
       c.i32(0);

@@ -5,7 +5,8 @@ import { type Code, I32 } from '../../wasm/code.ts';
 import { ModuleBuilder } from '../../wasm/module.ts';
 import type { RegionAccess } from '../../cpu/region-access.ts';
 import { SHARED } from '../../isa/x87-functions.ts';
-import { REGION_SLOTS, sharedFunctions, type RuntimeImports, type ThreadedModule } from '../forms.ts';
+import { REGION_SLOTS, type ThreadedModule } from '../forms.ts';
+import { importSlowPaths, sharedFunctions, type SlowPaths } from '../runtime.ts';
 import type { RegionRuntime } from './region-frame.ts';
 
 /** Modules alive at most: each takes memory mappings of the host and some 24 KB besides its code. */
@@ -23,13 +24,13 @@ export class RegionCompiler {
   private readonly free: number[] = [];
   private used = 0;
   private modules = 0;
-  /** For the report: modules, bytes of code. */
-  readonly counters = { modules: 0, bytes: 0 };
+  /** Modules compiled so far. */
+  compiled = 0;
 
   constructor(
     private readonly memory: WebAssembly.Memory,
     private readonly threaded: ThreadedModule,
-    imports: RuntimeImports,
+    imports: SlowPaths,
     access: RegionAccess,
   ) {
     this.runtime = this.declare(this.builder());
@@ -38,14 +39,8 @@ export class RegionCompiler {
       table: threaded.table,
       auxiliary: threaded.auxiliary,
       ...threaded.shared,
-      loadSlow: (linear: number, bytes: number) => access.loadSlow(linear, bytes),
-      storeSlow: (linear: number, value: number, bytes: number) => access.storeSlow(linear, value, bytes),
-      hostRead: (linear: number, bytes: number) => access.hostRead(linear, bytes),
-      hostWrite: (linear: number, bytes: number) => access.hostWrite(linear, bytes),
-      commit: (host: number) => imports.commit(host),
-      stackLinear: (offset: number, bytes: number) => imports.stackLinear(offset, bytes),
-      segmentLinear: (slot: number, offset: number, bytes: number) => imports.segmentLinear(slot, offset, bytes),
-      raise: (vector: number, errorCode: number) => imports.raise(vector, errorCode),
+      ...imports,
+      ...access,
     };
   }
 
@@ -57,23 +52,9 @@ export class RegionCompiler {
   }
   /** The types and imports of every module, in the same order. */
   private declare(builder: ModuleBuilder): RegionRuntime {
-    const type = builder.type([I32, I32, I32, I32], []);
-    const i1 = builder.type([I32], []);
-    const i2 = builder.type([I32, I32], []);
-    const i2i = builder.type([I32, I32], [I32]);
-    const i3i = builder.type([I32, I32, I32], [I32]);
-    const i4i = builder.type([I32, I32, I32, I32], [I32]);
     return {
-      type,
-      loadSlow: builder.import('loadSlow', i2i),
-      storeSlow: builder.import('storeSlow', i3i),
-      hostRead: builder.import('hostRead', i2i),
-      hostWrite: builder.import('hostWrite', i2i),
-      commit: builder.import('commit', i1),
-      stackLinear: builder.import('stackLinear', i2i),
-      segmentLinear: builder.import('segmentLinear', i3i),
-      raise: builder.import('raise', i2),
-      auxiliary: builder.import('auxiliary', i4i),
+      ...importSlowPaths(builder),
+      auxiliary: builder.import('auxiliary', builder.type([I32, I32, I32, I32], [I32])),
       shared: sharedFunctions((name) => builder.import(name, builder.type(SHARED[name].parameters, [I32]))),
     };
   }
@@ -87,12 +68,10 @@ export class RegionCompiler {
     const builder = this.builder();
     const { type } = this.declare(builder);
     functions.forEach((code, i) => builder.export(`r${i}`, builder.function(type, code)));
-    const bytes = builder.build();
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: this.imports });
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(builder.build()), { env: this.imports });
     this.modules++;
     const module = { live: functions.length };
-    this.counters.modules++;
-    this.counters.bytes += bytes.length;
+    this.compiled++;
     return functions.map((_, i) => {
       const slot = this.free.pop() ?? this.threaded.tableUsed + this.used++;
       this.threaded.table.set(slot, instance.exports[`r${i}`]);

@@ -114,8 +114,8 @@ export class Regions {
   private readonly headFunction: number;
   private readonly auxiliary: ThreadedModule['auxiliary'];
   private readonly i32: Int32Array;
-  /** For the report. */
-  readonly counters = { formed: 0, instructions: 0, dropped: 0 };
+  /** Regions formed so far. */
+  formed = 0;
 
   constructor(
     private readonly cpu: Cpu,
@@ -137,7 +137,7 @@ export class Regions {
   }
   /** Instructions that regions wait for others to be compiled with. */
   get patience(): number {
-    return PATIENCE << Math.min(MOST_PATIENT, this.compiler.counters.modules >> 4);
+    return PATIENCE << Math.min(MOST_PATIENT, this.compiler.compiled >> 4);
   }
 
   /** A block's head has counted down: forms a region there. `retired`: the processor's count. */
@@ -175,8 +175,7 @@ export class Regions {
       list.add(region);
     }
     this.cover(source, shape.nodes);
-    this.counters.formed++;
-    for (const node of shape.nodes) this.counters.instructions += node.instructions.length;
+    this.formed++;
     if (this.waiting.length === 0) this.waitingSince = retired;
     this.waiting.push({ region, code });
   }
@@ -255,7 +254,6 @@ export class Regions {
     this.byHead.delete(region.head);
     for (const page of region.pages) this.byPage.get(page)?.delete(region);
     this.dying.push(region);
-    this.counters.dropped++;
   }
   private invalidated(page: number): void {
     const list = this.byPage.get(page);
