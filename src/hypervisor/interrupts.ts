@@ -2,16 +2,12 @@
 // stands in its way. Not the controller (machine/devices) and not exceptions (vcpu.ts).
 // SDM vol. 3, 26.5 and 31.7; Xen: arch/x86/hvm/vmx/intr.c (vmx_intr_assist).
 
-import { Flag } from '../machine/cpu/state.ts';
+import { Blocking, Flag } from '../machine/cpu/state.ts';
 import { PrimaryControl } from '../machine/vmx/controls.ts';
 import { Field } from '../machine/vmx/fields.ts';
 import { EventType, IntrInfo } from '../machine/vmx/qualification.ts';
 import { AssistBlocker, AssistDecision, AssistSource, NO_LINE, NO_VECTOR } from './observer.ts';
 import type { Vcpu } from './vcpu.ts';
-
-/** Bits of the interruptibility state (SDM vol. 3, table 24-3). */
-const BLOCKED_BY_STI = 1;
-const BLOCKED_BY_MOV_SS = 2;
 
 /**
  * What stands between a pending external interrupt and the guest, in the order in which Xen asks. `rflags`, `interruptibility`:
@@ -19,8 +15,8 @@ const BLOCKED_BY_MOV_SS = 2;
  */
 export const interruptBlocker = (rflags: number, interruptibility: number, entryInfo: number): number => {
   if ((rflags & Flag.IF) === 0) return AssistBlocker.IF_CLEAR;
-  if ((interruptibility & BLOCKED_BY_STI) !== 0) return AssistBlocker.STI_SHADOW;
-  if ((interruptibility & BLOCKED_BY_MOV_SS) !== 0) return AssistBlocker.MOV_SS_SHADOW;
+  if ((interruptibility & Blocking.STI) !== 0) return AssistBlocker.STI_SHADOW;
+  if ((interruptibility & Blocking.MOV_SS) !== 0) return AssistBlocker.MOV_SS_SHADOW;
   if (IntrInfo.valid(entryInfo)) return AssistBlocker.INJECTION_PENDING;
   return AssistBlocker.NONE;
 };

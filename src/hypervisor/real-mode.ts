@@ -4,7 +4,7 @@
 // Not the emulator (the machine's). SDM vol. 3, 26.3.1.2; Xen: arch/x86/hvm/vmx/realmode.c.
 
 import { Dr6 } from '../machine/cpu/debug-registers.ts';
-import { Cr0, Flag } from '../machine/cpu/state.ts';
+import { Blocking, Cr0, Flag } from '../machine/cpu/state.ts';
 import { ExitReason } from '../machine/vmx/exit-reasons.ts';
 import { Field } from '../machine/vmx/fields.ts';
 import { IntrInfo, PendingDebug } from '../machine/vmx/qualification.ts';
@@ -13,9 +13,6 @@ import { unhandledExit, type ExitHandler } from './exits.ts';
 import { interruptBlocker } from './interrupts.ts';
 import { AssistBlocker } from './observer.ts';
 import { NO_ERROR, Vector, type Vcpu } from './vcpu.ts';
-
-/** Interruptibility (SDM vol. 3, table 24-3). */
-const BLOCKING_BY_MOV_SS = 2;
 
 /** An interrupt of the virtual platform goes into the entry fields as soon as the guest can take it. */
 const assist = (domain: Domain): void => {
@@ -35,7 +32,7 @@ const assist = (domain: Domain): void => {
 };
 
 const behindMovSs = (vcpu: Vcpu): boolean =>
-  (vcpu.vmx.vmread(Field.GUEST_INTERRUPTIBILITY_INFO) & BLOCKING_BY_MOV_SS) !== 0;
+  (vcpu.vmx.vmread(Field.GUEST_INTERRUPTIBILITY_INFO) & Blocking.MOV_SS) !== 0;
 
 /** #DB of pending debug exceptions, whose B0 to B3 and BS are where DR6 has them; behind MOV SS it waits. */
 const injectDebug = (vcpu: Vcpu): void => {

@@ -3,7 +3,7 @@
 
 import { Breakpoints } from '../machine/cpu/breakpoints.ts';
 import { Dr7, dr6WithDebug, dr7WithDebug } from '../machine/cpu/debug-registers.ts';
-import { Cr0, Cr4, Flag } from '../machine/cpu/state.ts';
+import { Blocking, Cr0, Cr4, Flag } from '../machine/cpu/state.ts';
 import { TimelessEvents } from '../machine/timeless-events.ts';
 import { Field } from '../machine/vmx/fields.ts';
 import { EventType, IntrInfo, PendingDebug } from '../machine/vmx/qualification.ts';
@@ -121,7 +121,8 @@ export class Vcpu {
   finishEmulated(): void {
     const vmx = this.vmx;
     const blocking = vmx.vmread(Field.GUEST_INTERRUPTIBILITY_INFO);
-    if ((blocking & 3) !== 0) vmx.vmwrite(Field.GUEST_INTERRUPTIBILITY_INFO, blocking & ~3);
+    if ((blocking & Blocking.STI_OR_MOV_SS) !== 0)
+      vmx.vmwrite(Field.GUEST_INTERRUPTIBILITY_INFO, blocking & ~Blocking.STI_OR_MOV_SS);
     if ((vmx.vmread(Field.GUEST_RFLAGS) & Flag.TF) !== 0) this.pendDebug(PendingDebug.SINGLE_STEP);
     this.machine.retire(1);
   }

@@ -8,9 +8,9 @@ import { Dr6 } from '../machine/cpu/debug-registers.ts';
 import { deliverEvent, deliverPendingFault } from '../machine/cpu/exceptions.ts';
 import type { Cpu } from '../machine/cpu/cpu.ts';
 import type { CpuModel } from '../machine/cpu/model.ts';
-import type { LinearAccess } from '../machine/cpu/mmu.ts';
+import type { LinearAccess } from '../machine/cpu/linear-access.ts';
 import type { Processor } from '../machine/cpu/run.ts';
-import { Cr0, type CpuState, ESP, Flag, StateLayout } from '../machine/cpu/state.ts';
+import { Blocking, type CpuState, Cr0, ESP, Flag, StateLayout } from '../machine/cpu/state.ts';
 import { PhysicalMemory } from '../machine/memory.ts';
 import type { Rom } from '../machine/rom.ts';
 import { saveSegments } from '../machine/vmx/exit.ts';
@@ -22,9 +22,6 @@ import { loadGuest, storeGuest } from './vmcs-guest.ts';
 import { LOCAL_TIMER_VECTOR } from '../hypervisor/machine.ts';
 import type { Timer } from '../machine/clock.ts';
 import { initializeProcessor } from '../machine/cpu/reset.ts';
-
-/** Interruptibility (SDM vol. 3, table 24-3). */
-const BLOCKING_BY_MOV_SS = 2;
 
 export class PhysicalMachine implements Machine {
   readonly memory: PhysicalMemory;
@@ -148,12 +145,12 @@ export class PhysicalMachine implements Machine {
     const { state: s } = this;
     const blocking = s.get(StateLayout.interruptibility);
     s.set(StateLayout.interruptibility, blocking & ~this.shadowOutsideVmx);
-    this.shadowOutsideVmx = s.get(StateLayout.interruptibility) & 3;
+    this.shadowOutsideVmx = s.get(StateLayout.interruptibility) & Blocking.STI_OR_MOV_SS;
     this.retire(1);
     return (s.eflagsRest & Flag.TF) === 0 && (this.cpu.breakpoints.met === 0 || this.behindMovSs);
   };
   private get behindMovSs(): boolean {
-    return (this.state.get(StateLayout.interruptibility) & BLOCKING_BY_MOV_SS) !== 0;
+    return (this.state.get(StateLayout.interruptibility) & Blocking.MOV_SS) !== 0;
   }
   /** The data breakpoints that the emulated instructions met, as the pending debug exceptions have them; they are forgotten here. */
   private breakpointsMet(): number {
@@ -193,7 +190,7 @@ export class PhysicalMachine implements Machine {
   private execute(operations: EmulatorOps, limit = 1, retired?: () => boolean): EmulationResult {
     const { cpu, state: s } = this;
     const access = this.begin(operations);
-    this.shadowOutsideVmx = s.get(StateLayout.interruptibility) & 3;
+    this.shadowOutsideVmx = s.get(StateLayout.interruptibility) & Blocking.STI_OR_MOV_SS;
     const fetch = (linear: number): number => operations.fetch(linear, s.cpl === 3);
     const result = this.processor.emulate(this.vmxUnit, access, fetch, limit, retired);
     this.operations = undefined;

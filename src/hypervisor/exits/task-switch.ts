@@ -4,7 +4,7 @@
 
 import { Dr6, Dr7 } from '../../machine/cpu/debug-registers.ts';
 import { Descriptor, rpl, selectorError } from '../../machine/cpu/descriptors.ts';
-import { Cr0, Cr4, CS, ESP, Flag, LDTR, SS, TR } from '../../machine/cpu/state.ts';
+import { Blocking, Cr0, Cr4, CS, ESP, Flag, LDTR, SS, TR } from '../../machine/cpu/state.ts';
 import { TaskSource, TSS16, TSS16_FILLER, TSS32, TSS_EFLAGS } from '../../machine/cpu/task-state.ts';
 import { Field } from '../../machine/vmx/fields.ts';
 import { EventType, IntrInfo, TaskSwitch } from '../../machine/vmx/qualification.ts';
@@ -228,7 +228,10 @@ export const exitTaskSwitch = (vcpu: Vcpu): number => {
     return vcpu.domain.stopped === undefined ? HandlerOutcome.INJECTED : HandlerOutcome.CRASHED;
   }
   vcpu.eventDelivered = source === TaskSource.GATE;
-  vmx.vmwrite(Field.GUEST_INTERRUPTIBILITY_INFO, vmx.vmread(Field.GUEST_INTERRUPTIBILITY_INFO) & ~3);
+  vmx.vmwrite(
+    Field.GUEST_INTERRUPTIBILITY_INFO,
+    vmx.vmread(Field.GUEST_INTERRUPTIBILITY_INFO) & ~Blocking.STI_OR_MOV_SS,
+  );
   if (completes) vcpu.machine.retire(1);
   return HandlerOutcome.EMULATED;
 };

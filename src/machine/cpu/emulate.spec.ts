@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { BareProcessor } from '../../../test/support/bare-processor.ts';
 import { NO_VMX } from '../vmx/hooks.ts';
 import { EBX, ECX, EDI, ESI, ESP, StateLayout } from './state.ts';
-import type { LinearAccess } from './mmu.ts';
+import type { LinearAccess } from './linear-access.ts';
 
 const CODE = 0x1000;
 const DATA = 0x8000;

@@ -7,7 +7,7 @@ import { Vector } from './cpu.ts';
 import { Dr6, dr6WithDebug, dr7WithDebug } from './debug-registers.ts';
 import { deliverThroughTable } from './interrupts.ts';
 import { disarm } from './monitor-wait.ts';
-import { Flag, StateLayout } from './state.ts';
+import { Blocking, Flag, StateLayout } from './state.ts';
 
 /** What became of an event. `ESCALATED`: another exception than the one asked for was delivered. */
 export const Outcome = { DELIVERED: 0, ESCALATED: 1, LEFT: 2 } as const;
@@ -24,10 +24,6 @@ const SELECTOR_ERROR = bits(Vector.TS, Vector.NP, Vector.SS, Vector.GP);
  * iterations of a string instruction sets it too (SDM vol. 3, 17.3.1.1).
  */
 const FAULTS = CONTRIBUTORY | bits(Vector.BR, Vector.UD, Vector.NM, 9, Vector.PF, Vector.MF, Vector.AC, Vector.XM);
-
-/** Interruptibility (SDM vol. 3, table 24-3). */
-const BLOCKING_BY_STI_OR_MOV_SS = 3;
-const BLOCKING_BY_NMI = 8;
 
 /**
  * Deliveries that may follow each other without an instruction between them. More means that benign exceptions feed each other for
@@ -111,8 +107,7 @@ const deliver = (
   for (;;) {
     record(vector, errorCode, s.eip);
     cpu.vmx.beginDelivery(vector, type, errorCode, length);
-    if (type === EventType.NMI)
-      s.set(StateLayout.interruptibility, s.get(StateLayout.interruptibility) | BLOCKING_BY_NMI);
+    if (type === EventType.NMI) s.set(StateLayout.interruptibility, s.get(StateLayout.interruptibility) | Blocking.NMI);
     // Events outside the program, and exceptions met while delivering exceptions, set EXT; INT n, INT3 and INTO do not.
     const external = type === EventType.SOFTWARE_INTERRUPT || type === EventType.SOFTWARE_EXCEPTION ? 0 : 1;
     if (attempt(cpu, vector, type, errorCode, length)) {
@@ -120,7 +115,7 @@ const deliver = (
       cpu.enteredHandler = true;
       // Data breakpoints met by the frame and the tables are an instruction's (INT n), or nobody's.
       if (type < EventType.SOFTWARE_INTERRUPT) cpu.breakpoints.met = 0;
-      s.set(StateLayout.interruptibility, s.get(StateLayout.interruptibility) & ~BLOCKING_BY_STI_OR_MOV_SS);
+      s.set(StateLayout.interruptibility, s.get(StateLayout.interruptibility) & ~Blocking.STI_OR_MOV_SS);
       s.set(StateLayout.activity, 0);
       disarm(cpu);
       return chain.length === 1 ? Outcome.DELIVERED : Outcome.ESCALATED;

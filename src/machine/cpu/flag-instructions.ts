@@ -3,10 +3,8 @@
 
 import type { Cpu, Helper } from './cpu.ts';
 import { Vector } from './cpu.ts';
-import { ARITHMETIC_FLAGS, ESP, Flag, SS, StateLayout } from './state.ts';
+import { ARITHMETIC_FLAGS, Blocking, ESP, Flag, SS, StateLayout } from './state.ts';
 import { hasVirtualIf, mayPopVirtualFlags, virtualFlags } from './virtual-interrupts.ts';
-
-const BLOCKING_BY_STI = 1;
 
 /** IF may be changed: in real mode always, else CPL <= IOPL; virtual-8086 mode has CPL 3. */
 const mayChangeIf = (cpu: Cpu): boolean => !cpu.protectedMode || cpu.s.cpl <= cpu.s.iopl;
@@ -30,7 +28,7 @@ export const sti: Helper = (cpu) => {
     s.eflagsRest |= Flag.VIF;
   } else if ((s.eflagsRest & Flag.IF) === 0) {
     s.eflagsRest |= Flag.IF;
-    s.set(StateLayout.interruptibility, s.get(StateLayout.interruptibility) | BLOCKING_BY_STI);
+    s.set(StateLayout.interruptibility, s.get(StateLayout.interruptibility) | Blocking.STI);
   }
   return true;
 };

@@ -6,7 +6,7 @@ import { Entry } from '../translate/entry.ts';
 import type { HelperOperands } from '../translate/helper-operands.ts';
 import { refreshMode } from '../translate/mode.ts';
 import type { Cpu } from './cpu.ts';
-import { Flag, StateLayout } from './state.ts';
+import { Blocking, Flag, StateLayout } from './state.ts';
 
 /** Answers of `call` that are no number of retired instructions. */
 export const HelperCall = {
@@ -15,8 +15,6 @@ export const HelperCall = {
   /** Executed; `succeeded` says how. The run loop does the rest. */
   leaves: 0,
 } as const;
-
-const SHADOW = 3;
 
 export class HelperCalls {
   /** The helper that left: it completed. */
@@ -119,7 +117,7 @@ export class HelperCalls {
       cpu.breakpoints.instructions ||
       (flags & (Flag.TF | Flag.RF)) !== 0 ||
       (flags & Flag.AC) !== this.alignment ||
-      (s.get(StateLayout.interruptibility) & SHADOW) !== 0 ||
+      (s.get(StateLayout.interruptibility) & Blocking.STI_OR_MOV_SS) !== 0 ||
       s.get(StateLayout.activity) !== 0 ||
       s.get(StateLayout.nmi) !== 0 ||
       cpu.clock.nextDeadline !== this.deadline ||

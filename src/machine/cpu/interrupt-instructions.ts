@@ -10,7 +10,7 @@ import { checkReturnCode, loadParagraphCode, returnOuter, returnSame } from './f
 import { deliverInVirtual8086, redirectedToVirtual8086 } from './interrupts.ts';
 import { loadVirtual8086Segment, nextOffset } from './segmentation.ts';
 import { peekStack } from './stack.ts';
-import { Cr4, CS, DS, ES, ESP, Flag, FS, GS, SS, StateLayout, TR } from './state.ts';
+import { Blocking, Cr4, CS, DS, ES, ESP, Flag, FS, GS, SS, StateLayout, TR } from './state.ts';
 import { TaskSource } from './task-state.ts';
 import { switchTask } from './task-switch.ts';
 import { mayPopVirtualFlags, noVirtualInterruptPending } from './virtual-interrupts.ts';
@@ -63,8 +63,6 @@ export const bound: Helper = (cpu, op) => {
 
 const code = new Descriptor();
 
-const BLOCKING_BY_NMI = 8;
-
 /** Flags that every IRET pops: CF PF AF ZF SF TF DF OF NT. */
 const POPPED = 0x4dd5;
 /** What the 32-bit form adds at any level. */
@@ -90,8 +88,8 @@ const setFlags = (cpu: Cpu, image: number, mask: number): void => {
 /** An IRET ends blocking by NMI even if it faults (SDM vol. 3, 25.3, and 27.2.2 for what a VM exit then reports). */
 const unblockNmi = (cpu: Cpu): void => {
   const blocking = cpu.s.get(StateLayout.interruptibility);
-  if (!(blocking & BLOCKING_BY_NMI) || cpu.vmx.iretKeepsNmiBlocking === true) return;
-  cpu.s.set(StateLayout.interruptibility, blocking & ~BLOCKING_BY_NMI);
+  if (!(blocking & Blocking.NMI) || cpu.vmx.iretKeepsNmiBlocking === true) return;
+  cpu.s.set(StateLayout.interruptibility, blocking & ~Blocking.NMI);
   cpu.nmiUnblockedByIret = true;
 };
 

@@ -5,6 +5,7 @@ import type { PhysicalMemory } from '../memory.ts';
 import { AccessInspection, AGAIN, AGAIN_WITH_LIMITS } from './access-inspection.ts';
 import type { Cpu } from './cpu.ts';
 import { Vector } from './cpu.ts';
+import { type LinearAccess, readEmulated, writeEmulated } from './linear-access.ts';
 import { PageWalker } from './page-walk.ts';
 import { Cr0, StateLayout } from './state.ts';
 import { INVALID, Tlb, TlbContext } from './tlb.ts';
@@ -14,17 +15,6 @@ const BOUNCE = 0x1000;
 
 /** Page attributes that forbid a direct write entry. */
 export const PageFlag = { code: 1, watched: 2, rom: 4, monitored: 8 } as const;
-
-/** Takes the place of paging while an instruction is emulated for the hypervisor (hypervisor/machine.ts EmulatorOps). */
-export interface LinearAccess {
-  /** INT n and its like, which enter a handler, are refused as if they left the guest. */
-  readonly refusesHandlers?: boolean;
-  /** Value, or -1 if the access faulted and the callee has recorded why. `size` 1, 2 or 4. */
-  read(linear: number, size: number, user: boolean): number;
-  write(linear: number, size: number, value: number, user: boolean): boolean;
-  /** Is a write allowed here? Asked before the read of a read-modify-write. */
-  probeWrite(linear: number, size: number, user: boolean): boolean;
-}
 
 /** First address of the page after this one. */
 const secondPage = (linear: number): number => ((linear & 0xfffff000) + 4096) >>> 0;
@@ -69,11 +59,14 @@ export class Mmu {
   /** The context for the present CPL and VMX mode; the empty one where every access must be looked at. */
   get context(): number {
     if (this.access !== undefined || this.inspection.alignment) return TlbContext.none;
-    return (this.cpu.vmx.nonRoot ? 2 : 0) + (this.cpu.s.cpl === 3 ? 1 : 0);
+    return this.contextOf(this.cpu.s.cpl === 3);
+  }
+  private contextOf(user: boolean): number {
+    return (this.cpu.vmx.nonRoot ? 2 : 0) + (user ? 1 : 0);
   }
   /** Physical address that the TLB has for code at a linear address; -1: none. Nothing is walked. */
   cachedCode(linear: number): number {
-    return this.tlb.cached((this.cpu.vmx.nonRoot ? 2 : 0) + (this.cpu.s.cpl === 3 ? 1 : 0), linear, false);
+    return this.tlb.cached(this.contextOf(this.cpu.s.cpl === 3), linear, false);
   }
   contextAddress(context: number): number {
     return this.tlb.address(context);
@@ -102,7 +95,7 @@ export class Mmu {
   }
   /** Physical address by the TLB, or by a walk that fills it; -1 with #PF in the mailbox. What the TLB has counts, as on hardware. */
   private locate(linear: number, write: boolean, user: boolean): number {
-    const context = (this.cpu.vmx.nonRoot ? 2 : 0) + (user ? 1 : 0);
+    const context = this.contextOf(user);
     const known = this.tlb.cached(context, linear, write);
     if (known >= 0) {
       // Its stores need not be seen any more, perhaps.
@@ -177,7 +170,7 @@ export class Mmu {
   read(linear: number, size: number, user: boolean): number {
     linear >>>= 0;
     if (this.inspection.active && !this.inspection.permits(linear, size, false, user)) return 0;
-    if (this.access !== undefined) return this.readEmulated(linear, size, user);
+    if (this.access !== undefined) return readEmulated(this.access, linear, size, user);
     return this.load(linear, size, user);
   }
   private load(linear: number, size: number, user: boolean): number {
@@ -189,7 +182,7 @@ export class Mmu {
       for (let i = 0; i < size; i++) value |= this.load((linear + i) >>> 0, 1, user) << (8 * i);
       return value >>> 0;
     }
-    const context = (this.cpu.vmx.nonRoot ? 2 : 0) + (user ? 1 : 0);
+    const context = this.contextOf(user);
     const entry = this.tlb.entry(context, linear, false);
     if (entry !== INVALID) return this.readHost((entry + linear) >>> 0, size);
     const pa = this.locate(linear, false, user);
@@ -233,7 +226,7 @@ export class Mmu {
   write(linear: number, size: number, value: number, user: boolean): boolean {
     linear >>>= 0;
     if (this.inspection.active && !this.inspection.permits(linear, size, true, user)) return false;
-    if (this.access !== undefined) return this.writeEmulated(linear, size, value, user);
+    if (this.access !== undefined) return writeEmulated(this.access, linear, size, value, user);
     return this.store(linear, size, value, user);
   }
   private store(linear: number, size: number, value: number, user: boolean): boolean {
@@ -264,30 +257,6 @@ export class Mmu {
       this.refuses(this.locate(linear, true, user), first) ||
       this.refuses(this.locate(second, true, user), bytes - first)
     );
-  }
-
-  private readEmulated(linear: number, size: number, user: boolean): number {
-    if (!this.inPage(linear, size)) {
-      let value = 0;
-      for (let i = 0; i < size; i++) {
-        const byte = this.access!.read((linear + i) >>> 0, 1, user);
-        if (byte < 0) return 0;
-        value |= byte << (8 * i);
-      }
-      return value >>> 0;
-    }
-    const value = this.access!.read(linear, size, user);
-    return value < 0 ? 0 : value;
-  }
-  private writeEmulated(linear: number, size: number, value: number, user: boolean): boolean {
-    if (!this.inPage(linear, size)) {
-      // Both pages are asked for before the first byte is stored.
-      if (!this.access!.probeWrite(linear, size, user)) return false;
-      for (let i = 0; i < size; i++)
-        if (!this.access!.write((linear + i) >>> 0, 1, (value >>> (8 * i)) & 0xff, user)) return false;
-      return true;
-    }
-    return this.access!.write(linear, size, value >>> 0, user);
   }
 
   // ---- slow paths of translated code --------------------------------------------------------------------------------
@@ -326,7 +295,7 @@ export class Mmu {
     for (let i = 0; i < bytes;) {
       const size = bytes - i >= 4 ? 4 : bytes - i >= 2 ? 2 : 1;
       const at = (linear + i) >>> 0;
-      const value = this.access === undefined ? this.load(at, size, user) : this.readEmulated(at, size, user);
+      const value = this.access === undefined ? this.load(at, size, user) : readEmulated(this.access, at, size, user);
       if (this.cpu.faulted) return false;
       for (let j = 0; j < size; j++) this.memory.u8[BOUNCE + i + j] = (value >>> (8 * j)) & 0xff;
       i += size;
@@ -373,7 +342,7 @@ export class Mmu {
       for (let j = 0; j < size; j++) value |= this.memory.u8[BOUNCE + i + j]! << (8 * j);
       const at = (this.bounceLinear + i) >>> 0;
       if (this.access === undefined) this.store(at, size, value, user);
-      else this.writeEmulated(at, size, value, user);
+      else writeEmulated(this.access, at, size, value, user);
       i += size;
     }
   }

@@ -8,14 +8,14 @@ import { refreshMode } from '../translate/mode.ts';
 import type { Regions } from '../translate/region/regions.ts';
 import { EventType } from '../vmx/qualification.ts';
 import type { Cpu } from './cpu.ts';
-import type { LinearAccess } from './mmu.ts';
+import type { LinearAccess } from './linear-access.ts';
 import { Vector } from './cpu.ts';
 import { AGAIN, AGAIN_WITH_LIMITS } from './access-inspection.ts';
 import { Dr6 } from './debug-registers.ts';
 import { injectEvent } from './exceptions.ts';
 import { HelperCalls } from './helper-calls.ts';
 import { endMaskedWait } from './monitor-wait.ts';
-import { CS, Flag, StateLayout } from './state.ts';
+import { Blocking, CS, Flag, StateLayout } from './state.ts';
 import { ignoringError, isExternalError, stopsForError } from './x87/errors.ts';
 
 /** How faults and interrupts enter the guest: cpu/exceptions.ts, or a recorder in conformance tests. */
@@ -34,10 +34,6 @@ export interface EventDelivery {
 
 /** SDM vol. 3, 24.4.2. */
 export const Activity = { active: 0, hlt: 1, shutdown: 2, waitForSipi: 3 } as const;
-/** Blocking by STI (bit 0) and by MOV SS (bit 1). */
-const SHADOW = 3;
-const BLOCKING_BY_NMI = 8;
-const BLOCKING_BY_MOV_SS = 2;
 /** Instructions after which translated code comes back at the latest: V8 takes up a function's optimised code only when it is called. */
 const STRETCH = 65536;
 
@@ -84,7 +80,7 @@ export class Processor {
       if (this.stopRequested || cpu.vmExitPending) return;
       const activity = s.get(StateLayout.activity);
       if (activity >= Activity.shutdown) return;
-      const shadow = s.get(StateLayout.interruptibility) & SHADOW;
+      const shadow = s.get(StateLayout.interruptibility) & Blocking.STI_OR_MOV_SS;
       if (clock.now >= until && cpu.timeless.full(clock.now)) return;
       if (this.takeInterrupt(shadow)) {
         this.frozen = false;
@@ -136,7 +132,7 @@ export class Processor {
   step(iterations = 1): void {
     this.resumed = (this.cpu.s.eflagsRest & Flag.RF) !== 0;
     this.helpers.alone = true;
-    this.execute(iterations, this.cpu.s.get(StateLayout.interruptibility) & SHADOW);
+    this.execute(iterations, this.cpu.s.get(StateLayout.interruptibility) & Blocking.STI_OR_MOV_SS);
     this.helpers.alone = false;
   }
 
@@ -251,9 +247,9 @@ export class Processor {
   private takeNmi(): boolean {
     const { s, vmx } = this.cpu;
     const blocking = s.get(StateLayout.interruptibility);
-    if (blocking & BLOCKING_BY_MOV_SS) return false;
+    if (blocking & Blocking.MOV_SS) return false;
     const left = vmx.nonRoot && vmx.exitOnNmi();
-    if (!left && blocking & BLOCKING_BY_NMI) return false;
+    if (!left && blocking & Blocking.NMI) return false;
     s.set(StateLayout.nmi, 0);
     if (left) return true;
     s.set(StateLayout.activity, Activity.active);
@@ -269,7 +265,7 @@ export class Processor {
     const cpu = this.cpu;
     const { s, breakpoints } = cpu;
     if (s.get(StateLayout.activity) >= Activity.shutdown) return;
-    if (s.get(StateLayout.interruptibility) & BLOCKING_BY_MOV_SS) return;
+    if (s.get(StateLayout.interruptibility) & Blocking.MOV_SS) return;
     const bits = breakpoints.met | (step ? Dr6.BS : 0);
     breakpoints.met = 0;
     if (bits === 0) return;
@@ -284,7 +280,7 @@ export class Processor {
   /** True with #DB in the mailbox if an instruction breakpoint at EIP was met: it comes before the instruction. RF and MOV SS hold it off. */
   private meetsInstruction(eip: number, shadow: number): boolean {
     const { s, breakpoints } = this.cpu;
-    if (this.resumed || shadow & BLOCKING_BY_MOV_SS) return false;
+    if (this.resumed || shadow & Blocking.MOV_SS) return false;
     const bits = breakpoints.atInstruction((s.base(CS) + eip) >>> 0);
     if (bits !== 0) this.raiseDebug(bits);
     return bits !== 0;

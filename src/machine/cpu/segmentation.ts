@@ -4,14 +4,11 @@
 import type { Cpu, Helper, Operands } from './cpu.ts';
 import { Vector } from './cpu.ts';
 import { Descriptor, isNull, markAccessed, readDescriptor, rpl, selectorError } from './descriptors.ts';
-import { Access, CS, DS, ES, ESP, FS, GS, SS, StateLayout } from './state.ts';
+import { Access, Blocking, CS, DS, ES, ESP, FS, GS, SS, StateLayout } from './state.ts';
 
 /** Present, S = 1, data, writable, accessed: what real mode (DPL 0) and virtual-8086 mode (DPL 3) put into the slot. */
 const REAL_ACCESS = 0x93;
 const V86_ACCESS = 0xf3;
-/** Interruptibility (SDM vol. 3, table 24-3). */
-const BLOCKING_BY_STI = 1;
-const BLOCKING_BY_MOV_SS = 2;
 
 const segmentDescriptor = new Descriptor();
 
@@ -120,7 +117,7 @@ export const dropInnerSegments = (cpu: Cpu): void => {
 /** MOV SS and POP SS keep interrupts and debug traps away from the next instruction (SDM vol. 3, 6.8.3). */
 const blockByMovSs = (cpu: Cpu): void => {
   const blocking = cpu.s.get(StateLayout.interruptibility);
-  cpu.s.set(StateLayout.interruptibility, (blocking & ~BLOCKING_BY_STI) | BLOCKING_BY_MOV_SS);
+  cpu.s.set(StateLayout.interruptibility, (blocking & ~Blocking.STI) | Blocking.MOV_SS);
 };
 
 /** MOV Sreg, r/m16. */

@@ -46,6 +46,9 @@ export const Flag = {
 /** CF PF AF ZF SF OF: kept lazily, see `lazyResult`. */
 export const ARITHMETIC_FLAGS = 0x8d5;
 
+/** Interruptibility state: what an instruction blocks, for itself and the next one (STI, MOV SS) or until IRET (NMI) (SDM vol. 3, table 24-3). */
+export const Blocking = { STI: 1, MOV_SS: 2, STI_OR_MOV_SS: 3, SMI: 4, NMI: 8 } as const;
+
 /** CR0 and CR4 bits (SDM vol. 3, 2.5). */
 export const Cr0 = {
   PE: 1,
@@ -118,7 +121,7 @@ export const StateLayout = {
   faultVector: 0x230,
   faultError: 0x234,
   faultHasError: 0x238,
-  /** Interruptibility as the VMCS has it: bit 0 STI, bit 1 MOV SS, bit 3 NMI blocking (SDM vol. 3, table 24-3). */
+  /** Interruptibility as the VMCS has it (Blocking). */
   interruptibility: 0x23c,
   /** 0 active, 1 HLT, 2 shutdown, 3 wait-for-SIPI (SDM vol. 3, 24.4.2). */
   activity: 0x240,

@@ -4,7 +4,7 @@
 import { injectEvent } from '../cpu/exceptions.ts';
 import { disarm } from '../cpu/monitor-wait.ts';
 import { MsrSlot } from '../cpu/msr-rows.ts';
-import { Cr0, Cr4, ES, SS, StateLayout, TR } from '../cpu/state.ts';
+import { Blocking, Cr0, Cr4, ES, SS, StateLayout, TR } from '../cpu/state.ts';
 import { EntryControl, PinControl, PrimaryControl } from './controls.ts';
 import {
   CONTROL_CHECKS,
@@ -78,8 +78,8 @@ const loadGuestState = (vmx: Vmx, injecting: boolean): void => {
   s.setGpr(ESP, v.read(Field.GUEST_RSP));
   s.eflags = v.read(Field.GUEST_RFLAGS);
   const blocking = v.read(Field.GUEST_INTERRUPTIBILITY_INFO);
-  vmx.nmiBlocked = (s.get(StateLayout.interruptibility) & 8) !== 0;
-  s.set(StateLayout.interruptibility, injecting ? blocking & 8 : blocking);
+  vmx.nmiBlocked = (s.get(StateLayout.interruptibility) & Blocking.NMI) !== 0;
+  s.set(StateLayout.interruptibility, injecting ? blocking & Blocking.NMI : blocking);
   s.set(StateLayout.activity, injecting ? 0 : v.read(Field.GUEST_ACTIVITY_STATE));
   // 26.6.3: breakpoints count only with the "enabled breakpoint" bit; an injected event drops the pending ones that MOV SS held back.
   const pending = v.read(Field.GUEST_PENDING_DBG_EXCEPTIONS);

@@ -4,7 +4,7 @@
 import { disarm } from '../cpu/monitor-wait.ts';
 import { readMsr, writeMsr } from '../cpu/msr.ts';
 import { MsrSlot, type MsrValue } from '../cpu/msr-rows.ts';
-import { Access, CS, DS, ES, FS, Flag, GS, LDTR, SS, StateLayout, TR } from '../cpu/state.ts';
+import { Access, Blocking, CS, DS, ES, Flag, FS, GS, LDTR, SS, StateLayout, TR } from '../cpu/state.ts';
 import { ExitControl, PinControl } from './controls.ts';
 import { pdptesValid } from './entry-checks.ts';
 import { ENTRY_FAILURE, ExitReason } from './exit-reasons.ts';
@@ -72,7 +72,7 @@ const savedFlags = (
 /** Debug exceptions that MOV SS holds back, in the form of the pending-debug-exceptions field: B0 to B3, enabled breakpoint, BS. */
 const heldByMovSs = (vmx: NonRootOperation): number => {
   const { s, breakpoints } = vmx.cpu;
-  if ((s.get(StateLayout.interruptibility) & 2) === 0) return 0;
+  if ((s.get(StateLayout.interruptibility) & Blocking.MOV_SS) === 0) return 0;
   return (breakpoints.met === 0 ? 0 : breakpoints.met | 0x1000) | (s.eflagsRest & Flag.TF ? 0x4000 : 0);
 };
 
@@ -103,7 +103,8 @@ const saveGuestState = (vmx: NonRootOperation, reason: number, info: ExitInforma
   v.write(Field.GUEST_ACTIVITY_STATE, vmx.delivering ? 0 : s.get(StateLayout.activity));
   v.write(Field.GUEST_INTERRUPTIBILITY_INFO, s.get(StateLayout.interruptibility));
   // 27.3.4: kept for trap-like exits and while MOV SS holds debug exceptions back; a delivered #DB has taken them.
-  const trapLike = reason === ExitReason.MONITOR_TRAP_FLAG || (s.get(StateLayout.interruptibility) & 2) !== 0;
+  const trapLike =
+    reason === ExitReason.MONITOR_TRAP_FLAG || (s.get(StateLayout.interruptibility) & Blocking.MOV_SS) !== 0;
   v.write(Field.GUEST_PENDING_DBG_EXCEPTIONS, trapLike ? vmx.pendingDebug | heldByMovSs(vmx) : 0);
 };
 
@@ -230,7 +231,7 @@ const toHost = (vmx: NonRootOperation, reason: number): void => {
     IntrInfo.type(vmx.vmcs.read(Field.VM_EXIT_INTR_INFO)) === EventType.NMI;
   // With virtual NMIs bit 3 was the guest's own blocking; without, the processor's stays as it is (27.5.5).
   const virtual = (vmx.controls.pin & PinControl.VIRTUAL_NMIS) !== 0 && vmx.nonRoot;
-  const blocked = nmi || (virtual ? vmx.nmiBlocked : (s.get(StateLayout.interruptibility) & 8) !== 0);
+  const blocked = nmi || (virtual ? vmx.nmiBlocked : (s.get(StateLayout.interruptibility) & Blocking.NMI) !== 0);
   vmx.leaveNonRoot();
   s.set(StateLayout.interruptibility, blocked ? 8 : 0);
   cpu.modeDirty = true;

@@ -5,12 +5,10 @@ import type { Cpu, Operands } from '../cpu/cpu.ts';
 import { Vector } from '../cpu/cpu.ts';
 import { FEATURE_CONTROL_VMXON } from '../cpu/msr.ts';
 import { MsrSlot } from '../cpu/msr-rows.ts';
-import { ARITHMETIC_FLAGS, Cr0, Cr4, Flag, StateLayout } from '../cpu/state.ts';
+import { ARITHMETIC_FLAGS, Blocking, Cr0, Cr4, Flag, StateLayout } from '../cpu/state.ts';
 import { ExitReason } from './exit-reasons.ts';
 import { InstructionError, VM_FAIL_INVALID, VM_SUCCEED, type VmxResult } from './instruction-errors.ts';
 import type { Vmx } from './vmx.ts';
-
-const BLOCKING_BY_MOV_SS = 2;
 
 /** 30.2: all six arithmetic flags are written. Always true: the instruction completed. */
 const conclude = (cpu: Cpu, result: VmxResult): true => {
@@ -91,7 +89,7 @@ const invvpid = (vmx: Vmx, cpu: Cpu, op: Operands): boolean => {
 };
 
 const launch = (vmx: Vmx, cpu: Cpu, resume: boolean): boolean => {
-  const movSs = vmx.currentPointer >= 0 && (cpu.s.get(StateLayout.interruptibility) & BLOCKING_BY_MOV_SS) !== 0;
+  const movSs = vmx.currentPointer >= 0 && (cpu.s.get(StateLayout.interruptibility) & Blocking.MOV_SS) !== 0;
   if (movSs) return conclude(cpu, vmx.fail(InstructionError.ENTRY_EVENTS_BLOCKED_BY_MOV_SS));
   const result = resume ? vmx.vmresume() : vmx.vmlaunch();
   if (result !== VM_SUCCEED) return conclude(cpu, result);

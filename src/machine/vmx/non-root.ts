@@ -4,7 +4,7 @@
 import type { Timer } from '../clock.ts';
 import type { Cpu, Operands } from '../cpu/cpu.ts';
 import { deliverEvent } from '../cpu/exceptions.ts';
-import { Flag, StateLayout } from '../cpu/state.ts';
+import { Blocking, Flag, StateLayout } from '../cpu/state.ts';
 import type { PhysicalMemory } from '../memory.ts';
 import { ActiveControls } from './active-controls.ts';
 import { capabilityMsr } from './capability-msrs.ts';
@@ -199,7 +199,7 @@ export abstract class NonRootOperation implements VmxHooks {
     if (!this.nonRoot || (this.controls.pin & PinControl.NMI_EXITING) === 0) return false;
     // Bit 3 blocks real NMIs unless it is about virtual ones (table 24-3).
     const virtual = (this.controls.pin & PinControl.VIRTUAL_NMIS) !== 0;
-    if (!virtual && (this.cpu.s.get(StateLayout.interruptibility) & 8) !== 0) return false;
+    if (!virtual && (this.cpu.s.get(StateLayout.interruptibility) & Blocking.NMI) !== 0) return false;
     const info = this.clearInformation();
     info.intrInfo = IntrInfo.encode(2, EventType.NMI, false);
     return this.leave(ExitReason.EXCEPTION_OR_NMI, 0, info);
@@ -208,7 +208,8 @@ export abstract class NonRootOperation implements VmxHooks {
   exitOnInterruptWindow(): boolean {
     const s = this.cpu.s;
     if (!this.nonRoot || (this.controls.primary & PrimaryControl.INTERRUPT_WINDOW_EXITING) === 0) return false;
-    if ((s.eflagsRest & Flag.IF) === 0 || (s.get(StateLayout.interruptibility) & 3) !== 0) return false;
+    if ((s.eflagsRest & Flag.IF) === 0 || (s.get(StateLayout.interruptibility) & Blocking.STI_OR_MOV_SS) !== 0)
+      return false;
     if (s.get(StateLayout.activity) > 1) return false;
     return this.leave(ExitReason.INTERRUPT_WINDOW, 0, this.clearInformation());
   }

@@ -1,7 +1,7 @@
 // The checks of a VM entry on the guest-state area but for the segments: registers, tables, RFLAGS, non-register state, PDPTEs.
 // A failure is a VM exit with reason 33 and bit 31. SDM vol. 3, 26.3.1.
 
-import { Cr0, Cr4, Flag } from '../../cpu/state.ts';
+import { Blocking, Cr0, Cr4, Flag } from '../../cpu/state.ts';
 import type { PhysicalMemory } from '../../memory.ts';
 import { EntryControl, PinControl } from '../controls.ts';
 import { Field } from '../fields.ts';
@@ -72,8 +72,6 @@ const GUEST_RFLAGS = rows('guest', '26.3.1.4', [
 
 const activity = (c: EntryContext): number => read(c, Field.GUEST_ACTIVITY_STATE);
 const blocking = (c: EntryContext): number => read(c, Field.GUEST_INTERRUPTIBILITY_INFO);
-const STI_OR_MOV_SS = 3;
-const BY_STI = 1, BY_MOV_SS = 2, BY_SMI = 4, BY_NMI = 8; // prettier-ignore
 
 /** Events that may be injected into each activity state; active takes all. */
 const activityTakes = (state: number, info: number): boolean => {
@@ -97,7 +95,7 @@ const BS = 1 << 14;
 
 /** After STI or MOV SS, or in HLT, a pending single step is there exactly if TF is set and BTF is not. */
 const singleStepFits = (c: EntryContext): boolean => {
-  if (!has(blocking(c), STI_OR_MOV_SS) && activity(c) !== 1) return true;
+  if (!has(blocking(c), Blocking.STI_OR_MOV_SS) && activity(c) !== 1) return true;
   const stepping = has(read(c, Field.GUEST_RFLAGS), Flag.TF) && !has(read(c, Field.GUEST_IA32_DEBUGCTL), 2);
   return stepping === has(pendingDebug(c), BS);
 };
@@ -115,7 +113,7 @@ const GUEST_NON_REGISTER = rows('guest', '26.3.1.5', [
   [
     'guest-activity-blocking',
     'blocking by STI or by MOV SS requires the active state',
-    (c) => !has(blocking(c), STI_OR_MOV_SS) || activity(c) === 0,
+    (c) => !has(blocking(c), Blocking.STI_OR_MOV_SS) || activity(c) === 0,
   ],
   [
     'guest-activity-injection',
@@ -126,28 +124,30 @@ const GUEST_NON_REGISTER = rows('guest', '26.3.1.5', [
   [
     'guest-blocking-both',
     'blocking by STI and by MOV SS cannot both be in effect',
-    (c) => (blocking(c) & STI_OR_MOV_SS) !== STI_OR_MOV_SS,
+    (c) => (blocking(c) & Blocking.STI_OR_MOV_SS) !== Blocking.STI_OR_MOV_SS,
   ],
   [
     'guest-blocking-sti-if',
     'blocking by STI requires RFLAGS.IF',
-    (c) => !has(blocking(c), BY_STI) || has(read(c, Field.GUEST_RFLAGS), Flag.IF),
+    (c) => !has(blocking(c), Blocking.STI) || has(read(c, Field.GUEST_RFLAGS), Flag.IF),
   ],
   [
     'guest-blocking-interrupt',
     'an external interrupt cannot be injected while STI or MOV SS blocks it',
-    ifInjecting((info, c) => IntrInfo.type(info) !== EventType.EXTERNAL_INTERRUPT || !has(blocking(c), STI_OR_MOV_SS)),
+    ifInjecting(
+      (info, c) => IntrInfo.type(info) !== EventType.EXTERNAL_INTERRUPT || !has(blocking(c), Blocking.STI_OR_MOV_SS),
+    ),
   ],
   [
     'guest-blocking-nmi-mov-ss',
     'an NMI cannot be injected while MOV SS blocks it',
-    ifInjecting((info, c) => IntrInfo.type(info) !== EventType.NMI || !has(blocking(c), BY_MOV_SS)),
+    ifInjecting((info, c) => IntrInfo.type(info) !== EventType.NMI || !has(blocking(c), Blocking.MOV_SS)),
   ],
-  ['guest-blocking-smi', 'blocking by SMI is possible in SMM only', (c) => !has(blocking(c), BY_SMI)],
+  ['guest-blocking-smi', 'blocking by SMI is possible in SMM only', (c) => !has(blocking(c), Blocking.SMI)],
   [
     'guest-blocking-nmi-sti',
     'an NMI cannot be injected while STI blocks it',
-    ifInjecting((info, c) => IntrInfo.type(info) !== EventType.NMI || !has(blocking(c), BY_STI)),
+    ifInjecting((info, c) => IntrInfo.type(info) !== EventType.NMI || !has(blocking(c), Blocking.STI)),
     3,
   ],
   [
@@ -157,7 +157,7 @@ const GUEST_NON_REGISTER = rows('guest', '26.3.1.5', [
       (info, c) =>
         IntrInfo.type(info) !== EventType.NMI ||
         !has(c.controls.pin, PinControl.VIRTUAL_NMIS) ||
-        !has(blocking(c), BY_NMI),
+        !has(blocking(c), Blocking.NMI),
     ),
   ],
   [
