@@ -1,6 +1,7 @@
 // The contract between the engine and those who drive it (the worker, the command line): one running machine.
 // Types only. The class that keeps it is workers/engine-session.ts, the one place that joins machine, hypervisor, monitor and symbols.
 
+import type { Tiers } from '../machine/cpu/cpu.ts';
 import type { SourceLocation } from '../symbols/location.ts';
 
 export type { SourceLocation } from '../symbols/location.ts';
@@ -37,8 +38,8 @@ export interface BootConfig {
   readonly observe: 'all' | 'none' | readonly string[];
   /** Guest instructions between two entries of `stateHashes`; 0: none. */
   readonly stateHashEvery: number;
-  /** Which tiers execute code (Cpu.tiers); both, as it is best, if left out. */
-  readonly tiers?: 'adaptive' | 'threaded' | 'eager';
+  /** `adaptive` if left out. */
+  readonly tiers?: Tiers;
 }
 
 export type StopKind =

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { buildOwnKernel } from '../../src/cli/bench/guests.ts';
+import type { Tiers } from '../../src/machine/cpu/cpu.ts';
 import { createSession } from '../../src/workers/engine-session.ts';
 import type { BootConfig } from '../../src/workers/session.ts';
 import { missingCompiler } from '../guests/build.ts';
@@ -18,7 +19,7 @@ interface Run {
   readonly output: string;
   readonly instructions: number;
 }
-const run = (config: BootConfig, input: string, limit: number, tiers: 'threaded' | 'adaptive' | 'eager'): Run => {
+const run = (config: BootConfig, input: string, limit: number, tiers: Tiers): Run => {
   const session = createSession({ ...config, observe: 'none', stateHashEvery: EVERY, tiers });
   session.typeSerial(new TextEncoder().encode(input));
   while (session.stop === undefined && session.counters().instructions < limit) session.run(limit);

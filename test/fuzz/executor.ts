@@ -1,14 +1,14 @@
 // What can run a fuzz case, whatever its machinery: the invariants (invariants.ts) are checked on this alone, so that one executor can be
 // compared with another. Not the cases (scene.ts).
 
-import type { Cpu } from '../../src/machine/cpu/cpu.ts';
+import type { Tiers } from '../../src/machine/cpu/cpu.ts';
 import type { FuzzCase } from './fuzz-case.ts';
 
 export interface Executor {
   /** For reports. */
   readonly name: string;
-  /** Cpu.tiers of its processor. */
-  tiers: Cpu['tiers'];
+  /** Of its processor. */
+  tiers: Tiers;
   /** Brings the machine into the case's first state, whatever it did before. */
   start(fuzzCase: FuzzCase): void;
   /** Runs until the clock stands at `until`, or to a legal stop (`stopped`). */

@@ -1,7 +1,7 @@
 // A guest of the hypervisor as an executor: a session with a kernel that does nothing, in whose place the case is put. Not the bare machine
 // (physical-executor.ts) and not the boot protocols.
 
-import type { Cpu } from '../../src/machine/cpu/cpu.ts';
+import type { Tiers } from '../../src/machine/cpu/cpu.ts';
 import type { Domain } from '../../src/hypervisor/domain.ts';
 import { CrLoad } from '../../src/hypervisor/observer.ts';
 import { Field } from '../../src/machine/vmx/fields.ts';
@@ -61,7 +61,7 @@ export class HypervisorExecutor implements Executor {
   readonly name = 'hypervisor';
   /** A repeated string instruction on ports is done in one exit. */
   readonly exact = false;
-  tiers: Cpu['tiers'] = 'adaptive';
+  tiers: Tiers = 'adaptive';
   private session!: Session;
   private base = 0;
 

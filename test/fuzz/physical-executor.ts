@@ -1,7 +1,7 @@
 // The emulated machine as an executor: the processor alone with an interrupt source of the harness, or with the PC's devices.
 // Not VMX non-root operation under the harness (vmx-executor.ts).
 
-import type { Cpu } from '../../src/machine/cpu/cpu.ts';
+import type { Tiers } from '../../src/machine/cpu/cpu.ts';
 import type { Timer } from '../../src/machine/clock.ts';
 import { CPU_MODELS, type CpuModel } from '../../src/machine/cpu/model.ts';
 import { initializeProcessor } from '../../src/machine/cpu/reset.ts';
@@ -59,10 +59,10 @@ export class PhysicalExecutor implements Executor {
   private readonly firstPlatform: readonly number[];
   private readonly firstVmx: readonly number[];
   protected ended: string | undefined;
-  get tiers(): Cpu['tiers'] {
+  get tiers(): Tiers {
     return this.machine.cpu.tiers;
   }
-  set tiers(tiers: Cpu['tiers']) {
+  set tiers(tiers: Tiers) {
     this.machine.cpu.tiers = tiers;
     this.machine.cpu.modeDirty = true;
   }

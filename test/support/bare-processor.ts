@@ -4,7 +4,7 @@
 import { Bus } from '../../src/machine/bus.ts';
 import { Clock } from '../../src/machine/clock.ts';
 import { buildProcessor } from '../../src/machine/cpu/build.ts';
-import type { Cpu } from '../../src/machine/cpu/cpu.ts';
+import type { Cpu, Tiers } from '../../src/machine/cpu/cpu.ts';
 import { CORE_DUO } from '../../src/machine/cpu/model.ts';
 import type { Processor } from '../../src/machine/cpu/run.ts';
 import { CS, DS, ES, FS, GS, SS, StateLayout } from '../../src/machine/cpu/state.ts';
@@ -37,7 +37,7 @@ export class BareProcessor {
   /** @param tiers which tiers execute (Cpu.tiers) */
   constructor(
     readonly bytes = 1 << 20,
-    tiers: Cpu['tiers'] = 'adaptive',
+    tiers: Tiers = 'adaptive',
   ) {
     this.memory = new PhysicalMemory(bytes);
     this.processor = buildProcessor(this.memory, this.bus, this.clock, CORE_DUO, {

@@ -14,7 +14,8 @@ import { Mmu } from './mmu.ts';
 import type { CpuModel } from './model.ts';
 import { noteMonitoredStore } from './monitor-wait.ts';
 import { regionAccess } from './region-access.ts';
-import { type EventDelivery, Processor } from './run.ts';
+import type { EventDelivery } from './pending-interrupts.ts';
+import { Processor } from './run.ts';
 
 const NO_INTERRUPTS: InterruptSource = { intr: false, acknowledge: () => 0 };
 /** FERR# leads nowhere, IGNNE# is pulled up. */

@@ -89,6 +89,11 @@ export interface ChainedException {
   readonly eip: number;
 }
 
+/**
+ * Which tiers execute code: regions where it is hot, none (`--no-regions`), or regions everywhere at once (tests). Guests see no difference.
+ */
+export type Tiers = 'adaptive' | 'threaded' | 'eager';
+
 export class Cpu {
   readonly s: CpuState;
   mmu!: Mmu;
@@ -115,11 +120,8 @@ export class Cpu {
   /** An event's handler was entered by the last instruction itself (INT n): TF, which the delivery clears, traps no more. */
   enteredHandler = false;
   readonly breakpoints = new Breakpoints();
-  /**
-   * Which tiers execute code: regions where it is hot, none (`--no-regions`), or regions everywhere at once (tests). Guests see no
-   * difference. Set before the first instruction.
-   */
-  tiers: 'adaptive' | 'threaded' | 'eager' = 'adaptive';
+  /** Set before the first instruction. */
+  tiers: Tiers = 'adaptive';
   /** The instruction in flight is one that checkLimits is about. */
   checksLimits = false;
   /** The run loop's count of retired instructions. */

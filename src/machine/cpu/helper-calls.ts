@@ -4,7 +4,6 @@
 import type { CodeCache } from '../translate/code-cache.ts';
 import { Entry } from '../translate/entry.ts';
 import type { HelperOperands } from '../translate/helper-operands.ts';
-import { refreshMode } from '../translate/mode.ts';
 import type { Cpu } from './cpu.ts';
 import { Blocking, Flag, StateLayout } from './state.ts';
 
@@ -17,7 +16,7 @@ export const HelperCall = {
 } as const;
 
 export class HelperCalls {
-  /** The helper that left: it completed. */
+  /** The helper last executed completed its instruction. */
   succeeded = false;
   /** The run loop wants one instruction and no other. */
   alone = false;
@@ -28,13 +27,12 @@ export class HelperCalls {
   private left = 0;
   private clockAtStart = 0;
   private retiredAtStart = 0;
-  private alignment = 0;
 
   constructor(
     private readonly cpu: Cpu,
     private readonly cache: CodeCache,
-    /** The run loop: its count, and whether it was asked to stop. */
-    private readonly processor: { retired: number; readonly stopRequested: boolean },
+    /** The run loop: its count, whether it was asked to stop, EFLAGS.AC as it knows it. */
+    private readonly processor: { retired: number; readonly stopRequested: boolean; readonly alignmentFlag: number },
   ) {}
 
   /** Translated code is about to run with the budget `start`; `left`: instructions until the run loop must look up. */
@@ -46,7 +44,6 @@ export class HelperCalls {
     this.clockAtStart = cpu.clock.now;
     this.retiredAtStart = this.processor.retired;
     this.deadline = cpu.clock.nextDeadline;
-    this.alignment = cpu.s.eflagsRest & Flag.AC;
     cpu.breakpoints.exact = !cpu.breakpoints.data || left === 1;
   }
   /** It has come back with the budget `end`: the clock stands there. Returns the instructions it retired. */
@@ -62,8 +59,11 @@ export class HelperCalls {
     this.cpu.clock.set(this.clockAtStart + executed);
   }
 
-  /** What a helper finds in the CPU besides its operands. `address`: of its memory operand. `allowance`: instructions it may retire. */
-  begin(op: HelperOperands, address: number, allowance: number): void {
+  /**
+   * Executes an instruction that translated code left to its helper: `succeeded` says how it went. `address`: of its memory operand.
+   * `allowance`: instructions it may retire.
+   */
+  execute(op: HelperOperands, address: number, allowance: number): void {
     const { cpu } = this;
     op.offset = (op.linear ? address - cpu.s.base(op.segment) : address) >>> 0;
     const next = op.eip + op.length;
@@ -72,12 +72,7 @@ export class HelperCalls {
     cpu.codeChanged = false;
     cpu.retiredByHelper = 1;
     cpu.retiredBeforeFault = 0;
-  }
-
-  /** An instruction that translated code left to its helper. The run loop does the rest. */
-  execute(op: HelperOperands, address: number, allowance: number): void {
-    this.begin(op, address, allowance);
-    this.succeeded = op.row.helper!(this.cpu, op);
+    this.succeeded = op.row.helper!(cpu, op);
   }
 
   /**
@@ -96,10 +91,7 @@ export class HelperCalls {
     this.execute(op, address, this.left - executed);
     if (!this.succeeded || this.mustLeave()) return HelperCall.leaves;
     s.eip = cpu.nextEip;
-    if (cpu.modeDirty) {
-      refreshMode(cpu);
-      this.cache.modeChanged();
-    }
+    this.cache.followMode();
     cpu.breakpoints.exact = !cpu.breakpoints.data || this.left === 1;
     return cpu.retiredByHelper;
   }
@@ -116,7 +108,7 @@ export class HelperCalls {
       cpu.breakpoints.met !== 0 ||
       cpu.breakpoints.instructions ||
       (flags & (Flag.TF | Flag.RF)) !== 0 ||
-      (flags & Flag.AC) !== this.alignment ||
+      (flags & Flag.AC) !== this.processor.alignmentFlag ||
       (s.get(StateLayout.interruptibility) & Blocking.STI_OR_MOV_SS) !== 0 ||
       s.get(StateLayout.activity) !== 0 ||
       s.get(StateLayout.nmi) !== 0 ||

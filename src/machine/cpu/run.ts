@@ -4,9 +4,7 @@
 import type { CodeCache } from '../translate/code-cache.ts';
 import { Entry, ExitKind, MAX_BLOCK } from '../translate/entry.ts';
 import type { ThreadedModule } from '../translate/forms.ts';
-import { refreshMode } from '../translate/mode.ts';
 import type { Regions } from '../translate/region/regions.ts';
-import { EventType } from '../vmx/qualification.ts';
 import type { Cpu } from './cpu.ts';
 import type { LinearAccess } from './linear-access.ts';
 import { Vector } from './cpu.ts';
@@ -15,25 +13,10 @@ import { Dr6 } from './debug-registers.ts';
 import { injectEvent } from './exceptions.ts';
 import { HelperCalls } from './helper-calls.ts';
 import { endMaskedWait } from './monitor-wait.ts';
+import { Activity, type EventDelivery, takeInterrupt } from './pending-interrupts.ts';
 import { Blocking, CS, Flag, StateLayout } from './state.ts';
 import { ignoringError, isExternalError, stopsForError } from './x87/errors.ts';
 
-/** How faults and interrupts enter the guest: cpu/exceptions.ts, or a recorder in conformance tests. */
-export interface EventDelivery {
-  /** Takes the fault out of the mailbox and delivers it; EIP is the faulting instruction's. */
-  deliverPendingFault(cpu: Cpu): boolean;
-  /** `type`: VMX interruption type (0 external, 2 NMI, 3 hardware exception). */
-  deliverEvent(
-    cpu: Cpu,
-    vector: number,
-    type: number,
-    errorCode: number | undefined,
-    instructionLength: number,
-  ): boolean;
-}
-
-/** SDM vol. 3, 24.4.2. */
-export const Activity = { active: 0, hlt: 1, shutdown: 2, waitForSipi: 3 } as const;
 /** Instructions after which translated code comes back at the latest: V8 takes up a function's optimised code only when it is called. */
 const STRETCH = 65536;
 
@@ -53,7 +36,7 @@ export class Processor {
   /** RF was set before the present instruction. */
   private resumed = false;
   /** EFLAGS.AC as of the last change of mode. */
-  private alignmentFlag = 0;
+  alignmentFlag = 0;
 
   constructor(
     readonly cpu: Cpu,
@@ -82,7 +65,7 @@ export class Processor {
       if (activity >= Activity.shutdown) return;
       const shadow = s.get(StateLayout.interruptibility) & Blocking.STI_OR_MOV_SS;
       if (clock.now >= until && cpu.timeless.full(clock.now)) return;
-      if (this.takeInterrupt(shadow)) {
+      if (takeInterrupt(cpu, this.events, shadow)) {
         this.frozen = false;
         if (cpu.vmExitPending) return;
         this.countEvent();
@@ -152,10 +135,7 @@ export class Processor {
     return this.forHypervisor(mode, access, () => {
       const { breakpoints, s } = cpu;
       for (let i = 0; i < limit; i++) {
-        if (cpu.modeDirty) {
-          refreshMode(cpu);
-          cache.modeChanged();
-        }
+        cache.followMode();
         const held = breakpoints.met;
         this.beginInstruction();
         cpu.unfinished = false;
@@ -212,8 +192,8 @@ export class Processor {
     const kind = s.get(StateLayout.exitKind);
     if (kind !== ExitKind.helper) return kind !== ExitKind.fault;
     const op = this.cache.operands[s.i32[(s.get(StateLayout.exitEntry) + Entry.target) >> 2]!]!;
-    this.helpers.begin(op, s.get(StateLayout.exitEa), 1);
-    if (!op.row.helper!(cpu, op)) {
+    this.helpers.execute(op, s.get(StateLayout.exitEa), 1);
+    if (!this.helpers.succeeded) {
       // INT n whose delivery raised another exception: that one's handler is entered, and nothing retired.
       this.emulatedEvent = !cpu.faulted && !cpu.vmExitPending;
       return this.emulatedEvent;
@@ -225,36 +205,6 @@ export class Processor {
   /** Code in a physical page was replaced from outside (a loader, a debugger, a test). */
   forgetCode(page: number): void {
     this.cache.invalidatePage(page);
-  }
-
-  /** NMI comes before INTR (SDM vol. 3, table 6-2). */
-  private takeInterrupt(shadow: number): boolean {
-    const cpu = this.cpu;
-    if (cpu.s.get(StateLayout.nmi) !== 0 && this.takeNmi()) return true;
-    if (cpu.interrupts.intr) {
-      const s = cpu.s;
-      if (cpu.vmx.nonRoot && cpu.vmx.exitOnExternalInterrupt()) return true;
-      if (s.eflagsRest & Flag.IF && shadow === 0) {
-        s.set(StateLayout.activity, Activity.active);
-        this.events.deliverEvent(cpu, cpu.interrupts.acknowledge(), 0, undefined, 0);
-        return true;
-      }
-    }
-    return cpu.vmx.boundaryWatch && cpu.vmx.exitAtBoundary();
-  }
-
-  /** Blocked behind MOV SS, and from one NMI to the IRET that ends its handler; a VM exit takes it by its own rules. */
-  private takeNmi(): boolean {
-    const { s, vmx } = this.cpu;
-    const blocking = s.get(StateLayout.interruptibility);
-    if (blocking & Blocking.MOV_SS) return false;
-    const left = vmx.nonRoot && vmx.exitOnNmi();
-    if (!left && blocking & Blocking.NMI) return false;
-    s.set(StateLayout.nmi, 0);
-    if (left) return true;
-    s.set(StateLayout.activity, Activity.active);
-    this.events.deliverEvent(this.cpu, Vector.NMI, EventType.NMI, undefined, 0);
-    return true;
   }
 
   /**
@@ -303,10 +253,7 @@ export class Processor {
       cpu.modeDirty = true;
     }
     for (;;) {
-      if (cpu.modeDirty) {
-        refreshMode(cpu);
-        this.cache.modeChanged();
-      }
+      this.cache.followMode();
       if (this.regions.anyWaiting) this.regions.compile(this.retired);
       const flushes = this.cache.counters.flushes;
       const whole = left >= MAX_BLOCK;
@@ -346,11 +293,9 @@ export class Processor {
           if (left > 0) continue;
           break;
         case ExitKind.helper:
-          this.helpers.execute(this.regions.leftTo!, s.get(StateLayout.exitEa), left);
-          if (left !== limit) this.resumed = false;
-          this.afterHelper(shadow);
-          return;
         case ExitKind.helped:
+          if (i32[StateLayout.exitKind >> 2] === ExitKind.helper)
+            this.helpers.execute(this.regions.leftTo!, s.get(StateLayout.exitEa), left);
           if (left !== limit) this.resumed = false;
           this.afterHelper(shadow);
           return;

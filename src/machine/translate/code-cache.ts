@@ -1,17 +1,19 @@
 // The decoded-code cache: blocks of entries by physical page, linking of jumps, invalidation when code is overwritten.
-// Not the decoder (isa/decode.ts) and not execution (forms.ts). Keyed by physical page, so that address-space switches keep all code.
+// Not the decoder (isa/decode.ts), not jumps between pages (jump-cache.ts) and not execution (forms.ts). Keyed by physical page, so that address-space switches keep all code.
 
 import { type Cpu, Vector } from '../cpu/cpu.ts';
 import { CS, StateLayout } from '../cpu/state.ts';
 import { DecodeResult, Decoder, MAX_LENGTH, type OpcodeTable } from '../isa/decode.ts';
 import { LinearLayout } from '../memory.ts';
 import { PageFlag } from '../cpu/mmu.ts';
+import { CodeFetch } from './code-fetch.ts';
 import { CodeGranules } from './code-granules.ts';
-import { Entry, ENTRY_SIZE, HOT, JUMP_LINES, MAX_BLOCK } from './entry.ts';
+import { Entry, ENTRY_SIZE, HOT, MAX_BLOCK } from './entry.ts';
 import { EntryWriter, type UnavailableRows } from './entry-writer.ts';
 import type { ThreadedModule } from './forms.ts';
 import type { HelperOperands } from './helper-operands.ts';
-import { Mode } from './mode.ts';
+import { JumpCache } from './jump-cache.ts';
+import { Mode, refreshMode } from './mode.ts';
 
 /** Decoded code of one physical page, for one mode and one EIP of its first byte. */
 interface CodePage {
@@ -43,9 +45,7 @@ export class CodeCache {
   private readonly decoder: Decoder;
   private readonly writer: EntryWriter;
   readonly operands: HelperOperands[];
-  private generation = 1;
-  private codeBase = -1;
-  private codeLimit = -1;
+  private readonly jumps: JumpCache;
   /** The last block that `entryAt` answered with is kept: jumps in it may be linked. */
   kept = false;
   /** Length of `operands` before the last unkept block. */
@@ -60,16 +60,7 @@ export class CodeCache {
   onDiscard: () => void = () => undefined;
   /** Blocks decoded, code pages invalidated, whole-cache flushes: for the report and the panels. */
   readonly counters = { blocks: 0, instructions: 0, invalidations: 0, flushes: 0 };
-  private fetchPage = 0;
-  private fetchLinear = 0;
-  private fetchSecond = -1;
-  private fetchOffset = 0;
-  /** Offset in the page at which the block begins, and how many bytes the code segment has from there on. */
-  private fetchStart = 0;
-  private fetchRoom = Infinity;
-  /** The block has an instruction already: it is not certain that control gets to the next one. */
-  private fetchAhead = false;
-  private readonly fetchByte: (i: number) => number;
+  private readonly fetch: CodeFetch;
 
   constructor(
     private readonly cpu: Cpu,
@@ -80,38 +71,20 @@ export class CodeCache {
     this.decoder = new Decoder(table);
     this.writer = new EntryWriter(cpu, module, this.decoder, unavailable);
     this.operands = this.writer.operands;
+    this.jumps = new JumpCache(cpu);
+    this.fetch = new CodeFetch(cpu);
     this.i32 = cpu.memory.i32;
     this.u8 = cpu.memory.u8;
-    this.i32.fill(0, LinearLayout.jumpCache >> 2, (LinearLayout.jumpCache + JUMP_LINES * 16) >> 2);
-    this.fetchByte = (i) => this.fetch(i);
     cpu.mmu.holdsCode = (pa, bytes) => this.granules.hit(pa, bytes);
     cpu.mmu.onCodeWrite = (pa, bytes) => this.codeWritten(pa, bytes);
-    cpu.mmu.onFlush = () => this.newGeneration();
-    this.newGeneration();
+    cpu.mmu.onFlush = () => this.jumps.newGeneration();
   }
 
-  /** Jump-cache lines of earlier generations no longer match. */
-  newGeneration(): void {
-    this.generation = (this.generation + 1) & 0x3fffff;
-    if (this.generation === 0) {
-      this.i32.fill(0, LinearLayout.jumpCache >> 2, (LinearLayout.jumpCache + JUMP_LINES * 16) >> 2);
-      this.generation = 1;
-    }
-    this.setTag();
-  }
-  /** After a change of mode. Code segments that are not flat have their own EIPs for the same code. */
-  modeChanged(): void {
-    const s = this.cpu.s;
-    const base = s.base(CS);
-    const limit = s.limit(CS);
-    if (base !== this.codeBase || limit !== this.codeLimit) {
-      this.codeBase = base;
-      this.codeLimit = limit;
-      this.newGeneration();
-    } else this.setTag();
-  }
-  private setTag(): void {
-    this.i32[StateLayout.jumpTag >> 2] = (this.generation << 10) | (this.cpu.s.get(StateLayout.mode) & 0x3ff);
+  /** Follows a change of mode, if there was one. */
+  followMode(): void {
+    if (!this.cpu.modeDirty) return;
+    refreshMode(this.cpu);
+    this.jumps.modeChanged();
   }
 
   /**
@@ -143,33 +116,27 @@ export class CodeCache {
     if (!(mode & Mode.codeFlat) && eip + (4095 - (pa & 0xfff)) > s.limit(CS))
       return this.decodeBlock(undefined, pa, linear, eip, limit);
     this.kept = true;
-    // A flush must come before the page is looked up: a block of a page that the cache no longer knows would never be invalidated.
-    if (this.next + LONGEST_BLOCK > this.end) this.flush();
-    const codePage = this.codePage(page, mode & Mode.decode, (eip - (pa & 0xfff)) | 0);
     const offset = pa & 0xfff;
+    const codePage = this.pageForBlock(page, mode, (eip - offset) | 0);
     let entry = codePage.entries[offset]! || this.crossingEntry(codePage, offset, linear);
     if (entry === 0 && cpu.faulted) return 0;
     if (entry === 0) {
       entry = this.decodeBlock(codePage, pa, linear, eip, MAX_BLOCK);
       if (entry === 0) return 0;
-      if (this.fetchSecond < 0) codePage.entries[offset] = entry;
-      else codePage.crossing.set(offset, { entry, second: this.fetchSecond });
+      if (this.fetch.second < 0) codePage.entries[offset] = entry;
+      else codePage.crossing.set(offset, { entry, second: this.fetch.second });
     }
-    const line = (LinearLayout.jumpCache + (((eip ^ (eip >>> 12)) & (JUMP_LINES - 1)) << 4)) >> 2;
-    this.i32[line] = eip;
-    this.i32[line + 1] = this.i32[StateLayout.jumpTag >> 2]!;
-    this.i32[line + 2] = entry;
+    this.jumps.enter(eip, entry);
     return entry;
   }
 
   /** The block of one instruction at an address. Kept, unless the instruction crosses into the next page. */
   private single(page: number, mode: number, pa: number, linear: number, eip: number): number {
     if ((pa & 0xfff) > 4096 - MAX_LENGTH) return this.decodeBlock(undefined, pa, linear, eip, 1);
-    if (this.next + LONGEST_BLOCK > this.end) this.flush();
-    const codePage = this.codePage(page, mode & Mode.decode, (eip - (pa & 0xfff)) | 0);
+    const codePage = this.pageForBlock(page, mode, (eip - (pa & 0xfff)) | 0);
     let entry = codePage.singles.get(pa & 0xfff);
     if (entry === undefined) {
-      entry = this.decodeBlock(codePage, pa, linear, eip, 1, this.fetchByte, true, true);
+      entry = this.decodeBlock(codePage, pa, linear, eip, 1);
       if (entry !== 0) codePage.singles.set(pa & 0xfff, entry);
     }
     return entry;
@@ -220,10 +187,7 @@ export class CodeCache {
   /** The entry of a block known at an EIP in a physical page, 0 if there is none. `mode`: the bits of Mode.decode. */
   knownEntry(page: number, mode: number, eip: number): number {
     const offset = eip & 0xfff;
-    const list = this.pages.get(page);
-    if (list !== undefined)
-      for (const p of list) if (p.mode === mode && p.eip === ((eip - offset) | 0)) return p.entries[offset]!;
-    return 0;
+    return this.findPage(page, mode, (eip - offset) | 0)?.entries[offset] ?? 0;
   }
   /** A fresh jump entry outside all blocks, for a region's exit; its target is in the same page and can be linked. */
   jumpEntry(from: number, to: number): number {
@@ -234,13 +198,19 @@ export class CodeCache {
     return at;
   }
 
+  /** A flush must come before the page is looked up: a block of a page that the cache no longer knows would never be invalidated. */
+  private pageForBlock(page: number, mode: number, eip: number): CodePage {
+    if (this.next + LONGEST_BLOCK > this.end) this.flush();
+    return this.codePage(page, mode & Mode.decode, eip);
+  }
+  private findPage(page: number, mode: number, eip: number): CodePage | undefined {
+    const list = this.pages.get(page);
+    if (list !== undefined) for (const p of list) if (p.mode === mode && p.eip === eip) return p;
+    return undefined;
+  }
   private codePage(page: number, mode: number, eip: number): CodePage {
-    let list = this.pages.get(page);
-    if (list === undefined) {
-      list = [];
-      this.pages.set(page, list);
-    }
-    for (const p of list) if (p.mode === mode && p.eip === eip) return p;
+    const known = this.findPage(page, mode, eip);
+    if (known !== undefined) return known;
     const fresh: CodePage = {
       page,
       mode,
@@ -250,30 +220,13 @@ export class CodeCache {
       crossing: new Map(),
       ranges: [],
     };
-    list.push(fresh);
+    const list = this.pages.get(page);
+    if (list === undefined) this.pages.set(page, [fresh]);
+    else list.push(fresh);
     return fresh;
   }
 
   // ---- decoding -----------------------------------------------------------------------------------------------------
-
-  private fetch(i: number): number {
-    const at = this.fetchOffset + i;
-    if (this.fetchRoom <= at - this.fetchStart) {
-      this.cpu.raise(Vector.GP, 0);
-      return -1;
-    }
-    if (at < 4096) return this.u8[this.fetchPage + at]!;
-    if (this.fetchSecond < 0) {
-      // The walk sets accessed bits: not ahead of time, or the length of a block would show in memory.
-      if (this.fetchAhead) return -1;
-      const pa = this.cpu.mmu.fetchAddress(((this.fetchLinear & 0xfffff000) + 4096) >>> 0);
-      if (pa < 0) return -1;
-      this.fetchSecond = pa;
-    }
-    return this.fetchSecond + at - 4096 < this.cpu.memory.bytes
-      ? this.u8[this.cpu.memory.ramBase + this.fetchSecond + at - 4096]!
-      : 0xff;
-  }
 
   private allocate(bytes: number): number {
     if (this.next + bytes > this.end) this.flush();
@@ -288,12 +241,10 @@ export class CodeCache {
     linear: number,
     eip: number,
     limit: number,
-    fetchByte = this.fetchByte,
+    fetchByte = this.fetch.byte,
     watch = true,
-    single = false,
   ): number {
     const s = this.cpu.s;
-    const ramBase = this.cpu.memory.ramBase;
     if (this.operands.length !== this.keptOperands) this.operands.length = this.keptOperands;
     this.unkeptEnd = this.unkept;
     const start = this.allocate(roomOf(Math.min(limit, MAX_BLOCK)));
@@ -303,26 +254,24 @@ export class CodeCache {
     let count = 0;
     let offset = pa & 0xfff;
     let ended = false;
-    this.fetchPage = ramBase + (pa & 0xfffff000);
-    this.fetchStart = offset;
-    this.fetchRoom = s.get(StateLayout.mode) & Mode.codeFlat ? Infinity : s.limit(CS) - eip + 1;
-    this.fetchLinear = linear;
+    const room = s.get(StateLayout.mode) & Mode.codeFlat ? Infinity : s.limit(CS) - eip + 1;
+    this.fetch.begin(pa, linear, room);
     this.counters.blocks++;
-    const headed = codePage !== undefined && !single && !(codePage.mode & Mode.threaded);
+    // Else the block ends after `limit` instructions, and control comes back.
+    const whole = codePage !== undefined && limit === MAX_BLOCK;
+    const headed = whole && !(codePage.mode & Mode.threaded);
     if (headed) {
       this.writer.header(at, this.module.micro.head, eip, 0, 0);
       at += ENTRY_SIZE;
     }
     while (count < limit && offset < 4096) {
-      this.fetchOffset = offset;
-      this.fetchSecond = -1;
-      this.fetchAhead = count > 0;
+      this.fetch.beginInstruction(offset, count > 0);
       const result = d.decode(fetchByte, code32);
       const crosses = offset + d.length > 4096;
       if (crosses && count > 0) {
         // It begins a block of its own.
         if (result === DecodeResult.fetchFault) this.cpu.clearFault();
-        this.fetchSecond = -1;
+        this.fetch.second = -1;
         break;
       }
       if (result === DecodeResult.fetchFault) {
@@ -342,16 +291,15 @@ export class CodeCache {
       if (ended) break;
       if (crosses) break;
     }
-    const crossed = this.fetchSecond >= 0;
+    const crossed = this.fetch.second >= 0;
     if (headed) this.i32[(start + Entry.imm) >> 2] = crossed ? NEVER : this.cpu.tiers === 'eager' ? 1 : HOT;
     if (!ended) {
-      const stop = codePage === undefined || single;
       this.writer.header(
         at,
-        stop ? this.module.micro.stop : this.module.micro.goto,
+        whole ? this.module.micro.goto : this.module.micro.stop,
         (eip + (offset - (pa & 0xfff))) >>> 0,
         0,
-        stop ? count : count - 1,
+        whole ? count - 1 : count,
       );
       this.i32[(at + Entry.imm) >> 2] = (eip + (offset - (pa & 0xfff))) | 0;
       this.i32[(at + Entry.target) >> 2] = offset >= 4096 || crossed ? -1 : 0;
@@ -365,14 +313,14 @@ export class CodeCache {
       this.unkeptEnd = at;
       this.next = start;
       if (watch) this.markCode(pa >>> 12, pa & 0xfff, Math.min(offset, 4096));
-      if (watch && crossed) this.markCode(this.fetchSecond >>> 12, 0, offset - 4096);
+      if (watch && crossed) this.markCode(this.fetch.second >>> 12, 0, offset - 4096);
       return start;
     }
     this.keptOperands = this.operands.length;
     codePage.ranges.push(start, at);
     this.markCode(codePage.page, pa & 0xfff, Math.min(offset, 4096));
     if (crossed) {
-      const second = this.fetchSecond >>> 12;
+      const second = this.fetch.second >>> 12;
       this.codePage(second, codePage.mode, (codePage.eip + 4096) | 0).ranges.push(start, at);
       this.markCode(second, 0, offset - 4096);
     }
@@ -402,7 +350,7 @@ export class CodeCache {
     this.cpu.mmu.unprotectPage(page, PageFlag.code);
     this.counters.invalidations++;
     this.cpu.codeChanged = true;
-    this.newGeneration();
+    this.jumps.newGeneration();
   }
   private makeStale(first: number, end: number): void {
     const { goto, stale } = this.module.micro;
@@ -422,6 +370,6 @@ export class CodeCache {
     this.keptOperands = 0;
     this.next = LinearLayout.entries;
     this.counters.flushes++;
-    this.newGeneration();
+    this.jumps.newGeneration();
   }
 }

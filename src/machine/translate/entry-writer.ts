@@ -10,7 +10,7 @@ import { MemoryKind } from './form.ts';
 import { formSize, type ThreadedModule } from './forms.ts';
 import { fpuOpcode } from '../cpu/x87/unit.ts';
 import { HelperOperands } from './helper-operands.ts';
-import { Mode } from './mode.ts';
+import { Mode, runsUnit } from './mode.ts';
 import { accessOf, isFlat, isLea, isXlat, namesMemory } from './operand-access.ts';
 
 /** Stand-ins for what cannot be decoded or may not run now (isa/table.ts). */
@@ -67,11 +67,7 @@ export class EntryWriter {
         : result === DecodeResult.tooLong
           ? this.unavailable.tooLong
           : this.unavailable.invalid;
-    if (result === DecodeResult.ok) {
-      if (row.unit === 'fpu' && !(mode & Mode.fpu)) row = this.unavailable.fpu;
-      if (row.unit === 'mmx' && !(mode & Mode.fpu)) row = this.unavailable.mmx;
-      if (row.unit === 'sse' && !(mode & Mode.sse)) row = this.unavailable.sse;
-    }
+    if (row.unit !== 'integer' && !runsUnit(row.unit, mode)) row = this.unavailable[row.unit];
     this.ends = row.ends;
     if (row.semantics === undefined) return this.emitHelper(at, row, eip, done);
 

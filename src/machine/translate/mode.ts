@@ -3,6 +3,7 @@
 import { Access, Cr0, Cr4, CS, DS, ES, SS, StateLayout } from '../cpu/state.ts';
 import { Dr7 } from '../cpu/debug-registers.ts';
 import type { Cpu } from '../cpu/cpu.ts';
+import type { Row } from '../isa/row.ts';
 import { countUntilNow } from '../cpu/performance-counters.ts';
 
 export const Mode = {
@@ -23,6 +24,10 @@ export const Mode = {
   /** Bits that change how code decodes. */
   decode: 127 | 512,
 } as const;
+
+/** Instructions of this unit run in a mode. */
+export const runsUnit = (unit: Row['unit'], mode: number): boolean =>
+  unit === 'integer' || (mode & (unit === 'sse' ? Mode.sse : Mode.fpu)) !== 0;
 
 const flat = (cpu: Cpu, segment: number, need: number): boolean => {
   const s = cpu.s;

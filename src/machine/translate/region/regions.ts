@@ -10,7 +10,7 @@ import type { CodeCache } from '../code-cache.ts';
 import { Entry, ExitKind } from '../entry.ts';
 import type { ThreadedModule } from '../forms.ts';
 import type { HelperOperands } from '../helper-operands.ts';
-import { Mode } from '../mode.ts';
+import { Mode, runsUnit } from '../mode.ts';
 import { DYNAMIC } from './flag-kinds.ts';
 import { type CodeSource, exploreRegion, type FlowNode } from './flow-graph.ts';
 import { Instruction } from './instruction.ts';
@@ -83,11 +83,8 @@ class PresentCode implements CodeSource {
       },
       (this.mode & Mode.code32) !== 0,
     );
-    if (result !== DecodeResult.ok || d.row.semantics === undefined) return undefined;
-    const { unit } = d.row;
-    if ((unit === 'fpu' || unit === 'mmx') && !(this.mode & Mode.fpu)) return undefined;
-    if (unit === 'sse' && !(this.mode & Mode.sse)) return undefined;
-    return new Instruction(eip, d);
+    const known = result === DecodeResult.ok && d.row.semantics !== undefined && runsUnit(d.row.unit, this.mode);
+    return known ? new Instruction(eip, d) : undefined;
   }
   known(eip: number): boolean {
     return this.head(eip) !== 0;
