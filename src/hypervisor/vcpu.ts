@@ -6,7 +6,7 @@ import { Dr7, dr6WithDebug, dr7WithDebug } from '../machine/cpu/debug-registers.
 import { Blocking, Cr0, Cr4, Flag } from '../machine/cpu/state.ts';
 import { TimelessEvents } from '../machine/timeless-events.ts';
 import { Field } from '../machine/vmx/fields.ts';
-import { EventType, IntrInfo, PendingDebug } from '../machine/vmx/qualification.ts';
+import { EventType, IntrInfo, PendingDebug, pendingBreakpoints } from '../machine/vmx/qualification.ts';
 import type { BootState } from './boot/image.ts';
 import type { Domain } from './domain.ts';
 import { GuestMsrs } from './guest-msrs.ts';
@@ -144,7 +144,7 @@ export class Vcpu {
     breakpoints.meetIo(port, bytes);
     const met = breakpoints.met | (linear < 0 ? 0 : breakpoints.atData(linear, bytes, write));
     breakpoints.met = 0;
-    if (met !== 0) this.pendDebug(met | PendingDebug.ENABLED_BREAKPOINT);
+    if (met !== 0) this.pendDebug(pendingBreakpoints(met));
     return met !== 0;
   }
 

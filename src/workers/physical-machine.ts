@@ -4,7 +4,6 @@
 import { Bus } from '../machine/bus.ts';
 import { Clock } from '../machine/clock.ts';
 import { buildProcessor } from '../machine/cpu/build.ts';
-import { Dr6 } from '../machine/cpu/debug-registers.ts';
 import { deliverEvent, deliverPendingFault } from '../machine/cpu/exceptions.ts';
 import type { Cpu } from '../machine/cpu/cpu.ts';
 import type { CpuModel } from '../machine/cpu/model.ts';
@@ -15,7 +14,7 @@ import { PhysicalMemory } from '../machine/memory.ts';
 import type { Rom } from '../machine/rom.ts';
 import { saveSegments } from '../machine/vmx/exit.ts';
 import { Field } from '../machine/vmx/fields.ts';
-import { IntrInfo, PendingDebug } from '../machine/vmx/qualification.ts';
+import { IntrInfo, PendingDebug, pendingBreakpoints } from '../machine/vmx/qualification.ts';
 import { Vmx } from '../machine/vmx/vmx.ts';
 import type { EmulationResult, EmulatorOps, Machine, OutsideRun, VmxPort } from '../hypervisor/machine.ts';
 import { loadGuest, storeGuest } from './vmcs-guest.ts';
@@ -132,7 +131,8 @@ export class PhysicalMachine implements Machine {
       const met = this.breakpointsMet();
       if (result === 'fault') vmx.vmwrite(Field.GUEST_PENDING_DBG_EXCEPTIONS, 0);
       else if (met !== 0) this.pendDebug(met);
-      if (result === 'done' && trap && !cpu.enteredHandler && !this.behindMovSs) this.pendDebug(Dr6.BS);
+      if (result === 'done' && trap && !cpu.enteredHandler && !this.behindMovSs)
+        this.pendDebug(PendingDebug.SINGLE_STEP);
     }
     s.cr0 = rootCr0;
     // A fault or an exit changes nothing; the instructions before it count.
@@ -157,7 +157,7 @@ export class PhysicalMachine implements Machine {
     const { breakpoints } = this.cpu;
     const { met } = breakpoints;
     breakpoints.met = 0;
-    return met === 0 ? 0 : met | PendingDebug.ENABLED_BREAKPOINT;
+    return pendingBreakpoints(met);
   }
   private pendDebug(bits: number): void {
     const { vmxUnit: vmx } = this;

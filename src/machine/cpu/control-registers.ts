@@ -4,7 +4,7 @@
 import { ExitReason } from '../vmx/exit-reasons.ts';
 import type { Cpu, Helper, Operands } from './cpu.ts';
 import { Vector } from './cpu.ts';
-import { Dr6, Dr7 } from './debug-registers.ts';
+import { Dr6, Dr7, dr7Written } from './debug-registers.ts';
 import { Cr0, Cr4, StateLayout } from './state.ts';
 
 /** The other bits of CR0 ignore writes; ET reads as 1. */
@@ -138,7 +138,7 @@ export const movToDr: Helper = (cpu, op) => {
   const register = debugRegister(op.reg);
   let value = cpu.s.gpr(op.rm);
   if (register === 6) value = Dr6.FIXED | (value & Dr6.WRITABLE);
-  else if (register === 7) value = (value & ~Dr7.ALWAYS_ZERO) | Dr7.ALWAYS_ONE;
+  else if (register === 7) value = dr7Written(value);
   cpu.s.setDr(register, value);
   cpu.modeDirty = true;
   return true;

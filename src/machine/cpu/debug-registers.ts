@@ -17,5 +17,7 @@ export const Dr7 = { ENABLES: 0xff, LOCAL: 0x155, GD: 1 << 13, ALWAYS_ZERO: 0xd8
 /** Every #DB sets B0 to B3 to what it met. BD, BS and BT stay until software clears them. */
 export const dr6WithDebug = (dr6: number, met: number): number =>
   ((dr6 & ~Dr6.BREAKPOINTS) | (met & Dr6.WRITABLE)) >>> 0;
+/** What DR7 holds after MOV DR or VM entry: bits 12, 14 and 15 load as 0, bit 10 as 1 (26.3.2.1); bit 11 does not exist without RTM. */
+export const dr7Written = (value: number): number => (value & ~Dr7.ALWAYS_ZERO) | Dr7.ALWAYS_ONE;
 /** The handler of a #DB may use the debug registers. */
 export const dr7WithDebug = (dr7: number): number => (dr7 & ~Dr7.GD) >>> 0;

@@ -1,10 +1,11 @@
 // A VM entry after VMLAUNCH or VMRESUME found a usable VMCS: checks, loading guest state and MSRs, event injection.
 // Not the checks themselves (entry-checks.ts). SDM vol. 3, ch. 26.
 
+import { Dr6, dr7Written } from '../cpu/debug-registers.ts';
 import { injectEvent } from '../cpu/exceptions.ts';
 import { disarm } from '../cpu/monitor-wait.ts';
 import { MsrSlot } from '../cpu/msr-rows.ts';
-import { Blocking, Cr0, Cr4, ES, SS, StateLayout, TR } from '../cpu/state.ts';
+import { Blocking, Cr0, Cr4, ES, ESP, SS, StateLayout, TR } from '../cpu/state.ts';
 import { EntryControl, PinControl, PrimaryControl } from './controls.ts';
 import {
   CONTROL_CHECKS,
@@ -19,16 +20,15 @@ import { CR0_KEPT, entryFailureExit, loadMsrs } from './exit.ts';
 import { ExitReason } from './exit-reasons.ts';
 import { Field } from './fields.ts';
 import { InstructionError, VM_SUCCEED, type VmxResult } from './instruction-errors.ts';
-import { EventType, IntrInfo } from './qualification.ts';
+import { EventType, IntrInfo, PendingDebug } from './qualification.ts';
 import { LaunchState } from './vmcs.ts';
 import type { Vmx } from './vmx.ts';
 
-const ESP = 4;
 /** CR0 and CR4 bits that change what a linear address means. */
 const PAGING_CR0 = Cr0.PG | Cr0.WP | Cr0.PE;
 const PAGING_CR4 = Cr4.PSE | Cr4.PAE | Cr4.PGE;
-/** DR7: bits 12, 14 and 15 load as 0, bit 10 as 1 (26.3.2.1); bit 11 does not exist without RTM. */
-const dr7Loaded = (value: number): number => (value & ~0xd800) | 0x400;
+/** B0 to B3 with the enabled breakpoint, and BS. */
+const ALL_PENDING = Dr6.BREAKPOINTS | PendingDebug.ENABLED_BREAKPOINT | PendingDebug.SINGLE_STEP;
 
 const loadControlState = (vmx: Vmx): void => {
   const s = vmx.cpu.s;
@@ -37,7 +37,7 @@ const loadControlState = (vmx: Vmx): void => {
   s.cr3 = v.read(Field.GUEST_CR3);
   s.cr4 = v.read(Field.GUEST_CR4);
   if (vmx.controls.entry & EntryControl.LOAD_DEBUG_CONTROLS) {
-    s.setDr(7, dr7Loaded(v.read(Field.GUEST_DR7)));
+    s.setDr(7, dr7Written(v.read(Field.GUEST_DR7)));
     s.setMsr(MsrSlot.DEBUGCTL, v.read(Field.GUEST_IA32_DEBUGCTL), v.read(Field.GUEST_IA32_DEBUGCTL + 1));
   }
   s.setMsr(MsrSlot.SYSENTER_CS, v.read(Field.GUEST_SYSENTER_CS), 0);
@@ -83,7 +83,9 @@ const loadGuestState = (vmx: Vmx, injecting: boolean): void => {
   s.set(StateLayout.activity, injecting ? 0 : v.read(Field.GUEST_ACTIVITY_STATE));
   // 26.6.3: breakpoints count only with the "enabled breakpoint" bit; an injected event drops the pending ones that MOV SS held back.
   const pending = v.read(Field.GUEST_PENDING_DBG_EXCEPTIONS);
-  vmx.pendingDebug = injecting ? 0 : pending & (pending & 0x1000 ? 0x500f : 0x4000);
+  vmx.pendingDebug = injecting
+    ? 0
+    : pending & (pending & PendingDebug.ENABLED_BREAKPOINT ? ALL_PENDING : PendingDebug.SINGLE_STEP);
 };
 
 /** What a linear address means may have changed. A TypeScript root invalidates exactly what it changed, unless it says otherwise. */

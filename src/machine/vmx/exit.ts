@@ -9,7 +9,7 @@ import { ExitControl, PinControl } from './controls.ts';
 import { pdptesValid } from './entry-checks.ts';
 import { ENTRY_FAILURE, ExitReason } from './exit-reasons.ts';
 import { Field } from './fields.ts';
-import { EventType, IntrInfo } from './qualification.ts';
+import { EventType, IntrInfo, PendingDebug, pendingBreakpoints } from './qualification.ts';
 import type { NonRootOperation } from './non-root.ts';
 
 /** Bits of CR0 that VM entries and VM exits never change: ET, 15:6, 17, 28:19, NW, CD (26.3.2.1, 27.5.1). */
@@ -73,7 +73,7 @@ const savedFlags = (
 const heldByMovSs = (vmx: NonRootOperation): number => {
   const { s, breakpoints } = vmx.cpu;
   if ((s.get(StateLayout.interruptibility) & Blocking.MOV_SS) === 0) return 0;
-  return (breakpoints.met === 0 ? 0 : breakpoints.met | 0x1000) | (s.eflagsRest & Flag.TF ? 0x4000 : 0);
+  return pendingBreakpoints(breakpoints.met) | (s.eflagsRest & Flag.TF ? PendingDebug.SINGLE_STEP : 0);
 };
 
 const saveGuestState = (vmx: NonRootOperation, reason: number, info: ExitInformation, instruction: boolean): void => {

@@ -105,6 +105,8 @@ export const IntrInfo = {
 
 /** Bits of the pending debug exceptions besides B0 to B3 (SDM vol. 3, table 24-4). */
 export const PendingDebug = { ENABLED_BREAKPOINT: 1 << 12, SINGLE_STEP: 1 << 14 } as const;
+/** Breakpoints that were met (B0 to B3), as pending debug exceptions. */
+export const pendingBreakpoints = (met: number): number => (met === 0 ? 0 : met | PendingDebug.ENABLED_BREAKPOINT);
 
 /** Mnemonics of the exceptions by vector (SDM vol. 3, table 6-1). */
 export const EXCEPTION_NAMES: readonly (string | undefined)[] = [
