@@ -4,13 +4,11 @@
 import { StateLayout } from '../cpu/state.ts';
 import type { Emitter, Val } from './emitter.ts';
 import type { RowOptions, Semantics } from './row.ts';
+import { x87Prologue } from './x87-emitted.ts';
 
 export const SSE: RowOptions = { unit: 'sse' };
 /** Every MMX instruction: a pending x87 exception comes first; then TOP = 0 and all tags valid (SDM vol. 3, 12.2). */
-export const mmxPrologue = (e: Emitter): void => {
-  e.faultIf(e.and(e.state(StateLayout.fpuStatus), e.const(0x80)), 16);
-};
-export const MMX: RowOptions = { unit: 'mmx', prologue: mmxPrologue };
+export const MMX: RowOptions = { unit: 'mmx', prologue: x87Prologue };
 const mmxEpilogue = (e: Emitter): void => {
   e.setState(StateLayout.fpuTop, e.let(e.const(0)));
   e.setState(StateLayout.fpuTags, e.let(e.const(0xff)));
@@ -19,7 +17,7 @@ const mmxEpilogue = (e: Emitter): void => {
 export const mmx =
   (body: (e: Emitter) => () => void): Semantics =>
   (e) => {
-    mmxPrologue(e);
+    x87Prologue(e);
     const store = body(e);
     mmxEpilogue(e);
     store();

@@ -5,7 +5,8 @@ import { StateLayout } from '../cpu/state.ts';
 import type { Local } from '../wasm/code.ts';
 import type { Emitter, Val } from './emitter.ts';
 import { row, type Row, type Semantics } from './row.ts';
-import { aligned, identityBytes, MMX, mmx, mmxPrologue, range, SSE } from './simd-common.ts';
+import { aligned, identityBytes, MMX, mmx, range, SSE } from './simd-common.ts';
+import { x87Prologue } from './x87-emitted.ts';
 
 /** Four 2-bit selectors of an immediate applied to 4 lanes of `bytes` each, starting at byte `first`; other bytes stay. */
 const selectLanes = (e: Emitter, value: Local, bytes: 2 | 4, first: number): Val => {
@@ -312,7 +313,7 @@ export const simdMoveRows: readonly Row[] = [
     'NP 0f 77',
     '',
     (e) => {
-      mmxPrologue(e);
+      x87Prologue(e);
       e.setState(StateLayout.fpuTop, e.let(e.const(0)));
       e.setState(StateLayout.fpuTags, e.let(e.const(0)));
     },
