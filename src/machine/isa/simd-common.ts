@@ -2,6 +2,7 @@
 // (simd-lanes.ts, simd-moves.ts). SDM vol. 1 ch. 9 to 11; vol. 3, 12.2.
 
 import { StateLayout } from '../cpu/state.ts';
+import type { Local } from '../wasm/code.ts';
 import type { Emitter, Val } from './emitter.ts';
 import type { RowOptions, Semantics } from './row.ts';
 import { x87Prologue } from './x87-emitted.ts';
@@ -25,6 +26,11 @@ export const mmx =
 /** 16-byte memory operands of SSE must be aligned. */
 export const aligned = (e: Emitter, k: number): void => {
   if (e.isMemory(k)) e.requireAligned(16);
+};
+/** The second operand of a packed (16 bytes) or scalar instruction; the bytes behind a scalar are zero. */
+export const source = (e: Emitter, bytes: 4 | 8 | 16 = 16): Local => {
+  if (bytes === 16) aligned(e, 1);
+  return e.letVector(e.readVector(1, bytes));
 };
 
 /** Byte numbers of a shuffle. */
