@@ -72,6 +72,13 @@ gdtr:   .word   . - gdt - 1
         /* A part of the guest, from `real` to `real_end`, runs at LOW: it can be reached in real mode. */
         .equ    LOW, 0x8000
 #define AT(label) (LOW + (label - real))
+        .macro  real_part
+        .section .rodata
+        .code16
+        .balign 16
+real:
+        .endm
+
         .macro  copy_real_part
         mov     $real, %esi
         mov     $LOW, %edi

@@ -72,10 +72,7 @@ high:   .long   0
         .skip   4096
 stack_top:
 
-        .section .rodata
-        .code16
-        .balign 16
-real:
+        real_part
 narrow: mov     $0x20, %ax                      /* 64 KiB limits for all but FS */
         mov     %ax, %ds
         mov     %ax, %es

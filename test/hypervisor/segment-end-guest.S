@@ -69,10 +69,7 @@ idt:    .skip   256
         .skip   4096
 stack_top:
 
-        .section .rodata
-        .code16
-        .balign 16
-real:
+        real_part
 narrow: mov     $0x20, %ax
         mov     %ax, %ds
         mov     %ax, %es

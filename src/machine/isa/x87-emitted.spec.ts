@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { assertSame, assertSameInTiers, CountedHelpers, hex, titleOf } from '../../../test/support/counted-helpers.ts';
 import { DATA, FloatWorld } from '../../../test/support/float-world.ts';
 import { StateLayout } from '../cpu/state.ts';
+import { initialize } from '../cpu/x87/control.ts';
 import { updateSummary } from '../cpu/x87/unit.ts';
 import type { Row } from './row.ts';
 
@@ -47,6 +48,7 @@ interface Start {
   readonly tags: number;
 }
 const prepare = (start: Start): void => {
+  initialize(s);
   start.registers.forEach(([top, significand], i) => {
     s.view.setBigUint64(StateLayout.fpuRegisters + 16 * i, significand, true);
     s.view.setUint16(StateLayout.fpuRegisters + 16 * i + 8, top, true);
@@ -57,14 +59,6 @@ const prepare = (start: Start): void => {
   updateSummary(s);
   s.set(StateLayout.fpuTop, start.top);
   s.set(StateLayout.fpuTags, start.tags);
-  for (const word of [
-    StateLayout.fpuIp,
-    StateLayout.fpuCs,
-    StateLayout.fpuDp,
-    StateLayout.fpuDs,
-    StateLayout.fpuOpcode,
-  ])
-    s.set(word, 0);
   s.eflags = 0x8d7;
   s.setGpr(0, 0x12345678);
   s.setGpr(3, DATA);
