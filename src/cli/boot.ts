@@ -1,20 +1,20 @@
 // `kansoku boot`: runs one guest to an end and reports. Not the engine: it drives a Session and does the files, the terminal, the limits.
 
-import {
-  accessSync,
-  closeSync,
-  constants,
-  existsSync,
-  openSync,
-  readFileSync,
-  statSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createSession } from '../workers/engine-session.ts';
 import { type BootConfig, type NamedBytes, type Session, UserError } from '../workers/session.ts';
-import { BOOT_OPTIONS, helpText, parseArguments, parseCount, parseSize, type ParsedArguments } from './options.ts';
+import {
+  BOOT_OPTIONS,
+  helpText,
+  one,
+  parseArguments,
+  parseCount,
+  type ParsedArguments,
+  parsePattern,
+  parseSize,
+} from './options.ts';
+import { writeAll } from './write-all.ts';
 
 /** Exit status of `kansoku boot`; a debug-exit guest gives (value << 1) | 1 instead. */
 export const Status = { ok: 0, guestDied: 1, usage: 2, limit: 3 } as const;
@@ -56,7 +56,6 @@ const checkOutput = (path: string | undefined, what: string): void => {
   }
 };
 
-const one = (args: ParsedArguments, name: string): string | undefined => args.options.get(name)?.[0];
 const choice = <T extends string>(args: ParsedArguments, name: string, values: readonly T[], fallback: T): T => {
   const given = one(args, name);
   if (given === undefined) return fallback;
@@ -91,18 +90,6 @@ const serialTo = (target: string): Plan['serial'] => {
   }
   return { write: (bytes) => writeAll(file, bytes), close: () => closeSync(file) };
 };
-const writeAll = (file: number, bytes: Uint8Array): void => {
-  let at = 0;
-  while (at < bytes.length) {
-    try {
-      at += writeSync(file, bytes, at);
-    } catch (error) {
-      // A pipe whose reader is slow.
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
-    }
-  }
-};
-
 /** What is started, a kernel or firmware, and that nothing was said for the other. */
 const startOf = (args: ParsedArguments): Pick<BootConfig, 'image' | 'firmware'> => {
   if (args.positional.length !== 1) throw new UserError('kansoku boot: give one IMAGE (see kansoku boot --help)');
@@ -129,12 +116,7 @@ const plan = (args: ParsedArguments): Plan => {
     throw new UserError('kansoku boot: --paging ept is not in this release: EPT comes with all of VMX');
   const memoryBytes = parseSize(one(args, 'memory') ?? DEFAULT_MEMORY, '--memory');
   const until = one(args, 'until');
-  let pattern: RegExp | undefined;
-  try {
-    pattern = until === undefined ? undefined : new RegExp(until, 'm');
-  } catch (error) {
-    throw new UserError(`--until: ${(error as Error).message}`);
-  }
+  const pattern = until === undefined ? undefined : parsePattern(until, '--until', 'm');
   const observe = one(args, 'observe') ?? 'all';
   const initrd = one(args, 'initrd');
   const symbols = one(args, 'symbols');

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { UserError } from '../workers/session.ts';
-import { BOOT_OPTIONS, helpText, parseArguments, parseCount, parseSize } from './options.ts';
+import { BOOT_OPTIONS, helpText, parseArguments, parseCount, type ParsedArguments, parseSize } from './options.ts';
 
-const parse = (...argv: string[]) => parseArguments(argv, BOOT_OPTIONS, 'boot');
+const parse = (...argv: string[]): ParsedArguments => parseArguments(argv, BOOT_OPTIONS, 'boot');
 
 describe('arguments', () => {
   it('takes --name value and --name=value, repeats where allowed, and what is no option in order', () => {

@@ -51,20 +51,20 @@ export const BOOT_OPTIONS = {
 
 export type BootOption = keyof typeof BOOT_OPTIONS;
 
-export interface ParsedArguments {
+export interface ParsedArguments<Name extends string = string> {
   readonly positional: readonly string[];
   /** All values given, in order; a switch has the value "". */
-  readonly options: ReadonlyMap<string, readonly string[]>;
+  readonly options: ReadonlyMap<Name, readonly string[]>;
 }
 
 /** Splits arguments by a table of options. Accepts `--name value` and `--name=value`. Throws UserError on anything unknown. */
-export const parseArguments = (
+export const parseArguments = <Name extends string>(
   argv: readonly string[],
-  table: Readonly<Record<string, OptionInfo>>,
+  table: Readonly<Record<Name, OptionInfo>>,
   command: string,
-): ParsedArguments => {
+): ParsedArguments<Name> => {
   const positional: string[] = [];
-  const options = new Map<string, string[]>();
+  const options = new Map<Name, string[]>();
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i]!;
     if (!word.startsWith('--') || word === '--') {
@@ -72,8 +72,8 @@ export const parseArguments = (
       continue;
     }
     const equals = word.indexOf('=');
-    const name = word.slice(2, equals < 0 ? undefined : equals);
-    const info = Object.hasOwn(table, name) ? table[name] : undefined;
+    const name = word.slice(2, equals < 0 ? undefined : equals) as Name;
+    const info: OptionInfo | undefined = Object.hasOwn(table, name) ? table[name] : undefined;
     if (info === undefined)
       throw new UserError(`kansoku ${command}: unknown option --${name} (see kansoku ${command} --help)`);
     if (info.later !== undefined)
@@ -93,6 +93,10 @@ export const parseArguments = (
   return { positional, options };
 };
 
+/** The value of an option that is no more than once there. */
+export const one = <Name extends string>(args: ParsedArguments<Name>, name: NoInfer<Name>): string | undefined =>
+  args.options.get(name)?.[0];
+
 /** "64M", "1G", "65536K", "67108864" to bytes. Throws UserError; the range is the engine's to check. */
 export const parseSize = (text: string, what: string): number => {
   const match = /^(\d+)([kmgt]?)(?:i?b)?$/i.exec(text);
@@ -106,6 +110,15 @@ export const parseCount = (text: string, what: string): number => {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value <= 0) throw new UserError(`${what}: "${text}" is no positive whole number`);
   return value;
+};
+
+/** A regular expression. */
+export const parsePattern = (text: string, what: string, flags = ''): RegExp => {
+  try {
+    return new RegExp(text, flags);
+  } catch (error) {
+    throw new UserError(`${what}: ${(error as Error).message}`);
+  }
 };
 
 export const helpText = (table: Readonly<Record<string, OptionInfo>>): string =>

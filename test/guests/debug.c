@@ -90,6 +90,10 @@ static void met(const char *name, u32 wanted, u32 eip, u32 bits) {
   check(name, 1);
 }
 
+/* In assembly: the place that the next instruction has, and the one behind the last, where there is always another. */
+#define LABEL(name) "\n.globl " #name "\n" #name ":\n\t"
+#define BEHIND(name) LABEL(name) "nop"
+
 /* ---- instructions ---- */
 
 extern char loop_body[], loop_end[], nop_1[], nop_2[], string_at[], string_behind[];
@@ -134,8 +138,6 @@ static void instructions(void) {
   run_loop(5);
   met("instruction-inside", 0, 0, 0);
   forget();
-
-  forget();
 }
 
 static u32 user_loop(void) {
@@ -158,19 +160,19 @@ static volatile u32 words[8] __attribute__((aligned(64)));
 extern char behind_write_1[], behind_write_2[], behind_write_4[], behind_read[], behind_modify[], behind_push[];
 
 static __attribute__((noinline)) void write_1(u32 at) {
-  __asm__ volatile("movb $1, (%0)\n.globl behind_write_1\nbehind_write_1:\n\tnop" : : "r"(at) : "memory");
+  __asm__ volatile("movb $1, (%0)" BEHIND(behind_write_1) : : "r"(at) : "memory");
 }
 static __attribute__((noinline)) void write_2(u32 at) {
-  __asm__ volatile("movw $1, (%0)\n.globl behind_write_2\nbehind_write_2:\n\tnop" : : "r"(at) : "memory");
+  __asm__ volatile("movw $1, (%0)" BEHIND(behind_write_2) : : "r"(at) : "memory");
 }
 static __attribute__((noinline)) void write_4(u32 at) {
-  __asm__ volatile("movl $1, (%0)\n.globl behind_write_4\nbehind_write_4:\n\tnop" : : "r"(at) : "memory");
+  __asm__ volatile("movl $1, (%0)" BEHIND(behind_write_4) : : "r"(at) : "memory");
 }
 static __attribute__((noinline)) void read_4(u32 at) {
-  __asm__ volatile("movl (%0), %%eax\n.globl behind_read\nbehind_read:\n\tnop" : : "r"(at) : "eax", "memory");
+  __asm__ volatile("movl (%0), %%eax" BEHIND(behind_read) : : "r"(at) : "eax", "memory");
 }
 static __attribute__((noinline)) void modify_4(u32 at) {
-  __asm__ volatile("addl $1, (%0)\n.globl behind_modify\nbehind_modify:\n\tnop" : : "r"(at) : "memory", "cc");
+  __asm__ volatile("addl $1, (%0)" BEHIND(behind_modify) : : "r"(at) : "memory", "cc");
 }
 
 static void data(void) {
@@ -210,11 +212,10 @@ static void data(void) {
   met("byte", 1, (u32)behind_write_4, 4);
 
   forget();
-  forget();
   u32 esp;
   __asm__ volatile("mov %%esp, %0" : "=r"(esp));
   arm(0, esp - 4, WRITE, 4);
-  __asm__ volatile("pushl $5\n.globl behind_push\nbehind_push:\n\tpop %%eax" : : : "eax", "memory");
+  __asm__ volatile("pushl $5" LABEL(behind_push) "pop %%eax" : : : "eax", "memory");
   write_dr7(0x400); /* the check pushes too */
   met("push", 1, (u32)behind_push, 1);
   forget();
@@ -230,7 +231,7 @@ static void strings(void) {
   const void *source = from;
   void *target = to;
   __asm__ volatile(
-      ".globl movs_at, movs_behind\nmovs_at:\n\trep movsb\nmovs_behind:\n\tnop"
+      LABEL(movs_at) "rep movsb" BEHIND(movs_behind)
       : "+S"(source), "+D"(target), "+c"(left)
       :
       : "memory");
@@ -247,13 +248,13 @@ static void ports(void) {
   forget();
   write_cr4(read_cr4() | CR4_DE);
   arm(0, 0x80, PORT, 1);
-  __asm__ volatile("outb %%al, $0x80\n.globl behind_out\nbehind_out:\n\tnop" : : "a"(0));
+  __asm__ volatile("outb %%al, $0x80" BEHIND(behind_out) : : "a"(0));
   met("port", 1, (u32)behind_out, 1);
   __asm__ volatile("outb %%al, $0x84\n\tnop" : : "a"(0));
   met("port-beside", 1, (u32)behind_out, 1);
   forget();
   arm(2, 0x80, PORT, 4);
-  __asm__ volatile("outb %%al, $0x83\n.globl behind_out_2\nbehind_out_2:\n\tnop" : : "a"(0));
+  __asm__ volatile("outb %%al, $0x83" BEHIND(behind_out_2) : : "a"(0));
   met("port-length", 1, (u32)behind_out_2, 4);
   forget();
   PROBE("mov %%dr4, %%eax", "i"(0));
@@ -293,7 +294,7 @@ static void emulated(void) {
   forget();
   arm(1, entry, ACCESS, 1);
   u32 value = 0;
-  __asm__ volatile("xchg %0, (%1)\n.globl behind_xchg\nbehind_xchg:\n\tnop" : "+r"(value) : "r"(entry) : "memory");
+  __asm__ volatile("xchg %0, (%1)" BEHIND(behind_xchg) : "+r"(value) : "r"(entry) : "memory");
   met("table-exchange", 1, (u32)behind_xchg, 2);
 
   u32 left = 8;
@@ -301,7 +302,7 @@ static void emulated(void) {
   forget();
   arm(3, entry + 16, WRITE, 4);
   __asm__ volatile(
-      ".globl stos_at, behind_stos\nstos_at:\n\trep stosl\nbehind_stos:\n\tnop"
+      LABEL(stos_at) "rep stosl" BEHIND(behind_stos)
       : "+D"(to), "+c"(left)
       : "a"(0)
       : "memory");
@@ -319,7 +320,7 @@ static void emulated(void) {
   left = 5;
   to = (u32)words;
   __asm__ volatile(
-      ".globl ins_at, behind_ins\nins_at:\n\trep insl\nbehind_ins:\n\tnop"
+      LABEL(ins_at) "rep insl" BEHIND(behind_ins)
       : "+D"(to), "+c"(left)
       : "d"(0x80)
       : "memory");
@@ -328,7 +329,7 @@ static void emulated(void) {
   forget();
   arm(2, (u32)words + 8, ACCESS, 4);
   u32 from = (u32)words + 8;
-  __asm__ volatile("outsl\n.globl behind_outs\nbehind_outs:\n\tnop" : "+S"(from) : "d"(0x80) : "memory");
+  __asm__ volatile("outsl" BEHIND(behind_outs) : "+S"(from) : "d"(0x80) : "memory");
   met("outs", 1, (u32)behind_outs, 4);
 
   forget();
@@ -408,7 +409,7 @@ static void held_by_mov_ss(void) {
   static volatile u16 selector = KERNEL_DATA;
   forget();
   arm(0, (u32)&selector, ACCESS, 2);
-  __asm__ volatile("movw (%0), %%ss\n\tnop\n.globl held\nheld:\n\tnop" : : "r"(&selector));
+  __asm__ volatile("movw (%0), %%ss\n\tnop" BEHIND(held) : : "r"(&selector));
   met("mov-ss-holds-data", 1, (u32)held, 1);
   forget();
 }
@@ -444,7 +445,6 @@ static void registers(void) {
   __asm__ volatile("mov %%dr4, %0" : "=r"(value));
   equal("dr4-is-dr6", value & 0xf, 1);
   write_dr6(DR6_NOTHING);
-
 }
 
 static void detect_and_int1(void) {
@@ -452,13 +452,13 @@ static void detect_and_int1(void) {
   forget();
   handlers[VECTOR_DB] = record_seven;
   write_dr7(0x400 | DR7_GD);
-  __asm__ volatile(".globl detect_at\ndetect_at:\n\tmov %%dr0, %0" : "=r"(value));
+  __asm__ volatile(LABEL(detect_at) "mov %%dr0, %0" : "=r"(value));
   met("general-detect", 1, (u32)detect_at, DR6_BD);
   equal("general-detect-clears-gd", seven_in_handler & DR7_GD, 0);
   handlers[VECTOR_DB] = record;
   forget();
 
-  PROBE(".byte 0xf1\n.globl icebp_behind\nicebp_behind:\n\tnop", "i"(0));
+  PROBE(".byte 0xf1" BEHIND(icebp_behind), "i"(0));
   met("int1", 1, (u32)icebp_behind, 0);
   forget();
 }
@@ -473,7 +473,7 @@ static void breakpoint_corners(void) {
   u32 left = 20;
   void *to = buffer;
   __asm__ volatile(
-      ".globl string_at, string_behind\nstring_at:\n\trep stosb\nstring_behind:\n\tnop"
+      LABEL(string_at) "rep stosb" BEHIND(string_behind)
       : "+D"(to), "+c"(left)
       : "a"(1)
       : "memory");

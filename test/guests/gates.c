@@ -60,23 +60,15 @@ static u32 leads_elsewhere(u32 t) { return t == 1 || t == 3 || t == 4 || t == 5 
 static void direct(const char *name, u32 (*transfer)(void), u32 pushed) {
   for (type = 0; type < 32; type++) {
     if (leads_elsewhere(type)) continue;
-    for (present = 0; present < 2; present++)
-      for (dpl = 0; dpl < 4; dpl++)
-        for (rpl = 0; rpl < 4; rpl++)
-          for (cpl = 0; cpl < 4; cpl++) {
-            ready();
-            target(type, dpl, present);
-            aim(ANY | rpl, LANDING_OFFSET);
-            run_ring(cpl, transfer);
-            u32 should = direct_rule();
-            compare(name, outcome(), should);
-            compare("landed", landed.count, should == FAULT_NONE);
-            if (should != FAULT_NONE) continue;
-            compare("cs", landed.cs, ANY | cpl);
-            compare("ss", landed.ss, ring_data[cpl]);
-            if (pushed == 4) compare("cs pushed", landed_stack[1] & 0xffff, ring_code[cpl]);
-            if (pushed == 2) compare("cs pushed", landed_stack[0] >> 16, ring_code[cpl]);
-          }
+    EVERY_LEVEL {
+      ready();
+      target(type, dpl, present);
+      aim(ANY | rpl, LANDING_OFFSET);
+      run_ring(cpl, transfer);
+      if (!arrives(name, direct_rule(), cpl)) continue;
+      if (pushed == 4) compare("cs pushed", landed_stack[1] & 0xffff, ring_code[cpl]);
+      if (pushed == 2) compare("cs pushed", landed_stack[0] >> 16, ring_code[cpl]);
+    }
   }
   equal(name, wrong, 0);
   tried = wrong = 0;
@@ -90,22 +82,18 @@ static void direct_errors(void) {
   for (u32 i = 0; i < 4; i++) {
     for (rpl = 0; rpl < 4; rpl++) {
       aim(rpl, 0);
-      run_ring(3, forms[i].transfer);
-      compare("null", outcome(), raises(VECTOR_GP, 0));
+      expect("null", 3, forms[i].transfer, raises(VECTOR_GP, 0));
       aim(BEYOND | rpl, 0);
-      run_ring(3, forms[i].transfer);
-      compare("beyond", outcome(), raises(VECTOR_GP, BEYOND));
+      expect("beyond", 3, forms[i].transfer, raises(VECTOR_GP, BEYOND));
       aim(4 | rpl, 0);
-      run_ring(3, forms[i].transfer);
-      compare("no ldt", outcome(), raises(VECTOR_GP, 4));
+      expect("no ldt", 3, forms[i].transfer, raises(VECTOR_GP, 4));
     }
   }
   verdict("far-errors", 4 * 4 * 3);
   for (u32 i = 0; i < (strict ? 4 : 0); i++) {
     set_descriptor(ANY, LANDING_BASE, LANDING_OFFSET - 1, 0xfa, 4);
     aim(ANY | 3, LANDING_OFFSET);
-    run_ring(3, forms[i].transfer);
-    compare(forms[i].name, outcome(), raises(VECTOR_GP, 0));
+    expect(forms[i].name, 3, forms[i].transfer, raises(VECTOR_GP, 0));
     compare(forms[i].name, fault.cs & 0xffff, ring_code[3]);
     compare("not accessed", access_byte(ANY), 0xfa);
   }
@@ -172,24 +160,19 @@ static void gates(void) {
   for (u32 i = 0; i < 2; i++) {
     aim(GATE | 3, 0);
     set_call_gate(LANDING_OFFSET, 3, 0xec, 0);
-    run_ring(3, forms[i]);
-    compare("null", outcome(), raises(VECTOR_GP, 0));
+    expect("null", 3, forms[i], raises(VECTOR_GP, 0));
     set_call_gate(LANDING_OFFSET, BEYOND | 1, 0xec, 0);
-    run_ring(3, forms[i]);
-    compare("beyond", outcome(), raises(VECTOR_GP, BEYOND));
+    expect("beyond", 3, forms[i], raises(VECTOR_GP, BEYOND));
     set_call_gate(LANDING_OFFSET, GATE, 0xec, 0);
-    run_ring(3, forms[i]);
-    compare("gate to gate", outcome(), raises(VECTOR_GP, GATE));
+    expect("gate to gate", 3, forms[i], raises(VECTOR_GP, GATE));
   }
   verdict("gate-errors", 6);
   for (u32 i = 0; i < (strict ? 2 : 0); i++) {
     set_descriptor(ANY, LANDING_BASE, LANDING_OFFSET - 1, 0xfa, 4);
     set_call_gate(LANDING_OFFSET, ANY, 0xec, 0);
-    run_ring(3, forms[i]);
-    compare("limit", outcome(), raises(VECTOR_GP, 0));
+    expect("limit", 3, forms[i], raises(VECTOR_GP, 0));
     set_descriptor(ANY, LANDING_BASE, LANDING_OFFSET - 1, 0x9a, 4); /* inwards */
-    run_ring(3, forms[i]);
-    compare("limit", outcome(), raises(VECTOR_GP, i ? 0 : ANY));
+    expect("limit", 3, forms[i], raises(VECTOR_GP, i ? 0 : ANY));
   }
   if (strict) verdict("gate-limit", 4);
   if (!strict) return;
@@ -229,8 +212,7 @@ static void parameter_copies(void) {
           ready();
           target(CODE_READABLE, dpl, 1);
           set_call_gate(LANDING_OFFSET, ANY, wide ? 0xec : 0xe4, parameters);
-          run_ring(cpl, call_with_parameters);
-          compare("parameters", outcome(), FAULT_NONE);
+          expect("parameters", cpl, call_with_parameters, FAULT_NONE);
           u16 *narrow = (u16 *)landed_stack;
           /* A 16-bit gate copies words: here halves of what was pushed, whose upper halves are zero. The last pushed is on top. */
           for (u32 j = 0; j < parameters; j++) {
@@ -276,11 +258,9 @@ static void inner_stacks(void) {
           }
     ready();
     tss.ss1 = tss.ss2 = 0;
-    run_ring(3, call);
-    compare("null", outcome(), raises(VECTOR_TS, 0));
+    expect("null", 3, call, raises(VECTOR_TS, 0));
     tss.ss1 = tss.ss2 = BEYOND | level;
-    run_ring(3, call);
-    compare("beyond", outcome(), raises(VECTOR_TS, BEYOND));
+    expect("beyond", 3, call, raises(VECTOR_TS, BEYOND));
   }
   verdict("inner-stacks", 2 * (32 * 2 * 4 * 4 + 2));
 
@@ -346,11 +326,9 @@ static void outer_stacks(void) {
             compare("outer stack", outcome(), should);
           }
     return_ss = level;
-    run_ring(0, ret_32);
-    compare("null", outcome(), raises(VECTOR_GP, 0));
+    expect("null", 0, ret_32, raises(VECTOR_GP, 0));
     return_ss = BEYOND | level;
-    run_ring(0, ret_32);
-    compare("beyond", outcome(), raises(VECTOR_GP, BEYOND));
+    expect("beyond", 0, ret_32, raises(VECTOR_GP, BEYOND));
   }
   verdict("outer-stacks", 3 * (32 * 2 * 4 * 4 + 2));
 }
@@ -466,8 +444,7 @@ static void same_stack_room(void) {
                {"ret", small_ret, 0x100}};
   for (u32 i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     small_esp = cases[i].esp;
-    run_ring(3, cases[i].function);
-    compare(cases[i].name, outcome(), raises(VECTOR_SS, 0));
+    expect(cases[i].name, 3, cases[i].function, raises(VECTOR_SS, 0));
     compare("esp stays", fault.esp, cases[i].esp);
   }
   verdict("same-stack-room", 14);

@@ -17,6 +17,11 @@
 /* The combination. */
 UNUSED static u32 type, dpl, rpl, cpl, present;
 static u32 tried, wrong;
+#define EVERY_LEVEL                         \
+  for (present = 0; present < 2; present++) \
+    for (dpl = 0; dpl < 4; dpl++)           \
+      for (rpl = 0; rpl < 4; rpl++)         \
+        for (cpl = 0; cpl < 4; cpl++)
 
 UNUSED static u32 is_code(u32 t) { return (t & (S | 8)) == (S | 8); }
 UNUSED static u32 is_conforming(u32 t) { return (t & (S | 12)) == (S | 12); }
@@ -55,5 +60,10 @@ UNUSED static u32 outcome(void) {
   return fault.vector == FAULT_NONE ? FAULT_NONE : fault.vector << 16 | fault.error;
 }
 UNUSED static u32 raises(u32 vector, u32 error) { return vector << 16 | error; }
+/* Run in a ring, `form` comes to this. */
+UNUSED static void expect(const char *what, u32 ring, u32 (*form)(void), u32 should) {
+  run_ring(ring, form);
+  compare(what, outcome(), should);
+}
 
 #endif

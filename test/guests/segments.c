@@ -36,19 +36,16 @@ static u32 stack_rule(void) {
 static void loads(const char *name, u32 (*load)(void), u32 (*rule)(void)) {
   for (type = 0; type < 32; type++) {
     u32 expands_down = (type & (S | 8 | 4)) == (S | 4);
-    for (present = 0; present < 2; present++)
-      for (dpl = 0; dpl < 4; dpl++)
-        for (rpl = 0; rpl < 4; rpl++)
-          for (cpl = 0; cpl < 4; cpl++) {
-            u8 access = type | dpl << 5 | present << 7;
-            set_descriptor(ANY, 0, expands_down ? 0 : 0xfffff, access, 0xc);
-            wanted = ANY | rpl;
-            run_ring(cpl, load);
-            u32 should = rule();
-            compare(name, outcome(), should);
-            /* The accessed bit follows a load that succeeds, and no other. */
-            compare("accessed", access_byte(ANY), should == FAULT_NONE ? access | 1 : access);
-          }
+    EVERY_LEVEL {
+      u8 access = type | dpl << 5 | present << 7;
+      set_descriptor(ANY, 0, expands_down ? 0 : 0xfffff, access, 0xc);
+      wanted = ANY | rpl;
+      run_ring(cpl, load);
+      u32 should = rule();
+      compare(name, outcome(), should);
+      /* The accessed bit follows a load that succeeds, and no other. */
+      compare("accessed", access_byte(ANY), should == FAULT_NONE ? access | 1 : access);
+    }
   }
   verdict(name, 32 * 2 * 4 * 4 * 4 * 2);
 }
@@ -59,21 +56,17 @@ static void other_loads(void) {
     for (cpl = 0; cpl < 4; cpl++)
       for (rpl = 0; rpl < 4; rpl++) {
         wanted = rpl;
-        run_ring(cpl, all[i]);
-        compare("null", outcome(), FAULT_NONE);
+        expect("null", cpl, all[i], FAULT_NONE);
         wanted = BEYOND | rpl;
-        run_ring(cpl, all[i]);
-        compare("beyond", outcome(), raises(VECTOR_GP, BEYOND));
+        expect("beyond", cpl, all[i], raises(VECTOR_GP, BEYOND));
       }
   verdict("load-null-and-beyond", 4 * 4 * 4 * 2);
   for (cpl = 0; cpl < 4; cpl++)
     for (rpl = 0; rpl < 4; rpl++) {
       wanted = rpl;
-      run_ring(cpl, load_ss);
-      compare("null", outcome(), raises(VECTOR_GP, 0));
+      expect("null", cpl, load_ss, raises(VECTOR_GP, 0));
       wanted = BEYOND | rpl;
-      run_ring(cpl, load_ss);
-      compare("beyond", outcome(), raises(VECTOR_GP, BEYOND));
+      expect("beyond", cpl, load_ss, raises(VECTOR_GP, BEYOND));
     }
   verdict("load-ss-null-and-beyond", 4 * 4 * 2);
   PROBE("movw %w0, %%fs", "r"(0xfff8 | 3));
@@ -140,31 +133,28 @@ static u32 visible(void) { return is_conforming(type) || (cpl <= dpl && rpl <= d
 
 static void queries(void) {
   for (type = 0; type < 32; type++)
-    for (present = 0; present < 2; present++)
-      for (dpl = 0; dpl < 4; dpl++)
-        for (rpl = 0; rpl < 4; rpl++)
-          for (cpl = 0; cpl < 4; cpl++) {
-            u8 access = type | dpl << 5 | present << 7;
-            u32 granular = rpl & 1, rights = access << 8 | 0x500000 | granular << 23;
-            u32 limit = granular ? 0x12345fff : 0x12345;
-            set_descriptor(ANY, 0x76543210, 0x12345, access, 5 | granular << 3);
-            wanted = ANY | rpl;
-            run_ring(cpl, query_lar);
-            compare("lar", zf, visible() && has_rights());
-            compare("lar value", zf ? value & 0xf0ff00 : value, zf ? rights : 0xfeedface);
-            run_ring(cpl, query_larw);
-            compare("lar16 value", zf ? value & 0xffffff00 : value, zf ? 0xfeed0000 | (rights & 0xff00) : 0xfeedface);
-            run_ring(cpl, query_lsl);
-            compare("lsl", zf, visible() && has_limit());
-            compare("lsl value", value, zf ? limit : 0xfeedface);
-            run_ring(cpl, query_lslw);
-            compare("lsl16 value", value, zf ? 0xfeed0000 | (limit & 0xffff) : 0xfeedface);
-            run_ring(cpl, query_verr);
-            compare("verr", zf, visible() && is_readable(type));
-            run_ring(cpl, query_verw);
-            compare("verw", zf, visible() && is_writable(type));
-            compare("not accessed", access_byte(ANY), access);
-          }
+    EVERY_LEVEL {
+      u8 access = type | dpl << 5 | present << 7;
+      u32 granular = rpl & 1, rights = access << 8 | 0x500000 | granular << 23;
+      u32 limit = granular ? 0x12345fff : 0x12345;
+      set_descriptor(ANY, 0x76543210, 0x12345, access, 5 | granular << 3);
+      wanted = ANY | rpl;
+      run_ring(cpl, query_lar);
+      compare("lar", zf, visible() && has_rights());
+      compare("lar value", zf ? value & 0xf0ff00 : value, zf ? rights : 0xfeedface);
+      run_ring(cpl, query_larw);
+      compare("lar16 value", zf ? value & 0xffffff00 : value, zf ? 0xfeed0000 | (rights & 0xff00) : 0xfeedface);
+      run_ring(cpl, query_lsl);
+      compare("lsl", zf, visible() && has_limit());
+      compare("lsl value", value, zf ? limit : 0xfeedface);
+      run_ring(cpl, query_lslw);
+      compare("lsl16 value", value, zf ? 0xfeed0000 | (limit & 0xffff) : 0xfeedface);
+      run_ring(cpl, query_verr);
+      compare("verr", zf, visible() && is_readable(type));
+      run_ring(cpl, query_verw);
+      compare("verw", zf, visible() && is_writable(type));
+      compare("not accessed", access_byte(ANY), access);
+    }
   verdict("lar-lsl-verr-verw", 32 * 2 * 4 * 4 * 4 * 9);
 
   u32 (*const all[])(void) = {query_lar, query_lsl, query_verr, query_verw};
@@ -416,8 +406,7 @@ static void accesses(void) {
   wanted = 0;
   at = AREA;
   for (u32 j = 0; j < ACCESS_COUNT; j++) {
-    run_ring(3, accesses_of[j].fs);
-    compare("null", outcome(), raises(VECTOR_GP, 0));
+    expect("null", 3, accesses_of[j].fs, raises(VECTOR_GP, 0));
   }
   verdict("access-null", ACCESS_COUNT);
 

@@ -2,45 +2,69 @@
  * single steps, general detect, breakpoints, timer interrupts while it runs, between the elements of REP OUTS and in HLT, REP string instructions, far calls, and data beyond
  * 1 MiB through limits that real mode keeps. What it found goes to port F4h: 10h if all is well, else the number of the check. */
 
-        .section .mb, "a"
-        .balign 4
-        .long   0x1badb002, 0, -0x1badb002
+#include "guest-macros.h"
 
-        .equ    LOW, 0x8000                     /* where the real-mode part runs */
+        .macro  begin_check number
+        movw    $\number, AT(check)
+        .endm
 
-        .text
-        .globl  _start
+        .macro  single_steps
+        pushf
+        pop     %ax
+        or      $1, %ah
+        push    %ax
+        popf
+        .endm
+
+        .macro  no_single_steps
+        pushf
+        pop     %ax
+        and     $0xfe, %ah
+        push    %ax
+        popf
+        .endm
+
+        .macro  set_dr number, value
+        mov     $\value, %eax
+        mov     %eax, %dr\number
+        .endm
+
+        /* the handler of #DB was called so often since `steps` was zero, and found this address the last time */
+        .macro  must_have_stepped times
+        cmpw    $\times, AT(steps)
+        jne     failed
+        .endm
+
+        .macro  must_be_at label
+        cmpw    $AT(\label), AT(step_ip)
+        jne     failed
+        .endm
+
+        .macro  must_have_met dr6
+        mov     %dr6, %eax
+        cmp     $\dr6, %eax
+        jne     failed
+        .endm
+
+        multiboot
 _start: cli
         mov     $stack_top, %esp
         lgdt    gdtr
-        mov     $real, %esi
-        mov     $LOW, %edi
-        mov     $real_end - real, %ecx
-        rep movsb
+        copy_real_part
         movl    $3, rounds
 again:  ljmp    $0x18, $LOW + (narrow - real)
-back:   mov     $0x10, %eax
-        mov     %ax, %ds
-        mov     %ax, %es
-        mov     %ax, %ss
+back:   load_segments 0x10, ds, es, ss
         mov     $stack_top, %esp
         movzwl  LOW + (result - real), %eax
         cmp     $0x10, %eax
         jne     1f
         decl    rounds
         jnz     again
-1:      outb    %al, $0xf4
-        hlt
+1:      report
 
         .data
-        .balign 8
-gdt:    .quad   0
-        .quad   0x00cf9a000000ffff              /* 08: code, 32-bit */
-        .quad   0x00cf92000000ffff              /* 10: data, 4 GiB */
-        .quad   0x00009a000000ffff              /* 18: code, 16-bit, 64 KiB */
-        .quad   0x000092000000ffff              /* 20: data, 64 KiB */
-gdtr:   .word   . - gdt - 1
-        .long   gdt
+        /* 18 and 20 */
+        descriptors NARROW_CODE, NARROW_DATA
 rounds: .long   0
 high:   .long   0
         .bss
@@ -48,22 +72,15 @@ high:   .long   0
         .skip   4096
 stack_top:
 
-        .section .rodata
-        .code16
-        .balign 16
-real:
-#define AT(label) (LOW + (label - real))
+        real_part
 narrow: mov     $0x20, %ax                      /* 64 KiB limits for all but FS */
         mov     %ax, %ds
         mov     %ax, %es
         mov     %ax, %ss
         mov     $0x10, %ax
         mov     %ax, %fs
-        mov     %cr0, %eax
-        and     $0xfe, %al
-        mov     %eax, %cr0
-        ljmp    $0, $AT(1f)
-1:      xor     %ax, %ax
+        to_real_mode
+        xor     %ax, %ax
         mov     %ax, %ds
         mov     %ax, %es
         mov     %ax, %fs
@@ -86,12 +103,12 @@ narrow: mov     $0x20, %ax                      /* 64 KiB limits for all but FS 
         movw    $AT(on_timer), 8 * 4
         movw    $AT(on_40), 0x40 * 4
 
-        movw    $1, AT(check)
+        begin_check 1
         int     $0x40
         cmp     $0x4040, %bx
         jne     failed
 
-        movw    $2, AT(check)
+        begin_check 2
         xor     %dx, %dx
         mov     $5, %ax
         xor     %cx, %cx
@@ -99,24 +116,15 @@ narrow: mov     $0x20, %ax                      /* 64 KiB limits for all but FS 
         cmp     $0x1234, %ax
         jne     failed
 
-        movw    $3, AT(check)
+        begin_check 3
         movw    $0, AT(steps)
-        pushf
-        pop     %ax
-        or      $1, %ah
-        push    %ax
-        popf
+        single_steps
         nop
         nop
-        pushf
-        pop     %ax
-        and     $0xfe, %ah
-        push    %ax
-        popf
-        cmpw    $7, AT(steps)
-        jne     failed
+        no_single_steps
+        must_have_stepped 7
 
-        movw    $4, AT(check)
+        begin_check 4
         mov     $0x9000, %di                    /* REP STOSB, MOVSW, CMPSB */
         mov     $300, %cx
         mov     $0x5a, %al
@@ -131,35 +139,20 @@ narrow: mov     $0x20, %ax                      /* 64 KiB limits for all but FS 
         repe cmpsb
         jne     failed
 
-        movw    $5, AT(check)
+        begin_check 5
         mov     $high, %ebx                     /* beyond 1 MiB, through FS's limit */
         movl    $0x12345678, %fs:(%ebx)
         movl    %fs:(%ebx), %eax
         cmp     $0x12345678, %eax
         jne     failed
 
-        movw    $6, AT(check)
+        begin_check 6
         lcall   $0x800, $(far_away - real)      /* 0800:off is LOW + off */
         cmp     $0x77, %ax
         jne     failed
 
-        movw    $7, AT(check)                   /* timer: 8254 channel 0 in mode 2, 8259A with vector 8 */
-        mov     $0x11, %al
-        out     %al, $0x20
-        mov     $8, %al
-        out     %al, $0x21
-        mov     $4, %al
-        out     %al, $0x21
-        mov     $1, %al
-        out     %al, $0x21
-        mov     $0xfe, %al
-        out     %al, $0x21
-        mov     $0x34, %al
-        out     %al, $0x43
-        mov     $5, %al
-        out     %al, $0x40
-        xor     %al, %al
-        out     %al, $0x40
+        begin_check 7
+        start_timer 8, 5
         movw    $0, AT(ticks)
         sti
         mov     $0x9000, %si                    /* three ticks come between the elements */
@@ -180,85 +173,57 @@ narrow: mov     $0x20, %ax                      /* 64 KiB limits for all but FS 
         mov     $0xff, %al
         out     %al, $0x21
 
-        movw    $8, AT(check)                   /* every #DB says anew which breakpoint it met; BT stays */
-        mov     $0xffff8ff3, %eax
-        mov     %eax, %dr6
-        pushf
-        pop     %ax
-        or      $1, %ah
-        push    %ax
-        popf
+        begin_check 8                           /* every #DB says anew which breakpoint it met; BT stays */
+        set_dr  6, 0xffff8ff3
+        single_steps
         nop
-        pushf
-        pop     %ax
-        and     $0xfe, %ah
-        push    %ax
-        popf
-        mov     %dr6, %eax
-        cmp     $0xffffcff0, %eax
-        jne     failed
+        no_single_steps
+        must_have_met 0xffffcff0
 
-        movw    $9, AT(check)                   /* general detect protects DR7 until its #DB, and the access is made after it */
-        mov     $0xffff0ff1, %eax
-        mov     %eax, %dr6
+        begin_check 9                           /* general detect protects DR7 until its #DB, and the access is made after it */
+        set_dr  6, 0xffff0ff1
         movw    $0, AT(steps)
-        mov     $0x2400, %eax
-        mov     %eax, %dr7
+        set_dr  7, 0x2400
         xor     %ebx, %ebx
         mov     %dr7, %ebx
         cmp     $0x400, %ebx
         jne     failed
-        cmpw    $1, AT(steps)
-        jne     failed
-        mov     %dr6, %eax
-        cmp     $0xffff2ff0, %eax
-        jne     failed
-        mov     $0xffff0ff0, %eax
-        mov     %eax, %dr6
+        must_have_stepped 1
+        must_have_met 0xffff2ff0
+        set_dr  6, 0xffff0ff0
 
-        movw    $10, AT(check)                  /* a data breakpoint is reported behind the instruction */
+        begin_check 10                          /* a data breakpoint is reported behind the instruction */
         movw    $0, AT(steps)
         mov     $AT(watched), %eax
         mov     %eax, %dr0
-        mov     $0x50402, %eax                  /* G0, two bytes, writes */
-        mov     %eax, %dr7
+        set_dr  7, 0x50402                      /* G0, two bytes, writes */
         movw    $0, AT(watched)
 written:
-        cmpw    $1, AT(steps)
-        jne     failed
-        cmpw    $AT(written), AT(step_ip)
-        jne     failed
+        must_have_stepped 1
+        must_be_at written
         mov     AT(watched), %ax
-        cmpw    $1, AT(steps)
-        jne     failed
-        mov     %dr6, %eax
-        cmp     $0xffff0ff1, %eax
-        jne     failed
+        must_have_stepped 1
+        must_have_met 0xffff0ff1
 
-        movw    $11, AT(check)                  /* behind MOV SS one instruction later */
-        mov     $0x70402, %eax                  /* reads, too */
-        mov     %eax, %dr7
+        begin_check 11                          /* behind MOV SS one instruction later */
+        set_dr  7, 0x70402                      /* reads, too */
         mov     AT(watched), %ss
         nop
-held:   cmpw    $2, AT(steps)
-        jne     failed
-        cmpw    $AT(held), AT(step_ip)
-        jne     failed
+held:   must_have_stepped 2
+        must_be_at held
 
-        movw    $12, AT(check)                  /* behind an element of OUTS and INS */
+        begin_check 12                          /* behind an element of OUTS and INS */
         mov     $AT(watched) - 3, %si
         mov     $0x80, %dx
         mov     $8, %cx
         rep outsb
-        cmpw    $4, AT(steps)
-        jne     failed
+        must_have_stepped 4
         mov     $AT(watched) - 2, %di
         mov     $3, %cx
         rep insw
-        cmpw    $5, AT(steps)
-        jne     failed
+        must_have_stepped 5
 
-        movw    $13, AT(check)                  /* an instruction breakpoint before it; IRET of 16 bits cannot set RF */
+        begin_check 13                          /* an instruction breakpoint before it; IRET of 16 bits cannot set RF */
         mov     $AT(marked), %eax
         mov     %eax, %dr0
         mov     $0x402, %eax
@@ -267,37 +232,22 @@ held:   cmpw    $2, AT(steps)
         nop
 marked: nop
         movw    $0, AT(disarms)
-        cmpw    $6, AT(steps)
-        jne     failed
-        cmpw    $AT(marked), AT(step_ip)
-        jne     failed
+        must_have_stepped 6
+        must_be_at marked
 
-        movw    $14, AT(check)                  /* no single step behind INT n, which clears TF; one ends HLT */
+        begin_check 14                          /* no single step behind INT n, which clears TF; one ends HLT */
         movw    $0, AT(steps)
-        pushf
-        pop     %ax
-        or      $1, %ah
-        push    %ax
-        popf
+        single_steps
         int     $0x40
         hlt
-        pushf
-        pop     %ax
-        and     $0xfe, %ah
-        push    %ax
-        popf
-        cmpw    $6, AT(steps)
-        jne     failed
-        mov     $0xffff0ff0, %eax
-        mov     %eax, %dr6
+        no_single_steps
+        must_have_stepped 6
+        set_dr  6, 0xffff0ff0
         jmp     leave
 
 failed: mov     AT(check), %ax
         mov     %ax, AT(result)
-leave:  mov     %cr0, %eax
-        or      $1, %al
-        mov     %eax, %cr0
-        ljmpl   $0x08, $back
+leave:  to_protected_mode back
 
 on_40:  mov     $0x4040, %bx
         iret
@@ -317,8 +267,7 @@ on_step:
         mov     %ax, AT(step_ip)
         cmpw    $0, AT(disarms)
         je      1f
-        mov     $0x400, %eax
-        mov     %eax, %dr7
+        set_dr  7, 0x400
 1:      pop     %eax
         pop     %bp
         iret

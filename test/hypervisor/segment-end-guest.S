@@ -2,29 +2,17 @@
  * does not wrap, so the next fetch is beyond the limit: #GP, with EIP 10000h in the frame. Of the instructions tried, CPUID, RDTSC
  * and IN leave the guest. What it found goes to port F4h: 10h if all is well, else the number of the check. */
 
-        .section .mb, "a"
-        .balign 4
-        .long   0x1badb002, 0, -0x1badb002
+#include "guest-macros.h"
 
         .equ    BASE, 0x20000                   /* of the narrow segment; in real mode 2000:0 */
-        .equ    LOW, 0x8000
 
-        .text
-        .globl  _start
+        multiboot
 _start: cli
         mov     $stack_top, %esp
         lgdt    gdtr
-        mov     $on_gp, %eax
-        mov     %ax, idt + 13 * 8
-        movw    $0x08, idt + 13 * 8 + 2
-        movw    $0x8e00, idt + 13 * 8 + 4
-        shr     $16, %eax
-        mov     %ax, idt + 13 * 8 + 6
+        set_gate 13, on_gp
         lidt    idtr
-        mov     $real, %esi
-        mov     $LOW, %edi
-        mov     $real_end - real, %ecx
-        rep movsb
+        copy_real_part
         mov     $instructions, %ebp
         movl    $1, check
 
@@ -52,26 +40,16 @@ on_gp:  pop     %eax
         jmp     1b
 
 2:      ljmp    $0x18, $LOW + (narrow - real)
-back:   mov     $0x10, %eax
-        mov     %ax, %ds
-        mov     %ax, %ss
+back:   load_segments 0x10, ds, ss
         mov     $0x10, %eax
         cmpw    $0, LOW + (result - real)
         je      3f
 failed: mov     check, %eax
-3:      outb    %al, $0xf4
-        hlt
+3:      report
 
         .data
-        .balign 8
-gdt:    .quad   0
-        .quad   0x00cf9a000000ffff              /* 08: code, 32-bit */
-        .quad   0x00cf92000000ffff              /* 10: data, 4 GiB */
-        .quad   0x00009a000000ffff              /* 18: code, 16-bit, base 0 */
-        .quad   0x000092000000ffff              /* 20: data, 64 KiB */
-        .quad   0x00009a020000ffff              /* 28: code, 16-bit, base BASE */
-gdtr:   .word   . - gdt - 1
-        .long   gdt
+        /* 18, 20, and 28: code, 16-bit, base BASE */
+        descriptors NARROW_CODE, NARROW_DATA, 0x00009a020000ffff
 idtr:   .word   255
         .long   idt
 target: .long   0
@@ -91,20 +69,13 @@ idt:    .skip   256
         .skip   4096
 stack_top:
 
-        .section .rodata
-        .code16
-        .balign 16
-real:
-#define AT(label) (LOW + (label - real))
+        real_part
 narrow: mov     $0x20, %ax
         mov     %ax, %ds
         mov     %ax, %es
         mov     %ax, %ss
-        mov     %cr0, %eax
-        and     $0xfe, %al
-        mov     %eax, %cr0
-        ljmp    $0, $AT(1f)
-1:      xor     %ax, %ax
+        to_real_mode
+        xor     %ax, %ax
         mov     %ax, %ds
         mov     %ax, %ss
         mov     $0x7000, %sp
@@ -119,10 +90,7 @@ narrow: mov     $0x20, %ax
 on_gp_real:
         pop     %ax
         mov     %ax, AT(result)
-        mov     %cr0, %eax
-        or      $1, %al
-        mov     %eax, %cr0
-        ljmpl   $0x08, $back
+        to_protected_mode back
 
         .balign 2
 result: .word   0xffff

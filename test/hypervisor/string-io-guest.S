@@ -1,44 +1,18 @@
 /* string-io-guest.S: long REP INS and REP OUTS, forwards and backwards, while a timer interrupts them, in 32-bit and 16-bit address size. The
  * handler notes how far the instruction is. A checksum of what was read and noted stands on the screen at the end. */
 
-        .section .mb, "a"
-        .balign 4
-        .long   0x1badb002, 0, -0x1badb002
+#include "guest-macros.h"
 
         .equ    VECTOR, 0x20
-        .text
-        .globl  _start
+        multiboot
 _start: cli
         mov     $stack_top, %esp
         lgdt    gdtr
         ljmp    $0x08, $1f
-1:      mov     $0x10, %eax
-        mov     %ax, %ds
-        mov     %ax, %es
-        mov     %ax, %ss
-        mov     $on_timer, %eax
-        mov     %ax, idt + VECTOR * 8
-        movw    $0x08, idt + VECTOR * 8 + 2
-        movw    $0x8e00, idt + VECTOR * 8 + 4
-        shr     $16, %eax
-        mov     %ax, idt + VECTOR * 8 + 6
+1:      load_segments 0x10, ds, es, ss
+        set_gate VECTOR, on_timer
         lidt    idtr
-        mov     $0x11, %al                      /* 8259A; 8254 channel 0 in mode 2, every 3 ticks */
-        out     %al, $0x20
-        mov     $VECTOR, %al
-        out     %al, $0x21
-        mov     $4, %al
-        out     %al, $0x21
-        mov     $1, %al
-        out     %al, $0x21
-        mov     $0xfe, %al
-        out     %al, $0x21
-        mov     $0x34, %al
-        out     %al, $0x43
-        mov     $3, %al
-        out     %al, $0x40
-        xor     %al, %al
-        out     %al, $0x40
+        start_timer VECTOR, 3
 
         mov     $0x40, %edx                     /* IF clear: the counter is read again and again */
         mov     $buffer, %edi
@@ -86,8 +60,7 @@ _start: cli
         stosw
         loop    1b
         mov     $0x10, %al
-        out     %al, $0xf4
-        hlt
+        report
 
 sum:    pushf
         cli
@@ -116,12 +89,7 @@ on_timer:
         iret
 
         .data
-        .balign 8
-gdt:    .quad   0
-        .quad   0x00cf9a000000ffff
-        .quad   0x00cf92000000ffff
-gdtr:   .word   . - gdt - 1
-        .long   gdt
+        descriptors
 idtr:   .word   VECTOR * 8 + 7
         .long   idt
 total:  .long   0

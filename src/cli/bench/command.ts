@@ -5,7 +5,15 @@ import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { basename, isAbsolute, relative, resolve } from 'node:path';
 import { UserError } from '../../workers/session.ts';
-import { helpText, parseArguments, parseCount, type ParsedArguments, parseSize } from '../options.ts';
+import {
+  helpText,
+  one,
+  parseArguments,
+  parseCount,
+  type ParsedArguments,
+  parsePattern,
+  parseSize,
+} from '../options.ts';
 import { Child, CHILD_WORD } from './child.ts';
 import { COST_GUESTS, measureCosts } from './costs.ts';
 import { runJob } from './engine-process.ts';
@@ -13,15 +21,7 @@ import { ENGINES, type Engine, engineOf } from './engines.ts';
 import { askGuests, buildOwnKernel, findKernels, type Kernel, repository } from './guests.ts';
 import { type LinuxJob, runLinux } from './linux.ts';
 import { jsonOf, type Outcome, pageOf, surroundings, withMeasured } from './page.ts';
-import {
-  disagreements,
-  type GuestResults,
-  nameOf,
-  type RoundsOptions,
-  runCheck,
-  runRounds,
-  type Selected,
-} from './rounds.ts';
+import { disagreements, nameOf, problemsOf, type RoundsOptions, runCheck, runRounds, type Selected } from './rounds.ts';
 
 const DEFAULT_ENGINES = 'kansoku,v86,qemu';
 const DEFAULT_ROUNDS = '5';
@@ -54,11 +54,10 @@ export const BENCH_OPTIONS = {
   json: { argument: 'FILE', help: 'write every single time as JSON' },
   write: { argument: 'FILE', help: 'replace the measured part of this page, docs/performance.md' },
 } as const;
+type Arguments = ParsedArguments<keyof typeof BENCH_OPTIONS>;
 
 const STATUS = { ok: 0, errors: 1, interrupted: 3 } as const;
 
-const one = (args: ParsedArguments, name: keyof typeof BENCH_OPTIONS): string | undefined =>
-  args.options.get(name)?.[0];
 const listOf = (text: string | undefined): string[] | undefined => text?.split(',').filter((word) => word !== '');
 
 /** The engines asked for that are there, and why others are not. */
@@ -98,7 +97,7 @@ const readable = (path: string, what: string): string => {
   return resolve(path);
 };
 
-const linuxJob = (args: ParsedArguments): LinuxJob | undefined => {
+const linuxJob = (args: Arguments): LinuxJob | undefined => {
   const kernel = one(args, 'linux');
   const initrd = one(args, 'initrd');
   if (kernel === undefined) {
@@ -107,11 +106,7 @@ const linuxJob = (args: ParsedArguments): LinuxJob | undefined => {
     return undefined;
   }
   const until = one(args, 'until') ?? DEFAULT_UNTIL;
-  try {
-    new RegExp(until);
-  } catch (error) {
-    throw new UserError(`--until: ${(error as Error).message}`);
-  }
+  parsePattern(until, '--until');
   return {
     kernel: readable(kernel, 'kernel'),
     initrd: initrd === undefined ? undefined : readable(initrd, 'initrd'),
@@ -135,15 +130,8 @@ const commandOf = (argv: readonly string[], root: string): string =>
     .map((word) => (/[^\w./,:=^@-]/.test(word) ? `'${word}'` : word))
     .join(' ');
 
-const failures = (guests: readonly GuestResults[]): string[] =>
-  guests.flatMap((row) =>
-    [...row.engines].flatMap(([id, { problem }]) =>
-      problem === undefined ? [] : [`${nameOf(row)} in ${id}: ${problem}`],
-    ),
-  );
-
 /** Everything that is asked for, in turn. */
-const measure = async (args: ParsedArguments, argv: readonly string[], child: Child): Promise<Outcome> => {
+const measure = async (args: Arguments, argv: readonly string[], child: Child): Promise<Outcome> => {
   const root = repository(process.argv[1]!);
   const rounds = parseCount(one(args, 'rounds') ?? DEFAULT_ROUNDS, '--rounds');
   const memoryBytes = parseSize(one(args, 'memory') ?? DEFAULT_MEMORY, '--memory');
@@ -168,9 +156,11 @@ const measure = async (args: ParsedArguments, argv: readonly string[], child: Ch
     check || args.options.has('no-costs') ? { costs: [], problems: [] } : await measureCosts(own, only, child, options);
   const linux = job === undefined ? undefined : { job, results: await runLinux(job, engines, child, options) };
 
-  const stuck = [...(linux?.results ?? [])].flatMap(([id, { problem }]) =>
-    problem === undefined ? [] : [`Linux in ${id}: ${problem}`],
-  );
+  const failures = [
+    ...guests.flatMap((row) => problemsOf(nameOf(row), row.engines)),
+    ...problems,
+    ...problemsOf('Linux', linux?.results ?? []),
+  ];
   return {
     surroundings: surroundings(engines, root, loadBefore, commandOf(argv, root)),
     rounds,
@@ -179,7 +169,7 @@ const measure = async (args: ParsedArguments, argv: readonly string[], child: Ch
     costs,
     ...(linux === undefined ? {} : { linux }),
     missing,
-    errors: [...disagreements(guests), ...failures(guests), ...problems, ...stuck],
+    errors: [...disagreements(guests), ...failures],
   };
 };
 

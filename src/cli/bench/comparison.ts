@@ -2,7 +2,7 @@
 
 import type { Engine } from './engines.ts';
 import { type GuestResults, nameOf, type Results } from './rounds.ts';
-import { geometricMean, type Spread, spreadOf } from './statistics.ts';
+import { geometricMean, ratioOfMedians, type Spread, spreadOf } from './statistics.ts';
 import { figure, ratio, spread, table } from './text.ts';
 
 export type Pass = 'cold' | 'warm';
@@ -13,13 +13,10 @@ export const timeOf = (results: Results | undefined, pass: Pass): Spread | undef
     : spreadOf(results[pass].map((measurement) => measurement.milliseconds));
 
 /** Rival's median over ours: above 1, ours is faster. Undefined where one has no time. */
-export const ratioOf = (row: GuestResults, rival: string, own: string, pass: Pass): number | undefined => {
-  const theirs = timeOf(row.engines.get(rival), pass);
-  const mine = timeOf(row.engines.get(own), pass);
-  return theirs === undefined || mine === undefined || !(mine.median > 0) ? undefined : theirs.median / mine.median;
-};
+export const ratioOf = (row: GuestResults, rival: string, own: string, pass: Pass): number | undefined =>
+  ratioOfMedians(timeOf(row.engines.get(rival), pass), timeOf(row.engines.get(own), pass));
 
-/** Every pair that is compared: each of ours with each rival; without a rival, ours with the first of ours. */
+/** Every pair that is compared: each of ours with each rival. */
 export const pairsOf = (engines: readonly Engine[]): { readonly rival: Engine; readonly own: Engine }[] => {
   const own = engines.filter((engine) => engine.ours);
   const rivals = engines.filter((engine) => !engine.ours);

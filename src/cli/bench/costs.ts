@@ -4,7 +4,7 @@
 import type { Child } from './child.ts';
 import { type Engine, engineOf } from './engines.ts';
 import type { Measurement } from './report.ts';
-import { emptyResults, type Results, type RoundsOptions, runOnce, turned } from './rounds.ts';
+import { emptyResults, lastOf, problemsOf, type Results, type RoundsOptions, runOnce, turned } from './rounds.ts';
 import { type Spread, spreadOf } from './statistics.ts';
 import { figure, spread, table } from './text.ts';
 
@@ -87,8 +87,8 @@ export const measureCosts = async (
       if (run.results.problem !== undefined || child.interrupted) continue;
       await runOnce(run.results, run.engine, { path: kernel }, run.guest, child, options);
       if (child.interrupted) return { costs: [], problems: [] };
-      const time = run.results.problem ?? `${run.results.warm.at(-1)!.milliseconds.toFixed(0)} ms`;
-      options.progress(`round ${round + 1}/${options.rounds} cost of ${run.guest}: ${run.engine.id} ${time}`);
+      const said = `${run.engine.id} ${lastOf(run.results)}`;
+      options.progress(`round ${round + 1}/${options.rounds} cost of ${run.guest}: ${said}`);
     }
   const warm = (engine: string, guest: string): Measurement[] => results.get(`${engine} ${guest}`)!.results.warm;
   const costs: CostResult[] = [];
@@ -106,9 +106,7 @@ export const measureCosts = async (
     );
   if (withEvents)
     add('recorded event', EVENTS.with, eventCosts(warm(EVENTS.with, EVENTS.guest), warm(EVENTS.without, EVENTS.guest)));
-  const problems = runs
-    .filter((run) => run.results.problem !== undefined)
-    .map((run) => `${run.guest} in ${run.engine.id}: ${run.results.problem}`);
+  const problems = runs.flatMap(({ guest, engine, results }) => problemsOf(guest, [[engine.id, results]]));
   return { costs, problems };
 };
 

@@ -1,11 +1,12 @@
 // One guest in one engine, in a process of its own: so no heap and no compiled code of a run before it is there. `kansoku bench` starts
 // this program again for it and reads the answers (job.ts) from its standard output. Not the measuring: only the stamps on lines.
 
-import { readFileSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createSession } from '../../workers/engine-session.ts';
 import type { Session } from '../../workers/session.ts';
+import { writeAll } from '../write-all.ts';
 import type { Answer, InnerJob } from './job.ts';
 import { LineReader, type MachineCounters } from './report.ts';
 
@@ -17,14 +18,7 @@ const SMALLEST_SLICE = 20_000;
 const IDLE_CYCLES = 10_000_000;
 
 const say = (answer: Answer): void => {
-  const bytes = Buffer.from(`${JSON.stringify(answer)}\n`);
-  for (let at = 0; at < bytes.length;) {
-    try {
-      at += writeSync(1, bytes, at);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
-    }
-  }
+  writeAll(1, Buffer.from(`${JSON.stringify(answer)}\n`));
 };
 const resident = (): number => process.memoryUsage.rss();
 const bytesOf = (path: string): Uint8Array<ArrayBuffer> => new Uint8Array(readFileSync(path));
@@ -83,8 +77,6 @@ interface V86Module {
   };
 }
 
-const SEABIOS = '/usr/share/seabios';
-
 /** v86 starts a Multiboot kernel itself; a bzImage goes through the firmware. */
 const runV86 = async (job: InnerJob & { inner: 'v86' }): Promise<void> => {
   const folder = job.v86;
@@ -92,8 +84,8 @@ const runV86 = async (job: InnerJob & { inner: 'v86' }): Promise<void> => {
   const image = (path: string): { buffer: ArrayBuffer } => ({ buffer: bytesOf(path).buffer });
   const kernel = job.linux
     ? {
-        bios: image(join(SEABIOS, 'bios.bin')),
-        vga_bios: image(join(SEABIOS, 'vgabios-stdvga.bin')),
+        bios: image(join(job.seabios, 'bios.bin')),
+        vga_bios: image(join(job.seabios, 'vgabios-stdvga.bin')),
         bzimage: image(job.image),
         ...(job.initrd === undefined ? {} : { initrd: image(job.initrd) }),
       }

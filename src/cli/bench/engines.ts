@@ -7,6 +7,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { type Child, readAnswers, readSerial, type Run } from './child.ts';
 import type { Job, SessionSettings } from './job.ts';
+import { DONE } from './report.ts';
 
 export interface Engine {
   readonly id: string;
@@ -41,7 +42,7 @@ const v86Folder = (root: string): string | undefined => {
     return undefined;
   }
 };
-const SEABIOS = '/usr/share/seabios/bios.bin';
+const SEABIOS = '/usr/share/seabios';
 
 const v86: Engine = {
   id: 'v86',
@@ -51,9 +52,9 @@ const v86: Engine = {
   missing: (root) => (v86Folder(root) === undefined ? 'v86 is not installed: run npm ci in the checkout' : undefined),
   version: (root) => `v86 ${versionIn(join(v86Folder(root)!, 'package.json'))}`,
   run: (job, child, root) => {
-    if (job.linux && !existsSync(SEABIOS))
+    if (job.linux && !existsSync(join(SEABIOS, 'bios.bin')))
       return Promise.resolve({ lines: [], problem: 'v86 boots Linux through SeaBIOS: apt-get install seabios' });
-    return readAnswers(child, { ...job, inner: 'v86', v86: v86Folder(root)! });
+    return readAnswers(child, { ...job, inner: 'v86', v86: v86Folder(root)!, seabios: SEABIOS });
   },
 };
 
@@ -104,5 +105,14 @@ export const ENGINES: readonly Engine[] = [
   v86,
   qemu,
 ];
+
+/** Runs guests of a kernel, named on its command line, to their end. */
+export const runKernel = (
+  engine: Engine,
+  image: string,
+  cmdline: string,
+  child: Child,
+  { memoryBytes, root }: { readonly memoryBytes: number; readonly root: string },
+): Promise<Run> => engine.run({ image, linux: false, cmdline, memoryBytes, until: DONE }, child, root);
 
 export const engineOf = (id: string): Engine | undefined => ENGINES.find((engine) => engine.id === id);

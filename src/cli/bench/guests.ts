@@ -16,8 +16,8 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { UserError } from '../../workers/session.ts';
 import type { Child } from './child.ts';
-import { engineOf } from './engines.ts';
-import { DONE, namesBegun } from './report.ts';
+import { engineOf, runKernel } from './engines.ts';
+import { namesBegun } from './report.ts';
 
 /** A kernel with benchmark guests in it. */
 export interface Kernel {
@@ -100,8 +100,7 @@ export const askGuests = async (
   child: Child,
   root: string,
 ): Promise<Kernel> => {
-  const job = { image: path, linux: false, cmdline: 'all:2', memoryBytes, until: DONE };
-  const run = await engineOf('kansoku')!.run(job, child, root);
+  const run = await runKernel(engineOf('kansoku')!, path, 'all:2', child, { memoryBytes, root });
   const guests = namesBegun(run.lines);
   if (guests.length === 0 || run.problem !== undefined)
     throw new UserError(`${path}: its guests cannot be listed: ${run.problem ?? 'it names none (@B NAME COUNT)'}`);

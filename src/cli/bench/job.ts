@@ -24,8 +24,8 @@ export interface SessionSettings {
 export type InnerJob = Job &
   (
     | { readonly inner: 'session'; readonly how: SessionSettings }
-    /** `v86`: folder of its npm package. */
-    | { readonly inner: 'v86'; readonly v86: string }
+    /** `v86`: folder of its npm package; `seabios`: of the firmware that starts Linux. */
+    | { readonly inner: 'v86'; readonly v86: string; readonly seabios: string }
   );
 
 export type Answer =

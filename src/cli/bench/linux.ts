@@ -2,10 +2,11 @@
 // user's; `npm run bench -- --debian` brings Debian's (scripts/bench.mjs).
 
 import type { Child } from './child.ts';
+import { pairsOf } from './comparison.ts';
 import type { Engine } from './engines.ts';
 import type { StampedLine } from './report.ts';
 import { type RoundsOptions, turned } from './rounds.ts';
-import { spreadOf } from './statistics.ts';
+import { ratioOfMedians, type Spread, spreadOf } from './statistics.ts';
 import { ratio, spread, table } from './text.ts';
 
 export interface LinuxJob {
@@ -24,21 +25,23 @@ const MARKS = [
 
 /** Milliseconds by mark: from the machine being asked for to the line. */
 export interface LinuxResults {
-  readonly times: ReadonlyMap<string, number[]>;
+  readonly times: Map<string, number[]>;
   problem?: string;
 }
 
-/** `start`: the engine's clock when its machine was asked for. */
+const marksUntil = (until: string): readonly (readonly [string, RegExp])[] => [
+  ...MARKS,
+  [`\`${until}\``, new RegExp(until)],
+];
+/** The marks that were reached, with the index of the first line of each. */
 export const marksOf = (
   lines: readonly StampedLine[],
   until: string,
-): { readonly mark: string; readonly index: number }[] => {
-  const last = new RegExp(until);
-  return [...MARKS, [`\`${until}\``, last] as const].flatMap(([mark, pattern]) => {
+): { readonly mark: string; readonly index: number }[] =>
+  marksUntil(until).flatMap(([mark, pattern]) => {
     const index = lines.findIndex((line) => pattern.test(line.text));
     return index < 0 ? [] : [{ mark, index }];
   });
-};
 
 export const runLinux = async (
   job: LinuxJob,
@@ -67,28 +70,26 @@ export const runLinux = async (
       if (run.problem !== undefined) into.problem = run.problem;
       // The stamps have a clock of their own; the first line is where both meet.
       const offset = (run.firstLineMilliseconds ?? 0) - (run.lines[0]?.at ?? 0);
-      const times = into.times as Map<string, number[]>;
       for (const { mark, index } of marksOf(run.lines, job.until))
-        times.set(mark, [...(times.get(mark) ?? []), run.lines[index]!.at + offset]);
+        into.times.set(mark, [...(into.times.get(mark) ?? []), run.lines[index]!.at + offset]);
       const end = run.problem ?? `${((run.lines.at(-1)!.at + offset) / 1000).toFixed(1)} s`;
       options.progress(`round ${round + 1}/${options.rounds} Linux: ${engine.id} ${end}`);
     }
   return results;
 };
 
-const seconds = (times: readonly number[] | undefined): number[] => (times ?? []).map((time) => time / 1000);
-
 export const linuxTable = (
   results: ReadonlyMap<string, LinuxResults>,
   engines: readonly Engine[],
   until: string,
 ): string => {
-  const marks = [...MARKS.map(([mark]) => mark as string), `\`${until}\``];
-  const pairs = engines
-    .filter((engine) => engine.ours)
-    .flatMap((own) => engines.filter((engine) => !engine.ours).map((rival) => ({ own, rival })));
-  const time = (engine: Engine, mark: string): number[] => seconds(results.get(engine.id)?.times.get(mark));
-  const shown = marks.filter((mark) => engines.some((engine) => time(engine, mark).length > 0));
+  const pairs = pairsOf(engines);
+  /** In seconds. */
+  const time = (engine: Engine, mark: string): Spread | undefined =>
+    spreadOf((results.get(engine.id)?.times.get(mark) ?? []).map((milliseconds) => milliseconds / 1000));
+  const shown = marksUntil(until)
+    .map(([mark]) => mark)
+    .filter((mark) => engines.some((engine) => time(engine, mark) !== undefined));
   return table(
     [
       '',
@@ -97,11 +98,8 @@ export const linuxTable = (
     ],
     shown.map((mark) => [
       mark,
-      ...engines.map((engine) => spread(spreadOf(time(engine, mark)))),
-      ...pairs.map(({ own, rival }) => {
-        const [theirs, mine] = [spreadOf(time(rival, mark)), spreadOf(time(own, mark))];
-        return theirs === undefined || mine === undefined ? '' : ratio(theirs.median / mine.median);
-      }),
+      ...engines.map((engine) => spread(time(engine, mark))),
+      ...pairs.map(({ own, rival }) => ratio(ratioOfMedians(time(rival, mark), time(own, mark)))),
     ]),
   );
 };

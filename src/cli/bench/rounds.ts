@@ -2,9 +2,9 @@
 // all alike. Each run is a fresh process that runs the guest twice: the first time is "cold", the second "warm".
 
 import type { Child } from './child.ts';
-import type { Engine } from './engines.ts';
+import { type Engine, runKernel } from './engines.ts';
 import type { Kernel } from './guests.ts';
-import { DONE, type Measurement, readMeasurements } from './report.ts';
+import { type Measurement, readMeasurements } from './report.ts';
 
 /** What a guest gave in one engine, over the rounds. */
 export interface Results {
@@ -53,11 +53,9 @@ export const runOnce = async (
   kernel: Pick<Kernel, 'path'>,
   guest: string,
   child: Child,
-  { memoryBytes, root }: Pick<RoundsOptions, 'memoryBytes' | 'root'>,
+  options: Pick<RoundsOptions, 'memoryBytes' | 'root'>,
 ): Promise<void> => {
-  const cmdline = `${guest} ${guest}`;
-  const job = { image: kernel.path, linux: false, cmdline, memoryBytes, until: DONE };
-  const run = await engine.run(job, child, root);
+  const run = await runKernel(engine, kernel.path, `${guest} ${guest}`, child, options);
   const [cold, warm] = readMeasurements(run.lines);
   if (cold !== undefined) results.cold.push(cold);
   if (warm !== undefined) results.warm.push(warm);
@@ -68,6 +66,16 @@ export const runOnce = async (
   const problem = run.problem ?? silent;
   if (problem !== undefined) results.problem = problem;
 };
+
+/** How the last run ended, for whoever waits. */
+export const lastOf = ({ problem, warm }: Results): string => problem ?? `${warm.at(-1)!.milliseconds.toFixed(0)} ms`;
+
+/** One line for each engine that did not come to an end with `name`. */
+export const problemsOf = (
+  name: string,
+  engines: Iterable<readonly [string, { readonly problem?: string }]>,
+): string[] =>
+  [...engines].flatMap(([id, { problem }]) => (problem === undefined ? [] : [`${name} in ${id}: ${problem}`]));
 
 /** The engines in this round's order: each comes first once in a while. */
 export const turned = <T>(list: readonly T[], round: number): T[] =>
@@ -92,7 +100,7 @@ export const runRounds = async (
         const into = row.engines.get(engine.id)!;
         if (into.problem !== undefined || child.interrupted) continue;
         await runOnce(into, engine, row.kernel, row.guest, child, options);
-        said.push(`${engine.id} ${into.problem ?? `${into.warm.at(-1)!.milliseconds.toFixed(0)} ms`}`);
+        said.push(`${engine.id} ${lastOf(into)}`);
       }
       if (child.interrupted) return results;
       options.progress(`round ${round + 1}/${options.rounds} ${nameOf(row)}: ${said.join(', ')}`);
@@ -108,7 +116,7 @@ export const runCheck = async (
   selected: readonly Selected[],
   engines: readonly Engine[],
   child: Child,
-  { memoryBytes, root, progress }: RoundsOptions,
+  options: RoundsOptions,
 ): Promise<GuestResults[]> => {
   const rows: GuestResults[] = [];
   for (const kernel of new Set(selected.map((row) => row.kernel))) {
@@ -116,10 +124,9 @@ export const runCheck = async (
     const cmdline = guests.map((guest) => `${guest}:${CHECKED}`).join(' ');
     const columns = new Map<string, { measurements: Measurement[]; problem: string | undefined }>();
     for (const engine of engines) {
-      const job = { image: kernel.path, linux: false, cmdline, memoryBytes, until: DONE };
-      const run = await engine.run(job, child, root);
+      const run = await runKernel(engine, kernel.path, cmdline, child, options);
       columns.set(engine.id, { measurements: readMeasurements(run.lines), problem: run.problem });
-      progress(`${kernel.label === '' ? 'guests' : kernel.label} in ${engine.id}: ${run.problem ?? 'done'}`);
+      options.progress(`${kernel.label === '' ? 'guests' : kernel.label} in ${engine.id}: ${run.problem ?? 'done'}`);
     }
     for (const guest of guests)
       rows.push({

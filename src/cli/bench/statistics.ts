@@ -15,6 +15,10 @@ export const spreadOf = (values: readonly number[]): Spread | undefined => {
   return { median, least: sorted[0]!, most: sorted.at(-1)! };
 };
 
+/** Of the medians. Undefined where there is none, or the second is not positive. */
+export const ratioOfMedians = (a: Spread | undefined, b: Spread | undefined): number | undefined =>
+  a === undefined || b === undefined || !(b.median > 0) ? undefined : a.median / b.median;
+
 /** Undefined for no values, or where one is not positive. */
 export const geometricMean = (values: readonly number[]): number | undefined =>
   values.length === 0 || values.some((value) => !(value > 0))

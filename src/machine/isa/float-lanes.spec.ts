@@ -4,31 +4,18 @@
 import assert from 'node:assert/strict';
 import { describe, it, test } from 'node:test';
 import fc from 'fast-check';
+import { assertSame, assertSameInTiers, CountedHelpers, hex, titleOf } from '../../../test/support/counted-helpers.ts';
 import { DATA, FloatWorld } from '../../../test/support/float-world.ts';
-import type { Helper, Operands } from '../cpu/cpu.ts';
-import { DS, StateLayout } from '../cpu/state.ts';
+import { StateLayout } from '../cpu/state.ts';
 import type { Row } from './row.ts';
-import { rows } from './table.ts';
 
 const world = new FloatWorld();
-const { s, cpu } = world;
+const { s } = world;
 const DEFAULT = 0x1f80;
 const PE = 0x20;
 
-const guardedRows = rows.filter((row) => row.unit === 'sse' && row.semantics !== undefined && row.helper !== undefined);
-/** How often a helper was called, by the run loop. */
-let calls = 0;
-const helpers = new Map<Row, Helper>();
-for (const row of guardedRows) {
-  const helper = row.helper!;
-  helpers.set(row, helper);
-  (row as { helper: Helper }).helper = (c, op) => {
-    calls++;
-    return helper(c, op);
-  };
-}
+const helpers = new CountedHelpers(world, 'sse');
 
-const hex = (byte: number): string => byte.toString(16).padStart(2, '0');
 /** The instruction's bytes with XMM0 or EAX as destination and XMM1, ECX or [EBX] as source. */
 const encode = (row: Row, memory: boolean, immediate: number): string => {
   const bytes = [...(row.prefix > 0 ? [row.prefix] : []), 0x0f, row.opcode, memory ? 0x03 : 0xc1];
@@ -40,14 +27,15 @@ interface Outcome {
   readonly mxcsr: number;
   readonly eflags: number;
   readonly eax: number;
-  readonly fault: number;
+  /** Its vector. */
+  readonly fault: number | undefined;
 }
-const outcome = (): Outcome => ({
+const outcome = (fault?: number): Outcome => ({
   xmm: Buffer.from(s.u8.slice(StateLayout.xmm, StateLayout.xmm + 32)).toString('hex'),
   mxcsr: s.get(StateLayout.mxcsr),
   eflags: s.eflags,
   eax: s.gpr(0),
-  fault: 0,
+  fault,
 });
 const prepare = (destination: readonly bigint[], source: readonly bigint[], mxcsr: number, general: number): void => {
   for (let i = 0; i < 2; i++) {
@@ -61,32 +49,6 @@ const prepare = (destination: readonly bigint[], source: readonly bigint[], mxcs
   s.setGpr(1, general);
   s.setGpr(3, DATA);
 };
-const byInstruction = (row: Row, memory: boolean, immediate: number): Outcome => {
-  const fault = world.run(encode(row, memory, immediate));
-  return { ...outcome(), fault: fault ?? -1 };
-};
-const byHelper = (row: Row, memory: boolean, immediate: number): Outcome => {
-  const op: Operands = {
-    eip: 0x1000,
-    length: 4,
-    size: 32,
-    addressSize: 32,
-    reg: 0,
-    rm: 1,
-    memory,
-    segment: DS,
-    offset: DATA,
-    imm: immediate,
-    imm2: 0,
-    rep: 0,
-    opcode: row.opcode,
-    modrm: 0,
-  };
-  const done = helpers.get(row)!(cpu, op);
-  const fault = done ? -1 : s.get(StateLayout.faultVector) - 1;
-  cpu.clearFault();
-  return { ...outcome(), fault };
-};
 /** Both ways from the same state give the same. */
 const compareWays = (
   row: Row,
@@ -97,10 +59,11 @@ const compareWays = (
   immediate: number,
 ): void => {
   const general = Number(source[0]! & 0xffffffffn);
-  prepare(destination, source, mxcsr, general);
-  const expected = byHelper(row, memory, immediate);
-  prepare(destination, source, mxcsr, general);
-  assert.deepEqual(byInstruction(row, memory, immediate), expected);
+  assertSame(
+    () => prepare(destination, source, mxcsr, general),
+    () => outcome(helpers.run(row, { length: 4, reg: 0, rm: 1, memory, imm: immediate, modrm: 0 })),
+    () => outcome(world.run(encode(row, memory, immediate))),
+  );
 };
 
 const singleBits = fc
@@ -146,8 +109,8 @@ const mxcsrValues = fc.oneof(
 );
 
 describe('emitted and helper agree', () => {
-  for (const row of guardedRows)
-    it(`${row.mnemonic} ${row.operands.map((o) => o.code).join(', ')}`, () => {
+  for (const row of helpers.rows)
+    it(titleOf(row), () => {
       fc.assert(
         fc.property(
           vector,
@@ -180,9 +143,9 @@ const takesDoubles = (row: Row): boolean =>
   /(sd|pd)$|^cvtt?[sp]d2/.test(row.mnemonic) && !/^cvt.*2[sp]d$/.test(row.mnemonic);
 const takesIntegers = (row: Row): boolean => /^cvt(dq|si)2/.test(row.mnemonic);
 const callsFor = (row: Row, a: readonly bigint[], b: readonly bigint[], mxcsr: number): number => {
-  calls = 0;
+  helpers.calls = 0;
   for (const memory of [false, true]) compareWays(row, a, b, mxcsr, memory, 1);
-  return calls;
+  return helpers.calls;
 };
 
 /** From the three formats the one that the row reads. */
@@ -191,18 +154,18 @@ const inFormat = (row: Row, values: readonly [number, number, number, number]): 
   return takesDoubles(row) ? values.slice(0, 2).map(double) : singles(...values);
 };
 test('no helper is called for ordinary operands once PE is set', () => {
-  for (const row of guardedRows) {
+  for (const row of helpers.rows) {
     const source = takesIntegers(row) ? inFormat(row, [0x7fffffff, 3, 0, 0]) : inFormat(row, [3.3, 4.5e6, 1e-9, 9]);
     assert.equal(callsFor(row, inFormat(row, [11, 0, 7, 0]), source, DEFAULT | PE), 0, row.mnemonic);
   }
 });
 test('nor for exact results before', () => {
-  for (const row of guardedRows)
+  for (const row of helpers.rows)
     assert.equal(callsFor(row, inFormat(row, [6, 18, 27, 0]), inFormat(row, [4, 9, 1, 16]), DEFAULT), 0, row.mnemonic);
 });
 
 test('the helper is called where a flag of MXCSR is to be set', () => {
-  const named = (mnemonic: string): Row => guardedRows.find((row) => row.mnemonic === mnemonic)!;
+  const named = (mnemonic: string): Row => helpers.rows.find((row) => row.mnemonic === mnemonic)!;
   const one = [double(1), double(1)];
   const three = [double(3), double(3)];
   assert.equal(callsFor(named('divsd'), one, three, DEFAULT), 2);
@@ -215,8 +178,8 @@ test('the helper is called where a flag of MXCSR is to be set', () => {
 
 describe('the region tier agrees', () => {
   const { regions } = world.processor;
-  for (const row of guardedRows)
-    it(`${row.mnemonic} ${row.operands.map((o) => o.code).join(', ')}`, () => {
+  for (const row of helpers.rows)
+    it(titleOf(row), () => {
       const { formed } = regions;
       for (const memory of [false, true])
         for (const immediate of row.mnemonic.startsWith('cmp') ? [0, 1, 2, 3, 4, 5, 6, 7] : [0]) {
@@ -225,12 +188,7 @@ describe('the region tier agrees', () => {
             fc.property(vector, vector, mxcsrValues, (a, b, mxcsr) => {
               const general = Number(b[0]! & 0xffffffffn);
               const masked = mxcsr | DEFAULT;
-              prepare(a, b, masked, general);
-              world.loop(code, 'threaded');
-              const threaded = outcome();
-              prepare(a, b, masked, general);
-              world.loop(code, 'eager');
-              assert.deepEqual(outcome(), threaded);
+              assertSameInTiers(world, code, () => prepare(a, b, masked, general), outcome);
             }),
             { numRuns: 30 },
           );
@@ -238,15 +196,15 @@ describe('the region tier agrees', () => {
       assert.ok(regions.formed > formed);
     });
   it('and calls no helper for ordinary operands', () => {
-    const add = guardedRows.find((row) => row.mnemonic === 'addsd')!;
+    const add = helpers.rows.find((row) => row.mnemonic === 'addsd')!;
     for (const memory of [false, true]) {
       prepare([double(1.5), 0n], [double(0.1), 0n], DEFAULT | PE, 0);
-      calls = 0;
+      helpers.calls = 0;
       world.loop(encode(add, memory, 0), 'eager');
       let sum = 1.5;
       for (let i = 0; i < FloatWorld.LOOPS; i++) sum += 0.1;
       assert.equal(s.view.getFloat64(StateLayout.xmm, true), sum);
-      assert.equal(calls, 0);
+      assert.equal(helpers.calls, 0);
     }
   });
 });

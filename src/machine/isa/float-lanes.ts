@@ -2,14 +2,17 @@
 // no exception that MXCSR does not hold already. Not instructions (sse-arithmetic.ts, sse-conversion.ts), nor the exact way for all
 // other cases (cpu/narrow-float.ts). SDM vol. 1, 4.8, 4.9 and 11.5; WebAssembly core specification 2.0, 4.3.
 
+import { Mxcsr } from '../cpu/narrow-float.ts';
 import { StateLayout } from '../cpu/state.ts';
+import { Exception } from '../cpu/x87/float80.ts';
 import type { Local } from '../wasm/code.ts';
 import type { Emitter, Val } from './emitter.ts';
+import { range } from './simd-common.ts';
 
-/** Bits of MXCSR (SDM vol. 1, figure 10-3). */
-const PE = 0x20;
-const PM = 0x1000;
-const RC = 0x6000;
+/** Bits of MXCSR. */
+const { PE } = Exception;
+const PM = PE << Mxcsr.MASK_SHIFT;
+const RC = 3 << Mxcsr.RC_SHIFT;
 
 /** Offsets from the first opcode of a shape's arithmetic, which are the same for f32x4 and f64x2. */
 export const Arithmetic = { abs: 0, neg: 1, sqrt: 3, add: 4, sub: 5, mul: 6, div: 7, pmin: 10, pmax: 11 } as const;
@@ -77,21 +80,16 @@ export class Lanes {
   }
   /** The same number in all lanes. */
   splat(value: number): Val {
-    const { bytes } = this.format;
-    const view = new DataView(new ArrayBuffer(16));
-    for (let i = 0; i < 16; i += bytes)
-      if (bytes === 4) view.setFloat32(i, value, true);
-      else view.setFloat64(i, value, true);
-    return this.e.constVector([...new Uint8Array(view.buffer)]);
+    const lane = new DataView(new ArrayBuffer(8));
+    if (this.format.bytes === 4) lane.setFloat32(0, value, true);
+    else lane.setFloat64(0, value, true);
+    return this.splatBits(lane.getBigUint64(0, true));
   }
   /** The same bits in all lanes. */
   splatBits(bits: bigint): Val {
-    const { bytes } = this.format;
-    const view = new DataView(new ArrayBuffer(16));
-    for (let i = 0; i < 16; i += bytes)
-      if (bytes === 4) view.setUint32(i, Number(bits), true);
-      else view.setBigUint64(i, bits, true);
-    return this.e.constVector([...new Uint8Array(view.buffer)]);
+    const lane = new DataView(new ArrayBuffer(8));
+    lane.setBigUint64(0, bits, true);
+    return this.e.constVector(range(16, (i) => lane.getUint8(i % this.format.bytes)));
   }
 
   /** Lanes whose magnitude lies in [least, greatest]: no NaN does. */

@@ -208,3 +208,11 @@ export const guarded = (
   helper: Helper,
   options: RowOptions = {},
 ): Row[] => make(mnemonic, encoding, operands, semantics, helper, options);
+
+/** `hard` and `guarded` for rows that have options in common: the unit, a prologue. */
+export const rowsWith = (common: RowOptions): { readonly hard: typeof hard; readonly guarded: typeof guarded } => ({
+  hard: (mnemonic, encoding, operands, helper, options) =>
+    hard(mnemonic, encoding, operands, helper, { ...common, ...options }),
+  guarded: (mnemonic, encoding, operands, semantics, helper, options) =>
+    guarded(mnemonic, encoding, operands, semantics, helper, { ...common, ...options }),
+});

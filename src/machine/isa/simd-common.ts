@@ -2,15 +2,14 @@
 // (simd-lanes.ts, simd-moves.ts). SDM vol. 1 ch. 9 to 11; vol. 3, 12.2.
 
 import { StateLayout } from '../cpu/state.ts';
+import type { Local } from '../wasm/code.ts';
 import type { Emitter, Val } from './emitter.ts';
 import type { RowOptions, Semantics } from './row.ts';
+import { x87Prologue } from './x87-emitted.ts';
 
 export const SSE: RowOptions = { unit: 'sse' };
 /** Every MMX instruction: a pending x87 exception comes first; then TOP = 0 and all tags valid (SDM vol. 3, 12.2). */
-export const mmxPrologue = (e: Emitter): void => {
-  e.faultIf(e.and(e.state(StateLayout.fpuStatus), e.const(0x80)), 16);
-};
-export const MMX: RowOptions = { unit: 'mmx', prologue: mmxPrologue };
+export const MMX: RowOptions = { unit: 'mmx', prologue: x87Prologue };
 const mmxEpilogue = (e: Emitter): void => {
   e.setState(StateLayout.fpuTop, e.let(e.const(0)));
   e.setState(StateLayout.fpuTags, e.let(e.const(0xff)));
@@ -19,7 +18,7 @@ const mmxEpilogue = (e: Emitter): void => {
 export const mmx =
   (body: (e: Emitter) => () => void): Semantics =>
   (e) => {
-    mmxPrologue(e);
+    x87Prologue(e);
     const store = body(e);
     mmxEpilogue(e);
     store();
@@ -27,6 +26,11 @@ export const mmx =
 /** 16-byte memory operands of SSE must be aligned. */
 export const aligned = (e: Emitter, k: number): void => {
   if (e.isMemory(k)) e.requireAligned(16);
+};
+/** The second operand of a packed (16 bytes) or scalar instruction; the bytes behind a scalar are zero. */
+export const source = (e: Emitter, bytes: 4 | 8 | 16 = 16): Local => {
+  if (bytes === 16) aligned(e, 1);
+  return e.letVector(e.readVector(1, bytes));
 };
 
 /** Byte numbers of a shuffle. */

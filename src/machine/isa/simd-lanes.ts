@@ -4,7 +4,7 @@
 import type { Local } from '../wasm/code.ts';
 import type { Emitter, Val } from './emitter.ts';
 import { row, type Row, type Semantics } from './row.ts';
-import { aligned, identityBytes, MMX, mmx, range, SSE } from './simd-common.ts';
+import { identityBytes, MMX, mmx, range, source, SSE } from './simd-common.ts';
 
 type VectorOp = (e: Emitter, a: Local, b: Local, wide: boolean) => Val;
 const opcode =
@@ -34,8 +34,7 @@ const xmm = (mnemonic: string, encoding: string, f: VectorOp): Row[] =>
     encoding,
     'Vx Wx',
     (e) => {
-      aligned(e, 1);
-      const b = e.letVector(e.readVector(1));
+      const b = source(e);
       const a = e.letVector(e.readVector(0));
       e.writeVector(0, e.letVector(f(e, a, b, true)));
     },

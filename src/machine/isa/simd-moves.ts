@@ -5,7 +5,8 @@ import { StateLayout } from '../cpu/state.ts';
 import type { Local } from '../wasm/code.ts';
 import type { Emitter, Val } from './emitter.ts';
 import { row, type Row, type Semantics } from './row.ts';
-import { aligned, identityBytes, MMX, mmx, mmxPrologue, range, SSE } from './simd-common.ts';
+import { aligned, identityBytes, MMX, mmx, range, source, SSE } from './simd-common.ts';
+import { x87Prologue } from './x87-emitted.ts';
 
 /** Four 2-bit selectors of an immediate applied to 4 lanes of `bytes` each, starting at byte `first`; other bytes stay. */
 const selectLanes = (e: Emitter, value: Local, bytes: 2 | 4, first: number): Val => {
@@ -27,8 +28,7 @@ const selectLanes = (e: Emitter, value: Local, bytes: 2 | 4, first: number): Val
 const shuffleLanes =
   (bytes: 2 | 4, first: number): Semantics =>
   (e) => {
-    aligned(e, 1);
-    const b = e.letVector(e.readVector(1));
+    const b = source(e);
     e.writeVector(0, e.letVector(selectLanes(e, b, bytes, first)));
   };
 
@@ -97,8 +97,7 @@ const storeHalf =
 const duplicateSingles =
   (first: 0 | 4): Semantics =>
   (e) => {
-    aligned(e, 1);
-    const b = e.letVector(e.readVector(1));
+    const b = source(e);
     const lanes = range(16, (i) => (i & 8) + first + (i & 3));
     e.writeVector(0, e.letVector(e.shuffle(e.get(b), e.get(b), lanes)));
   };
@@ -108,8 +107,7 @@ const movddup: Semantics = (e) => {
   e.writeVector(0, e.letVector(e.shuffle(e.get(b), e.get(b), low)));
 };
 const shufflePs: Semantics = (e) => {
-  aligned(e, 1);
-  const b = e.letVector(e.readVector(1));
+  const b = source(e);
   const a = e.letVector(e.readVector(0));
   const low = e.letVector(selectLanes(e, a, 4, 0));
   const high = e.letVector(selectLanes(e, b, 4, 0));
@@ -125,8 +123,7 @@ const shufflePs: Semantics = (e) => {
   );
 };
 const shufflePd: Semantics = (e) => {
-  aligned(e, 1);
-  const b = e.letVector(e.readVector(1));
+  const b = source(e);
   const a = e.letVector(e.readVector(0));
   const imm = e.let(e.read(2));
   const pick = (vector: Local, bit: number): Local =>
@@ -312,7 +309,7 @@ export const simdMoveRows: readonly Row[] = [
     'NP 0f 77',
     '',
     (e) => {
-      mmxPrologue(e);
+      x87Prologue(e);
       e.setState(StateLayout.fpuTop, e.let(e.const(0)));
       e.setState(StateLayout.fpuTags, e.let(e.const(0)));
     },

@@ -6,15 +6,14 @@ import type { Local } from '../wasm/code.ts';
 import type { Emitter, Val } from './emitter.ts';
 import { Arithmetic, Comparison, Doubles, type Format, Lanes, Singles } from './float-lanes.ts';
 import type { Semantics } from './row.ts';
-import { aligned, range } from './simd-common.ts';
+import { range, source } from './simd-common.ts';
 
 const XOR = 0x51;
 
-/** Destination and source of a packed (16 bytes) or scalar instruction; the bytes behind a scalar are zero. */
+/** Destination and source. */
 const operands = (e: Emitter, bytes: 4 | 8 | 16): readonly [Local, Local] => {
-  if (bytes === 16) aligned(e, 1);
-  const source = e.letVector(e.readVector(1, bytes));
-  return [e.letVector(e.readVector(0, bytes)), source];
+  const second = source(e, bytes);
+  return [e.letVector(e.readVector(0, bytes)), second];
 };
 
 /** x + y rounded, and the lanes where that is exact: the error by Knuth's two-sum is zero. */
@@ -79,8 +78,7 @@ const divide: Description = (lanes, bytes) => {
 };
 const root: Description = (lanes, bytes) => {
   const { e } = lanes;
-  if (bytes === 16) aligned(e, 1);
-  const x = e.letVector(e.readVector(1, bytes));
+  const x = source(e, bytes);
   const r = e.letVector(lanes.calculate(Arithmetic.sqrt, e.get(x)));
   const exact = (): Val =>
     lanes.both(

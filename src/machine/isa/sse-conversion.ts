@@ -6,7 +6,7 @@ import type { Local } from '../wasm/code.ts';
 import type { Emitter, Val } from './emitter.ts';
 import { Arithmetic, Comparison, Doubles, type Format, Lanes, Singles } from './float-lanes.ts';
 import type { Semantics } from './row.ts';
-import { aligned, range } from './simd-common.ts';
+import { range, source } from './simd-common.ts';
 
 /** Opcodes that name both formats. */
 const PROMOTE_LOW = 0x5f,
@@ -16,11 +16,6 @@ const PROMOTE_LOW = 0x5f,
   INTEGERS_FROM_SINGLES = 0xf8,
   INTEGERS_FROM_DOUBLES = 0xfc,
   SPLAT_INTEGER = 0x11;
-
-const source = (e: Emitter, bytes: 4 | 8 | 16): Local => {
-  if (bytes === 16) aligned(e, 1);
-  return e.letVector(e.readVector(1, bytes));
-};
 
 // ---- between single and double ------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 // Rows of the SSE, SSE2 and SSE3 floating-point instructions, of MXCSR and of the masked moves. Most are emitted for ordinary operands
 // (sse-arithmetic.ts, sse-conversion.ts) and have a TypeScript helper for all. Moves and integer forms are in simd-moves.ts and simd-lanes.ts. SDM vol. 2, appendix A.
 
-import { type Helper, Vector } from '../cpu/cpu.ts';
+import { Vector } from '../cpu/cpu.ts';
 import { StateLayout } from '../cpu/state.ts';
 import { maskmovdqu, maskmovq } from '../cpu/masked-move.ts';
 import { Double, Single } from '../cpu/narrow-float.ts';
@@ -21,21 +21,12 @@ import {
   subtractForms,
 } from '../cpu/sse-float.ts';
 import { Doubles, Singles } from './float-lanes.ts';
-import { guarded, hard, row, type Row, type RowText, type Semantics } from './row.ts';
+import { hard, row, type Row, rowsWith, type RowText, type Semantics } from './row.ts';
 import { SSE } from './simd-common.ts';
 import * as emitted from './sse-arithmetic.ts';
 import * as conversion from './sse-conversion.ts';
 
-const sse = (mnemonic: string, encoding: string, operands: string, helper: Helper, text: RowText = {}): Row[] =>
-  hard(mnemonic, encoding, operands, helper, { unit: 'sse', ...text });
-const both = (
-  mnemonic: string,
-  encoding: string,
-  operands: string,
-  semantics: Semantics,
-  helper: Helper,
-  text: RowText = {},
-): Row[] => guarded(mnemonic, encoding, operands, semantics, helper, { unit: 'sse', ...text });
+const { hard: sse, guarded: both } = rowsWith(SSE);
 
 const four = (
   name: string,

@@ -3,23 +3,15 @@
 // SDM vol. 1, 4.8; D. Knuth, The Art of Computer Programming, vol. 2, 4.3.1 (division).
 
 import { StateLayout } from '../cpu/state.ts';
+import { BIAS, J, MAX_EXPONENT } from '../cpu/x87/float80.ts';
+import { Control, Status } from '../cpu/x87/unit.ts';
 import { I32, I64, type Local } from '../wasm/code.ts';
 import type { Val } from './value-emitter.ts';
-import {
-  BIAS,
-  type Body,
-  clearC1,
-  INFINITE,
-  J,
-  type Parts,
-  partsAt,
-  roundsUp,
-  storeValue,
-} from './x87-function-body.ts';
+import { type Body, clearC1, type Parts, partsAt, roundsUp, storeValue } from './x87-function-body.ts';
 
 const LOW = 0xffffffffn;
-const PC_AND_RC = 0xf00;
-const FULL_AND_NEAREST = 0x300;
+const PC_AND_RC = Control.PC | Control.RC;
+const FULL_AND_NEAREST = Control.PC;
 
 const requireFullNearest = (e: Body): void =>
   e.refuseUnless(e.eq(e.and(e.state(StateLayout.fpuControl), e.const(PC_AND_RC)), e.const(FULL_AND_NEAREST)));
@@ -33,7 +25,7 @@ const finish = (e: Body, sign: Local, exponent: Local, high: Local, low: Local):
     e.set(high, e.const64(J));
     e.set(exponent, e.add(e.get(exponent), e.const(1)));
   });
-  e.refuseUnless(e.ltU(e.sub(e.get(exponent), e.const(1)), e.const(INFINITE - 1)));
+  e.refuseUnless(e.ltU(e.sub(e.get(exponent), e.const(1)), e.const(MAX_EXPONENT - 1)));
   storeValue(e, sign, exponent, high);
   e.storeC1(up);
   e.accept();
@@ -243,8 +235,7 @@ export const divide = (e: Body): void => {
   finish(e, sign, exponent, high, low);
 };
 
-const C3 = 0x4000,
-  C0 = 0x100;
+const { C0, C3 } = Status;
 /** (a, b): condition codes C3 and C0 of a compared with b; -1 if one is a NaN, denormal or unsupported. */
 export const compare = (e: Body): void => {
   const x = partsAt(e, 0);
@@ -252,7 +243,7 @@ export const compare = (e: Body): void => {
   const comparable = (p: Parts): Val =>
     e.or(
       e.or(e.normal(p.significand, p.exponent), e.isZero(p.significand, p.exponent)),
-      e.and(e.eq(e.get(p.exponent), e.const(INFINITE)), e.eq64(e.get(p.significand), e.const64(J))),
+      e.and(e.eq(e.get(p.exponent), e.const(MAX_EXPONENT)), e.eq64(e.get(p.significand), e.const64(J))),
     );
   e.if(e.eqz(e.and(comparable(x), comparable(y))), () => {
     e.const(-1);

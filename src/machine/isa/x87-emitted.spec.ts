@@ -4,31 +4,19 @@
 import assert from 'node:assert/strict';
 import { describe, it, test } from 'node:test';
 import fc from 'fast-check';
+import { assertSame, assertSameInTiers, CountedHelpers, hex, titleOf } from '../../../test/support/counted-helpers.ts';
 import { DATA, FloatWorld } from '../../../test/support/float-world.ts';
-import type { Helper, Operands } from '../cpu/cpu.ts';
-import { DS, StateLayout } from '../cpu/state.ts';
+import { StateLayout } from '../cpu/state.ts';
+import { initialize } from '../cpu/x87/control.ts';
 import { updateSummary } from '../cpu/x87/unit.ts';
 import type { Row } from './row.ts';
-import { rows } from './table.ts';
 
 const world = new FloatWorld();
-const { s, cpu } = world;
+const { s } = world;
 const memoryAt = world.memory.ramBase + DATA;
 
-const guardedRows = rows.filter((row) => row.unit === 'fpu' && row.semantics !== undefined && row.helper !== undefined);
-/** How often a helper was called, by the run loop. */
-let calls = 0;
-const helpers = new Map<Row, Helper>();
-for (const row of guardedRows) {
-  const helper = row.helper!;
-  helpers.set(row, helper);
-  (row as { helper: Helper }).helper = (c, op) => {
-    calls++;
-    return helper(c, op);
-  };
-}
+const helpers = new CountedHelpers(world, 'fpu');
 
-const hex = (byte: number): string => byte.toString(16).padStart(2, '0');
 const isMemory = (row: Row): boolean => row.operands[0]?.kind === 'M';
 const modrmOf = (row: Row, i: number): number => {
   if (row.fixedModrm >= 0) return row.fixedModrm;
@@ -40,9 +28,10 @@ interface Outcome {
   readonly memory: string;
   readonly eflags: number;
   readonly eax: number;
-  readonly fault: number;
+  /** Its vector. */
+  readonly fault: number | undefined;
 }
-const outcome = (fault: number): Outcome => ({
+const outcome = (fault?: number): Outcome => ({
   fpu: Buffer.from(s.u8.slice(StateLayout.fpuRegisters, StateLayout.fpuOpcode + 4)).toString('hex'),
   memory: Buffer.from(s.u8.slice(memoryAt, memoryAt + 16)).toString('hex'),
   eflags: s.eflags,
@@ -59,6 +48,7 @@ interface Start {
   readonly tags: number;
 }
 const prepare = (start: Start): void => {
+  initialize(s);
   start.registers.forEach(([top, significand], i) => {
     s.view.setBigUint64(StateLayout.fpuRegisters + 16 * i, significand, true);
     s.view.setUint16(StateLayout.fpuRegisters + 16 * i + 8, top, true);
@@ -69,43 +59,18 @@ const prepare = (start: Start): void => {
   updateSummary(s);
   s.set(StateLayout.fpuTop, start.top);
   s.set(StateLayout.fpuTags, start.tags);
-  for (const word of [
-    StateLayout.fpuIp,
-    StateLayout.fpuCs,
-    StateLayout.fpuDp,
-    StateLayout.fpuDs,
-    StateLayout.fpuOpcode,
-  ])
-    s.set(word, 0);
   s.eflags = 0x8d7;
   s.setGpr(0, 0x12345678);
   s.setGpr(3, DATA);
 };
 const compareWays = (row: Row, start: Start, i: number): void => {
   const modrm = modrmOf(row, i);
-  const op: Operands = {
-    eip: FloatWorld.CODE,
-    length: 2,
-    size: 32,
-    addressSize: 32,
-    reg: (modrm >> 3) & 7,
-    rm: modrm & 7,
-    memory: isMemory(row),
-    segment: DS,
-    offset: DATA,
-    imm: 0,
-    imm2: 0,
-    rep: 0,
-    opcode: row.opcode,
-    modrm,
-  };
-  prepare(start);
-  const done = helpers.get(row)!(cpu, op);
-  const expected = outcome(done ? -1 : s.get(StateLayout.faultVector) - 1);
-  cpu.clearFault();
-  prepare(start);
-  const fault = world.run(`${hex(row.opcode)} ${hex(modrm)}`);
-  assert.deepEqual(outcome(fault ?? -1), expected);
+  const decoded = { length: 2, reg: (modrm >> 3) & 7, rm: modrm & 7, memory: isMemory(row), imm: 0, modrm };
+  assertSame(
+    () => prepare(start),
+    () => outcome(helpers.run(row, decoded)),
+    () => outcome(world.run(`${hex(row.opcode)} ${hex(modrm)}`)),
+  );
 };
 
 const significands = fc.oneof(
@@ -140,20 +105,22 @@ const values = fc.oneof(
     ),
   },
 );
-const doubles = fc
-  .tuple(
-    fc.constantFrom(0n, 1n),
-    fc.integer({ min: 1023 - 70, max: 1023 + 70 }),
-    fc.bigInt({ min: 0n, max: (1n << 52n) - 1n }),
-  )
-  .map(([sign, exponent, fraction]) => (sign << 63n) | (BigInt(exponent) << 52n) | fraction);
-const singles = fc
-  .tuple(
-    fc.constantFrom(0n, 1n),
-    fc.integer({ min: 127 - 70, max: 127 + 70 }),
-    fc.bigInt({ min: 0n, max: (1n << 23n) - 1n }),
-  )
-  .map(([sign, exponent, fraction]) => (sign << 31n) | (BigInt(exponent) << 23n) | fraction);
+/** A normal number of a format, not too great nor too small. */
+const normalsOf = (exponentBits: number, fractionBits: number): fc.Arbitrary<bigint> => {
+  const bias = (1 << (exponentBits - 1)) - 1;
+  return fc
+    .tuple(
+      fc.constantFrom(0n, 1n),
+      fc.integer({ min: bias - 70, max: bias + 70 }),
+      fc.bigInt({ min: 0n, max: (1n << BigInt(fractionBits)) - 1n }),
+    )
+    .map(
+      ([sign, exponent, fraction]) =>
+        (sign << BigInt(exponentBits + fractionBits)) | (BigInt(exponent) << BigInt(fractionBits)) | fraction,
+    );
+};
+const doubles = normalsOf(11, 52);
+const singles = normalsOf(8, 23);
 const quadwords = fc.oneof(
   doubles,
   singles,
@@ -174,8 +141,8 @@ const starts: fc.Arbitrary<Start> = fc.record({
 });
 
 describe('emitted and helper agree', () => {
-  for (const row of guardedRows)
-    it(`${row.mnemonic} ${hex(row.opcode)} ${row.operands.map((o) => o.code).join(', ')}`, () => {
+  for (const row of helpers.rows)
+    it(titleOf(row), () => {
       fc.assert(
         fc.property(starts, fc.integer({ min: 0, max: 7 }), (start, i) => compareWays(row, start, i)),
         { numRuns: 600 },
@@ -195,15 +162,15 @@ const ordinary = (tags: number): Start => ({
   tags,
 });
 test('no helper is called for ordinary operands', () => {
-  for (const row of guardedRows) {
-    calls = 0;
+  for (const row of helpers.rows) {
+    helpers.calls = 0;
     // Loads find ST(7) empty.
     compareWays(row, ordinary(0x7f), 1);
-    assert.equal(calls, 0, `${row.mnemonic} ${hex(row.opcode)}`);
+    assert.equal(helpers.calls, 0, `${row.mnemonic} ${hex(row.opcode)}`);
   }
 });
 test('the helper is called for what sets a new flag', () => {
-  const divide = guardedRows.find(
+  const divide = helpers.rows.find(
     (row) => row.mnemonic === 'fdiv' && row.opcode === 0xd8 && row.operands[0]!.kind === 'R',
   )!;
   for (const [change, count] of [
@@ -214,16 +181,16 @@ test('the helper is called for what sets a new flag', () => {
     [{ tags: 0xfe }, 1],
     [{}, 0],
   ] as const) {
-    calls = 0;
+    helpers.calls = 0;
     compareWays(divide, { ...ordinary(0xff), ...change }, 1);
-    assert.equal(calls, count, JSON.stringify(change));
+    assert.equal(helpers.calls, count, JSON.stringify(change));
   }
 });
 
 describe('the region tier agrees', () => {
   const { regions } = world.processor;
-  for (const row of guardedRows)
-    it(`${row.mnemonic} ${hex(row.opcode)} ${row.operands.map((o) => o.code).join(', ')}`, () => {
+  for (const row of helpers.rows)
+    it(titleOf(row), () => {
       const { formed } = regions;
       const code = `${hex(row.opcode)} ${hex(modrmOf(row, 1))}`;
       fc.assert(
@@ -231,12 +198,7 @@ describe('the region tier agrees', () => {
           // All masked, until FLDCW: nothing faults.
           const status = row.mnemonic === 'fldcw' ? 0 : start.status;
           const masked = { ...start, control: start.control | 0x3f, status };
-          prepare(masked);
-          world.loop(code, 'threaded');
-          const threaded = outcome(-1);
-          prepare(masked);
-          world.loop(code, 'eager');
-          assert.deepEqual(outcome(-1), threaded);
+          assertSameInTiers(world, code, () => prepare(masked), outcome);
         }),
         { numRuns: 60 },
       );

@@ -4,21 +4,18 @@
 
 import { Vector } from '../cpu/cpu.ts';
 import { Cr0, EAX, StateLayout } from '../cpu/state.ts';
+import { BIAS, J } from '../cpu/x87/float80.ts';
+import { CONDITIONS, Control, EXCEPTIONS, Status, TOP_SHIFT } from '../cpu/x87/unit.ts';
 import { I64, type Local } from '../wasm/code.ts';
 import type { Emitter, Val } from './emitter.ts';
 import type { Semantics } from './row.ts';
 import { OPERAND, RESULT, RESULT_C1 } from './x87-function-body.ts';
 
-const ES = 0x80,
-  C1 = 0x200,
-  CONDITIONS = 0x4700,
-  EXCEPTIONS = 0x3f;
-const TOP_SHIFT = 11;
 const { fpuStatus, fpuTop, fpuTags, fpuControl, fpuRegisters } = StateLayout;
 
 /** A pending exception comes before the memory operand's faults. */
 export const x87Prologue: Semantics = (e) => {
-  e.faultIf(e.and(e.state(fpuStatus), e.const(ES)), Vector.MF);
+  e.faultIf(e.and(e.state(fpuStatus), e.const(Status.ES)), Vector.MF);
 };
 
 /** A place in the register stack. `number`: of the physical register. */
@@ -50,8 +47,8 @@ const setStatus = (e: Emitter, mask: number, bits: Val): void => {
   const set = e.let(bits);
   e.setState(fpuStatus, e.let(e.or(e.and(e.state(fpuStatus), e.const(~mask)), e.get(set))));
 };
-const clearC1 = (e: Emitter): void => setStatus(e, C1, e.const(0));
-const resultC1 = (e: Emitter): void => setStatus(e, C1, e.state(RESULT_C1));
+const clearC1 = (e: Emitter): void => setStatus(e, Status.C1, e.const(0));
+const resultC1 = (e: Emitter): void => setStatus(e, Status.C1, e.state(RESULT_C1));
 /** `count` times, the first being ST(0). */
 const pop = (e: Emitter, count: number): void => {
   for (let i = 0; i < count; i++) {
@@ -90,12 +87,16 @@ const readOperand = (e: Emitter, format: MemoryFormat): Val => {
   }
 };
 
-/** Pushes what `from` holds; the guard is checked. */
-const push = (e: Emitter, to: Register, from: Local): void => {
-  copy(e, from, to.address);
+/** `to`, which has its contents already, becomes ST(0); the guard is checked. */
+const becomeTop = (e: Emitter, to: Register): void => {
   fill(e, to);
   e.setState(fpuTop, to.number);
   clearC1(e);
+};
+/** Pushes what `from` holds; the guard is checked. */
+const push = (e: Emitter, to: Register, from: Local): void => {
+  copy(e, from, to.address);
+  becomeTop(e, to);
 };
 /** FLD m32, FLD m64, FILD. */
 export const load = (format: MemoryFormat): Semantics =>
@@ -122,11 +123,9 @@ export const loadConstant = (value: 0 | 1): Semantics =>
   computing((e) => {
     const to = st(e, -1);
     e.orHelper(isFree(e, to));
-    e.poke64(to.address, e.let64(e.const64(value === 0 ? 0n : 1n << 63n)));
-    e.poke16(to.address, e.let(e.const(value === 0 ? 0 : 16383)), 8);
-    fill(e, to);
-    e.setState(fpuTop, to.number);
-    clearC1(e);
+    e.poke64(to.address, e.let64(e.const64(value === 0 ? 0n : J)));
+    e.poke16(to.address, e.let(e.const(value === 0 ? 0 : BIAS)), 8);
+    becomeTop(e, to);
   });
 
 const storeResult = (e: Emitter, bytes: 2 | 4 | 8): void => {
@@ -288,12 +287,11 @@ export const fldcw: Semantics = (e) => {
   const word = e.let(e.load(2));
   const unmasked = e.and(e.state(fpuStatus), e.and(e.xor(e.get(word), e.const(-1)), e.const(EXCEPTIONS)));
   e.orHelper(e.eqz(unmasked));
-  // As cpu/x87/unit.ts has it: bit 6 reads as one, bits 7 and 13 to 15 as zero.
-  e.setState(fpuControl, e.let(e.or(e.and(e.get(word), e.const(0x1f3f)), e.const(0x40))));
+  e.setState(fpuControl, e.let(e.or(e.and(e.get(word), e.const(Control.WRITABLE)), e.const(Control.ONES))));
 };
 /** Nothing, unless it raises something. */
 export const fwait: Semantics = (e) => {
   const monitored = Cr0.MP | Cr0.TS;
   const free = e.ne(e.and(e.state(StateLayout.cr0), e.const(monitored)), e.const(monitored));
-  e.orHelper(e.and(free, e.eqz(e.and(e.state(fpuStatus), e.const(ES)))));
+  e.orHelper(e.and(free, e.eqz(e.and(e.state(fpuStatus), e.const(Status.ES)))));
 };

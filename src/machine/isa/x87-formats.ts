@@ -2,15 +2,17 @@
 // (cpu/x87/float80.ts). SDM vol. 1, 4.2, 4.8 and 8.2.
 
 import { StateLayout } from '../cpu/state.ts';
+import { BIAS, J } from '../cpu/x87/float80.ts';
+import { Control } from '../cpu/x87/unit.ts';
 import type { Local } from '../wasm/code.ts';
 import type { Val } from './value-emitter.ts';
-import { BIAS, type Body, clearC1, J, OPERAND, partsAt, RC, RESULT, roundsUp } from './x87-function-body.ts';
+import { type Body, clearC1, OPERAND, partsAt, RESULT, roundsUp, storeValue } from './x87-function-body.ts';
 
-const RC_ZERO = 0xc00;
+/** Rounding toward zero: all bits of RC are set. */
+const RC_ZERO = Control.RC;
 
 const storeOperand = (e: Body, sign: Local, exponent: Local, significand: Local): void => {
-  e.store64(OPERAND, significand);
-  e.store32(OPERAND + 8, e.let(e.or(e.get(sign), e.get(exponent))));
+  storeValue(e, sign, exponent, significand, OPERAND);
   e.accept();
 };
 /** (bits): a double or single, its bits at the top, as OPERAND. */
@@ -59,7 +61,7 @@ export const toReal =
     e.refuseUnless(e.ltS64(e.get(x.significand), e.const64(0n)));
     // Not the least nor the greatest exponents, which rounding could leave.
     e.refuseUnless(e.ltU(e.sub(e.get(x.exponent), e.const(BIAS - bias + 2)), e.const(2 * bias - 2)));
-    e.refuseUnless(e.eqz(e.and(e.state(StateLayout.fpuControl), e.const(RC))));
+    e.refuseUnless(e.eqz(e.and(e.state(StateLayout.fpuControl), e.const(Control.RC))));
     const below = e.let64(e.shl64(e.get(x.significand), e.const64(BigInt(fractionBits + 1))));
     e.refuseNewInexact(e.ne64(e.get(below), e.const64(0n)));
     const whole = e.let64(e.shrU64(e.get(x.significand), e.const64(kept)));
@@ -79,7 +81,7 @@ export const toInteger = (e: Body): void => {
   const [at, bytes, truncating] = [0, 1, 2];
   const x = partsAt(e, at);
   e.refuseUnless(e.or(e.normal(x.significand, x.exponent), e.isZero(x.significand, x.exponent)));
-  const rounding = e.let(e.and(e.state(StateLayout.fpuControl), e.const(RC)));
+  const rounding = e.let(e.and(e.state(StateLayout.fpuControl), e.const(Control.RC)));
   e.if(e.get(truncating), () => e.set(rounding, e.const(RC_ZERO)));
   e.refuseUnless(e.or(e.eqz(e.get(rounding)), e.eq(e.get(rounding), e.const(RC_ZERO))));
   e.refuseUnless(e.ltU(e.get(x.exponent), e.const(BIAS + 63)));

@@ -4,6 +4,8 @@
 // A value lies in 16 bytes of linear memory, as a register does: significand, then sign and exponent.
 
 import { StateLayout } from '../cpu/state.ts';
+import { Exception, MAX_EXPONENT } from '../cpu/x87/float80.ts';
+import { Status } from '../cpu/x87/unit.ts';
 import { Code, I32, type Local, type ValueType } from '../wasm/code.ts';
 import { type Val, ValueEmitter } from './value-emitter.ts';
 
@@ -12,14 +14,6 @@ export const RESULT = StateLayout.scratch;
 export const RESULT_C1 = StateLayout.scratch + 12;
 /** Room for a memory operand as a value. */
 export const OPERAND = StateLayout.scratch + 16;
-
-export const J = 1n << 63n;
-export const INFINITE = 0x7fff;
-export const BIAS = 16383;
-const C1 = 0x200;
-const PE = 0x20;
-/** Rounding control; 0 is nearest. */
-export const RC = 0xc00;
 
 /** A function's body: values, and the ways it ends. */
 export class Body extends ValueEmitter {
@@ -41,7 +35,10 @@ export class Body extends ValueEmitter {
   refuseNewInexact(inexact: Val): void {
     this.if(inexact, () =>
       this.refuseUnless(
-        this.and(this.and(this.state(StateLayout.fpuStatus), this.state(StateLayout.fpuControl)), this.const(PE)),
+        this.and(
+          this.and(this.state(StateLayout.fpuStatus), this.state(StateLayout.fpuControl)),
+          this.const(Exception.PE),
+        ),
       ),
     );
   }
@@ -53,7 +50,7 @@ export class Body extends ValueEmitter {
     this.poke32(this.zero, value, address);
   }
   storeC1(up: Local): void {
-    this.store32(RESULT_C1, this.let(this.mul(this.get(up), this.const(C1))));
+    this.store32(RESULT_C1, this.let(this.mul(this.get(up), this.const(Status.C1))));
   }
   accept(): void {
     this.const(1);
@@ -63,7 +60,7 @@ export class Body extends ValueEmitter {
   normal(significand: Local, exponent: Local): Val {
     return this.and(
       this.ltS64(this.get(significand), this.const64(0n)),
-      this.ltU(this.sub(this.get(exponent), this.const(1)), this.const(INFINITE - 1)),
+      this.ltU(this.sub(this.get(exponent), this.const(1)), this.const(MAX_EXPONENT - 1)),
     );
   }
   isZero(significand: Local, exponent: Local): Val {
@@ -81,13 +78,13 @@ export const partsAt = (e: Body, at: Local): Parts => {
   const top = e.let(e.peek16(at, 8));
   return {
     sign: e.let(e.and(e.get(top), e.const(0x8000))),
-    exponent: e.let(e.and(e.get(top), e.const(INFINITE))),
+    exponent: e.let(e.and(e.get(top), e.const(MAX_EXPONENT))),
     significand: e.let64(e.peek64(at)),
   };
 };
-export const storeValue = (e: Body, sign: Local, exponent: Local, significand: Local): void => {
-  e.store64(RESULT, significand);
-  e.store32(RESULT + 8, e.let(e.or(e.get(sign), e.get(exponent))));
+export const storeValue = (e: Body, sign: Local, exponent: Local, significand: Local, at: number = RESULT): void => {
+  e.store64(at, significand);
+  e.store32(at + 8, e.let(e.or(e.get(sign), e.get(exponent))));
 };
 export const clearC1 = (e: Body): void => e.store32(RESULT_C1, e.let(e.const(0)));
 /** Rounds up: the cut-off bits, left-aligned in `below`, are more than half, or half and the last bit kept is set. */

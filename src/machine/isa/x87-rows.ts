@@ -53,47 +53,27 @@ import {
   storeInteger,
 } from '../cpu/x87/transfer.ts';
 import type { Helper } from '../cpu/cpu.ts';
-import { guarded, hard, row, type Row, type RowOptions, type RowText, type Semantics } from './row.ts';
+import { guarded, row, type Row, type RowOptions, rowsWith, type RowText, type Semantics } from './row.ts';
 import * as emitted from './x87-emitted.ts';
 
-const x87 = (mnemonic: string, encoding: string, operands: string, helper: Helper, text: RowText = {}): Row[] =>
-  hard(mnemonic, encoding, operands, helper, { unit: 'fpu', ...text });
-/** With a description of the ordinary case. `options`: whether a memory operand is only read. */
-const both = (
-  mnemonic: string,
-  encoding: string,
-  operands: string,
-  semantics: Semantics,
-  helper: Helper,
-  options: RowOptions = {},
-): Row[] =>
-  guarded(mnemonic, encoding, operands, semantics, helper, { unit: 'fpu', prologue: emitted.x87Prologue, ...options });
+const FPU: RowOptions = { unit: 'fpu' };
+const { hard: x87 } = rowsWith(FPU);
+/** With a description of the ordinary case. */
+const { guarded: both } = rowsWith({ ...FPU, prologue: emitted.x87Prologue });
 const READS: RowOptions = { reads: true };
 /** AT&T suffixes of floating-point and integer memory operands by the operand code. */
 const real = { Md: 's', Mq: 'l', Mt: 't' } as const;
 const integer = { Mw: 's', Md: 'l', Mq: 'll' } as const;
-const memoryReal = (
-  mnemonic: string,
-  encoding: string,
-  operand: keyof typeof real,
-  semantics: Semantics,
-  helper: Helper,
-): Row[] =>
-  both(mnemonic, encoding, operand, semantics, helper, {
-    att: mnemonic + real[operand],
-    reads: mnemonic === 'fld',
-  });
-const memoryInteger = (
-  mnemonic: string,
-  encoding: string,
-  operand: keyof typeof integer,
-  semantics: Semantics,
-  helper: Helper,
-): Row[] =>
-  both(mnemonic, encoding, operand, semantics, helper, {
-    att: mnemonic + integer[operand],
-    reads: mnemonic === 'fild',
-  });
+/** Loads and stores: of these, `load` alone only reads. */
+const suffixed =
+  <Operand extends string>(suffixes: Readonly<Record<Operand, string>>, load: string) =>
+  (mnemonic: string, encoding: string, operand: Operand, semantics: Semantics, helper: Helper): Row[] =>
+    both(mnemonic, encoding, operand, semantics, helper, {
+      att: mnemonic + suffixes[operand],
+      reads: mnemonic === load,
+    });
+const memoryReal = suffixed(real, 'fld');
+const memoryInteger = suffixed(integer, 'fild');
 /** The assembler's default for ST(i) is ST(1). */
 const implied = (operands: string): RowText => ({ shows: `[${operands}]` });
 /** Environments and states are shorter with 16-bit operand size: AT&T's suffix says so. */
@@ -204,13 +184,13 @@ export const x87Rows: readonly Row[] = [
   ...x87('ffreep', 'df /0', 'R', ffree(true)),
 
   ...both('fldcw', 'd9 /5', 'Mw', emitted.fldcw, fldcw, READS),
-  ...row('fnstcw', 'd9 /7', 'Mw', emitted.fnstcw, { unit: 'fpu' }),
+  ...row('fnstcw', 'd9 /7', 'Mw', emitted.fnstcw, FPU),
   ...x87('fldenv', 'd9 /4', 'M', fldenv, environment('fldenv')),
   ...x87('fnstenv', 'd9 /6', 'M', fnstenv, environment('fnstenv')),
   ...x87('frstor', 'dd /4', 'M', frstor, environment('frstor')),
   ...x87('fnsave', 'dd /6', 'M', fnsave, environment('fnsave')),
-  ...row('fnstsw', 'dd /7', 'Mw', emitted.fnstsw, { unit: 'fpu' }),
-  ...row('fnstsw', 'df =e0', '', emitted.fnstswAx, { unit: 'fpu', shows: 'AX' }),
+  ...row('fnstsw', 'dd /7', 'Mw', emitted.fnstsw, FPU),
+  ...row('fnstsw', 'df =e0', '', emitted.fnstswAx, { ...FPU, shows: 'AX' }),
   ...x87('fneni', 'db =e0', '', ignored),
   ...x87('fndisi', 'db =e1', '', ignored),
   ...x87('fnclex', 'db =e2', '', fnclex),

@@ -197,7 +197,7 @@ const compare = (
 /** Sets C3, C2, C0. True if no unmasked exception holds the pops back. */
 const setComparison = (s: CpuState, a: Float80, b: Float80, quietly: boolean, denormal = false): boolean => {
   const { conditions, flags } = compare(a, b, quietly, denormal);
-  unit.setConditions(s, C0 | C1 | C2 | C3, conditions);
+  unit.setConditions(s, unit.CONDITIONS, conditions);
   return !unit.signal(s, flags);
 };
 const setUnordered = (s: CpuState): boolean => {
@@ -360,7 +360,7 @@ const remainder = (nearest: boolean): Helper =>
     if (isInfinity(b) || isZero(a)) {
       // The dividend, but as a result: a pseudo-denormal is normal then, a denormal underflows where that is not masked.
       const whole = round(a.sign, a.significand, scaleOf(a), false, unit.fullEnvironment(s));
-      if (deliver(s, 0, withDenormal(whole, denormal))) unit.setConditions(s, C0 | C1 | C2 | C3, 0);
+      if (deliver(s, 0, withDenormal(whole, denormal))) unit.setConditions(s, unit.CONDITIONS, 0);
       return;
     }
     const exponentOf = (x: Float80): number => scaleOf(x) + bitLength(x.significand);
@@ -387,7 +387,7 @@ const remainder = (nearest: boolean): Helper =>
       conditions = (low & 4 ? C0 : 0) | (low & 2 ? C3 : 0) | (low & 1 ? C1 : 0);
     }
     const result = left === 0n ? exact(zero(a.sign)) : round(sign, left, unitScale, false, unit.fullEnvironment(s));
-    if (deliver(s, 0, withDenormal(result, denormal))) unit.setConditions(s, C0 | C1 | C2 | C3, conditions);
+    if (deliver(s, 0, withDenormal(result, denormal))) unit.setConditions(s, unit.CONDITIONS, conditions);
   });
 /** Quotient bits of one incomplete step: 32 to 63 (SDM FPREM leaves the number to the implementation). */
 const partialBits = (distance: number): number => 32 + (distance % 32);

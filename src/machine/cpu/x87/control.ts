@@ -31,7 +31,7 @@ export const fninit: Helper = unit.settling((cpu) => {
 });
 export const fnclex: Helper = unit.settling((cpu) => {
   const s = cpu.s;
-  s.set(StateLayout.fpuStatus, s.get(StateLayout.fpuStatus) & 0x4700);
+  s.set(StateLayout.fpuStatus, s.get(StateLayout.fpuStatus) & unit.CONDITIONS);
   return true;
 });
 /** FNOP, and FENI, FDISI, FSETPM of the 8087 and 80287. */
@@ -110,7 +110,7 @@ const loadEnvironment = (cpu: Cpu, at: number, size: number): void => {
   const view = s.view;
   const word = (i: number): number =>
     size === 16 ? view.getUint16(at + 2 * i, true) : view.getUint32(at + 4 * i, true);
-  s.set(StateLayout.fpuControl, (word(0) & 0x1f3f) | 0x40);
+  unit.setControlWord(s, word(0));
   unit.setStatusWord(s, word(1) & 0xffff);
   setTagWord(s, word(2) & 0xffff);
   if (hasRealLayout(cpu)) {
@@ -136,7 +136,7 @@ export const fnstenv: Helper = unit.settling((cpu, op) => {
   if (at === 0) return false;
   storeEnvironment(cpu, at, op.size);
   commitOperand(cpu, at);
-  unit.setControlWord(cpu.s, cpu.s.get(StateLayout.fpuControl) | 0x3f);
+  unit.setControlWord(cpu.s, cpu.s.get(StateLayout.fpuControl) | unit.EXCEPTIONS);
   return true;
 });
 export const fldenv: Helper = loading((cpu, op) => {

@@ -8,7 +8,8 @@ export const Rounding = { nearest: 0, down: 1, up: 2, zero: 3 } as const;
 
 export const BIAS = 16383;
 export const MAX_EXPONENT = 0x7fff;
-const J = 1n << 63n;
+/** The integer bit of a significand. */
+export const J = 1n << 63n;
 const QUIET = 1n << 62n;
 
 /** A value as in a register: sign, biased exponent, 64-bit significand with its explicit integer bit. */

@@ -326,6 +326,6 @@ export const fxam: Helper = unit.computing((cpu) => {
   else if (isInfinity(a)) conditions = C2 | C0;
   else if (a.exponent === 0) conditions = a.significand === 0n ? C3 : C3 | C2;
   else conditions = C2;
-  unit.setConditions(s, C0 | C1 | C2 | C3, conditions | (a.sign ? C1 : 0));
+  unit.setConditions(s, unit.CONDITIONS, conditions | (a.sign ? C1 : 0));
   return true;
 });

@@ -8,8 +8,14 @@ import { type Environment, Exception, f80, type Float80, INDEFINITE } from './fl
 
 /** Status word bits above the six exceptions (SDM vol. 1, figure 8-4). */
 export const Status = { SF: 0x40, ES: 0x80, C0: 0x100, C1: 0x200, C2: 0x400, C3: 0x4000, B: 0x8000 } as const;
-const EXCEPTIONS = 0x3f;
-const TOP_SHIFT = 11;
+export const EXCEPTIONS = 0x3f;
+export const CONDITIONS = Status.C0 | Status.C1 | Status.C2 | Status.C3;
+export const TOP_SHIFT = 11;
+/**
+ * Control word bits above the masks (SDM vol. 1, figure 8-6). RC: 0 is nearest; PC: all ones is 64 bits. Bit 6 reads as one; bits 7 and
+ * 13:15 as zero, the infinity control (12) is kept without a meaning.
+ */
+export const Control = { PC: 0x300, RC: 0xc00, WRITABLE: 0x1f3f, ONES: 0x40 } as const;
 /** FNINIT's control word: 64-bit precision, nearest, all masked. */
 export const INITIAL_CONTROL = 0x37f;
 
@@ -61,19 +67,18 @@ const ENVIRONMENTS: readonly Environment[] = Array.from({ length: 1 << 12 }, (_,
 export const environment = (s: CpuState): Environment => ENVIRONMENTS[s.get(StateLayout.fpuControl) & 0xfff]!;
 /** The same at full precision: what all but add, subtract, multiply, divide and square root round to. */
 export const fullEnvironment = (s: CpuState): Environment =>
-  ENVIRONMENTS[(s.get(StateLayout.fpuControl) & 0xfff) | 0x300]!;
+  ENVIRONMENTS[(s.get(StateLayout.fpuControl) & 0xfff) | Control.PC]!;
 
 export const statusWord = (s: CpuState): number =>
   s.get(StateLayout.fpuStatus) | (s.get(StateLayout.fpuTop) << TOP_SHIFT);
 /** ES and B follow the exceptions and masks as they stand. */
 export const setStatusWord = (s: CpuState, word: number): void => {
   s.set(StateLayout.fpuTop, (word >> TOP_SHIFT) & 7);
-  s.set(StateLayout.fpuStatus, word & 0x477f);
+  s.set(StateLayout.fpuStatus, word & (EXCEPTIONS | Status.SF | CONDITIONS));
   updateSummary(s);
 };
 export const setControlWord = (s: CpuState, word: number): void => {
-  // Bit 6 reads as one; bits 7 and 13:15 as zero, the infinity control (12) is kept without a meaning.
-  s.set(StateLayout.fpuControl, (word & 0x1f3f) | 0x40);
+  s.set(StateLayout.fpuControl, (word & Control.WRITABLE) | Control.ONES);
   updateSummary(s);
 };
 export const updateSummary = (s: CpuState): void => {
