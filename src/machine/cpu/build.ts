@@ -48,7 +48,7 @@ export const buildProcessor = (
   const module = buildThreadedModule(rows, memory.memory, imports);
   const cache = new CodeCache(cpu, module, opcodeTable, unavailable);
   const access = regionAccess(cpu, () => cache.counters.invalidations);
-  const compiler = new RegionCompiler(memory.memory, module, imports, access);
+  const compiler = new RegionCompiler(memory.memory, module, { ...imports, ...access });
   const regions = new Regions(cpu, cache, opcodeTable, compiler, module);
   const processor: Processor = new Processor(cpu, cache, module, regions, events);
   cpu.progress = processor;

@@ -188,7 +188,7 @@ export class Processor {
   private emulateEntry(entry: number): boolean {
     const cpu = this.cpu;
     const s = cpu.s;
-    this.module.run(entry, -2 * MAX_BLOCK, s.i32[StateLayout.tlb >> 2]!);
+    this.module.instance.run(entry, -2 * MAX_BLOCK, s.i32[StateLayout.tlb >> 2]!);
     const kind = s.get(StateLayout.exitKind);
     if (kind !== ExitKind.helper) return kind !== ExitKind.fault;
     const op = this.cache.operands[s.i32[(s.get(StateLayout.exitEntry) + Entry.target) >> 2]!]!;
@@ -274,7 +274,7 @@ export class Processor {
       const start = whole ? budget : budget - MAX_BLOCK;
       const kept = this.cache.kept;
       this.helpers.enter(start, left);
-      this.module.run(entry, start, i32[StateLayout.tlb >> 2]!);
+      this.module.instance.run(entry, start, i32[StateLayout.tlb >> 2]!);
       if (i32[StateLayout.exitKind >> 2] === ExitKind.site) this.regions.settle();
       left -= this.helpers.exit(i32[StateLayout.exitBudget >> 2]!);
       switch (i32[StateLayout.exitKind >> 2]) {

@@ -19,6 +19,16 @@ export interface RuntimeImports extends SlowPaths {
   helper(entry: number, budget: number, offset: number): number;
 }
 
+export interface ThreadedInstance {
+  /** The table of all entry functions. */
+  readonly table: WebAssembly.Table;
+  /** (kind, result, a, b) -> auxiliary flag word (region/flag-kinds.ts). */
+  auxiliary(kind: number, result: number, a: number, b: number): number;
+  readonly shared: Readonly<Record<SharedFunction, WebAssembly.ExportValue>>;
+  /** Runs from an entry until something needs the run loop. State says why. */
+  run(entry: number, budget: number, tlb: number): void;
+}
+
 export interface ThreadedModule {
   readonly micro: MicroSlots;
   /** Table slot of a form; throws if the table lacks it: a bug of ours. */
@@ -32,14 +42,15 @@ export interface ThreadedModule {
   ): number;
   /** Table slot of the row's prologue. */
   prologueSlot(row: Row, size: 16 | 32, genericStack: boolean): number;
-  /** The table of all entry functions, with REGION_SLOTS free slots behind `tableUsed`. */
-  readonly table: WebAssembly.Table;
+  /** Slots of `instance.table` that are its own; REGION_SLOTS free ones come behind them. */
   readonly tableUsed: number;
-  /** (kind, result, a, b) -> auxiliary flag word (region/flag-kinds.ts). */
-  readonly auxiliary: (kind: number, result: number, a: number, b: number) => number;
-  readonly shared: Readonly<Record<SharedFunction, WebAssembly.ExportValue>>;
-  /** Runs from an entry until something needs the run loop. State says why. */
-  run(entry: number, budget: number, tlb: number): void;
+  /** The instance in use. */
+  readonly instance: ThreadedInstance;
+  /**
+   * Takes a new instance with a new table, whose region slots are empty. V8 holds every instance that imported a table for as long as the
+   * table lives, so this is the one way to give regions back to the host. No translated code may be running.
+   */
+  renew(): void;
   readonly formCount: number;
   readonly moduleBytes: number;
 }
@@ -168,9 +179,24 @@ export const buildThreadedModule = (
 
   const bytes = builder.build();
   const module = new WebAssembly.Module(bytes);
-  const instance = new WebAssembly.Instance(module, { env: { memory, ...imports } });
+  const instantiate = (): ThreadedInstance => {
+    const { exports } = new WebAssembly.Instance(module, { env: { memory, ...imports } });
+    return {
+      table: exports['table'] as WebAssembly.Table,
+      auxiliary: exports['auxiliary'] as ThreadedInstance['auxiliary'],
+      shared: sharedFunctions((name) => exports[name]!),
+      run: exports['run'] as ThreadedInstance['run'],
+    };
+  };
+  let instance = instantiate();
   return {
     micro,
+    get instance() {
+      return instance;
+    },
+    renew() {
+      instance = instantiate();
+    },
     slot(row, size, memoryKind, genericStack, limitedCode, addressSize) {
       const slot = slots.get(
         key(
@@ -187,11 +213,7 @@ export const buildThreadedModule = (
     },
     prologueSlot: (row, size, genericStack) =>
       prologues.get(row.prologue!)![(size === 32 ? 2 : 0) + (genericStack ? 1 : 0)]!,
-    table: instance.exports['table'] as WebAssembly.Table,
     tableUsed: builder.elementCount,
-    auxiliary: instance.exports['auxiliary'] as ThreadedModule['auxiliary'],
-    shared: sharedFunctions((name) => instance.exports[name]!),
-    run: instance.exports['run'] as (entry: number, budget: number, tlb: number) => void,
     formCount: slots.size,
     moduleBytes: bytes.length,
   };

@@ -9,20 +9,18 @@ import { REGION_SLOTS, type ThreadedModule } from '../forms.ts';
 import { importSlowPaths, sharedFunctions, type SlowPaths } from '../runtime.ts';
 import type { RegionRuntime } from './region-frame.ts';
 
-/** Modules alive at most: each takes memory mappings of the host and some 24 KB besides its code. */
-const MOST_MODULES = 1000;
-
-/** Where a compiled region is: its table slot, and how many regions of its module are still used. */
-export interface Compiled {
-  readonly slot: number;
-  readonly module: { live: number };
-}
+/**
+ * Modules that one table is given to: they live as long as it does (forms.ts `renew`), and each takes memory mappings of the host and some 100 KB for
+ * its copy of the table.
+ */
+const MOST_MODULES = 400;
 
 export class RegionCompiler {
   readonly runtime: RegionRuntime;
-  private readonly imports: Record<string, WebAssembly.ImportValue>;
+  private imports: Record<string, WebAssembly.ImportValue>;
   private readonly free: number[] = [];
   private used = 0;
+  /** Modules that import the present table. */
   private modules = 0;
   /** Modules compiled so far. */
   compiled = 0;
@@ -30,18 +28,23 @@ export class RegionCompiler {
   constructor(
     private readonly memory: WebAssembly.Memory,
     private readonly threaded: ThreadedModule,
-    imports: SlowPaths,
-    access: RegionAccess,
+    private readonly outside: SlowPaths & RegionAccess,
   ) {
     this.runtime = this.declare(this.builder());
-    this.imports = {
-      memory,
-      table: threaded.table,
-      auxiliary: threaded.auxiliary,
-      ...threaded.shared,
-      ...imports,
-      ...access,
-    };
+    this.imports = this.present();
+  }
+
+  private present(): Record<string, WebAssembly.ImportValue> {
+    const { table, auxiliary, shared } = this.threaded.instance;
+    return { memory: this.memory, table, auxiliary, ...shared, ...this.outside };
+  }
+  /** All regions are gone: begins again with an empty table. */
+  renew(): void {
+    this.threaded.renew();
+    this.imports = this.present();
+    this.free.length = 0;
+    this.used = 0;
+    this.modules = 0;
   }
 
   private builder(): ModuleBuilder {
@@ -63,25 +66,23 @@ export class RegionCompiler {
   hasRoom(functions: number): boolean {
     return REGION_SLOTS - this.used + this.free.length >= functions && this.modules < MOST_MODULES;
   }
-  /** The functions in their order. There must be room. */
-  compile(functions: readonly Code[]): Compiled[] {
+  /** The table slots of the functions, in their order. There must be room. */
+  compile(functions: readonly Code[]): number[] {
     const builder = this.builder();
     const { type } = this.declare(builder);
     functions.forEach((code, i) => builder.export(`r${i}`, builder.function(type, code)));
     const instance = new WebAssembly.Instance(new WebAssembly.Module(builder.build()), { env: this.imports });
     this.modules++;
-    const module = { live: functions.length };
     this.compiled++;
     return functions.map((_, i) => {
       const slot = this.free.pop() ?? this.threaded.tableUsed + this.used++;
-      this.threaded.table.set(slot, instance.exports[`r${i}`]);
-      return { slot, module };
+      this.threaded.instance.table.set(slot, instance.exports[`r${i}`]);
+      return slot;
     });
   }
-  /** No entry leads to the region any more: its slot may be used again, and the host may take its module back. */
-  release({ slot, module }: Compiled): void {
-    this.threaded.table.set(slot, null);
+  /** No entry leads to the region any more: its slot may be used again. */
+  release(slot: number): void {
+    this.threaded.instance.table.set(slot, null);
     this.free.push(slot);
-    if (--module.live === 0) this.modules--;
   }
 }

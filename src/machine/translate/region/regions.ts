@@ -16,7 +16,7 @@ import { type CodeSource, exploreRegion, type FlowNode } from './flow-graph.ts';
 import { Instruction } from './instruction.ts';
 import type { Site } from './region-frame.ts';
 import { RegionFunction } from './region-function.ts';
-import type { Compiled, RegionCompiler } from './region-module.ts';
+import type { RegionCompiler } from './region-module.ts';
 import { structure } from './structure.ts';
 
 interface Region {
@@ -26,8 +26,8 @@ interface Region {
   /** Physical pages of its code. */
   readonly pages: ReadonlySet<number>;
   readonly sites: readonly Site[];
-  /** Undefined: not compiled yet. */
-  compiled: Compiled | undefined;
+  /** Its table slot; undefined: not compiled yet. */
+  slot: number | undefined;
   dropped: boolean;
 }
 
@@ -109,7 +109,6 @@ export class Regions {
   leftTo: HelperOperands | undefined;
   private readonly decoder: Decoder;
   private readonly headFunction: number;
-  private readonly auxiliary: ThreadedModule['auxiliary'];
   private readonly i32: Int32Array;
   /** Regions formed so far. */
   formed = 0;
@@ -119,11 +118,10 @@ export class Regions {
     private readonly cache: CodeCache,
     table: OpcodeTable,
     private readonly compiler: RegionCompiler,
-    threaded: ThreadedModule,
+    private readonly threaded: ThreadedModule,
   ) {
     this.decoder = new Decoder(table);
     this.headFunction = threaded.micro.head;
-    this.auxiliary = threaded.auxiliary;
     this.i32 = cpu.memory.i32;
     cache.onInvalidate = (page) => this.invalidated(page);
     cache.onDiscard = () => this.discarded();
@@ -160,7 +158,7 @@ export class Regions {
     const pages = new Set<number>();
     for (const node of shape.nodes)
       for (const { eip: first, next } of node.instructions) this.mark(source, first, next, pages);
-    const region: Region = { id, head, pages, sites, compiled: undefined, dropped: false };
+    const region: Region = { id, head, pages, sites, slot: undefined, dropped: false };
     this.byId.set(id, region);
     this.byHead.set(head, region);
     for (const page of pages) {
@@ -203,22 +201,20 @@ export class Regions {
   compile(retired: number): void {
     const early = this.waiting.length < BATCH && retired - this.waitingSince < this.patience;
     if (early && this.cpu.tiers !== 'eager') return;
-    for (const region of this.dying) {
-      this.byId.delete(region.id);
-      if (region.compiled !== undefined) this.compiler.release(region.compiled);
-    }
-    this.dying = [];
+    this.bury();
     const ready = this.waiting.filter(({ region }) => !region.dropped);
     this.waiting = [];
     if (ready.length === 0) return;
     if (!this.compiler.hasRoom(ready.length)) {
       this.cache.flush();
+      this.bury();
+      this.compiler.renew();
       return;
     }
-    const compiled = this.compiler.compile(ready.map(({ code }) => code));
+    const slots = this.compiler.compile(ready.map(({ code }) => code));
     ready.forEach(({ region }, i) => {
-      region.compiled = compiled[i]!;
-      this.i32[region.head >> 2] = compiled[i]!.slot;
+      region.slot = slots[i]!;
+      this.i32[region.head >> 2] = slots[i]!;
     });
   }
 
@@ -233,7 +229,7 @@ export class Regions {
     const kind = site.kind === DYNAMIC ? s.get(StateLayout.exitFlagKind) : site.kind;
     s.set(
       StateLayout.lazyAux,
-      this.auxiliary(
+      this.threaded.instance.auxiliary(
         kind,
         s.get(StateLayout.lazyResult),
         s.get(StateLayout.lazyAux),
@@ -251,6 +247,14 @@ export class Regions {
     this.byHead.delete(region.head);
     for (const page of region.pages) this.byPage.get(page)?.delete(region);
     this.dying.push(region);
+  }
+  /** None of those taken away is running any more. */
+  private bury(): void {
+    for (const region of this.dying) {
+      this.byId.delete(region.id);
+      if (region.slot !== undefined) this.compiler.release(region.slot);
+    }
+    this.dying = [];
   }
   private invalidated(page: number): void {
     const list = this.byPage.get(page);
