@@ -40,6 +40,9 @@ const BATCH = 64;
 /** Instructions after which fewer are compiled; more the more modules there are, since each makes the next one dearer. */
 const PATIENCE = 16384;
 const MOST_PATIENT = 5;
+/** The same where regions are to be everywhere: specs and fuzzing, whose time goes into modules. */
+const EAGER_BATCH = 4;
+const EAGER_PATIENCE = 64;
 
 /** Instructions at an EIP of the present address space, by the translations that the TLB has. */
 class PresentCode implements CodeSource {
@@ -130,8 +133,12 @@ export class Regions {
   get anyWaiting(): boolean {
     return this.waiting.length > 0;
   }
+  private get batch(): number {
+    return this.cpu.tiers === 'eager' ? EAGER_BATCH : BATCH;
+  }
   /** Instructions that regions wait for others to be compiled with. */
   get patience(): number {
+    if (this.cpu.tiers === 'eager') return EAGER_PATIENCE;
     return PATIENCE << Math.min(MOST_PATIENT, this.compiler.compiled >> 4);
   }
 
@@ -199,8 +206,7 @@ export class Regions {
 
   /** Compiles what waits, if it is many or has waited long. */
   compile(retired: number): void {
-    const early = this.waiting.length < BATCH && retired - this.waitingSince < this.patience;
-    if (early && this.cpu.tiers !== 'eager') return;
+    if (this.waiting.length < this.batch && retired - this.waitingSince < this.patience) return;
     this.bury();
     const ready = this.waiting.filter(({ region }) => !region.dropped);
     this.waiting = [];
