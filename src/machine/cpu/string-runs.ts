@@ -8,8 +8,8 @@ import { EAX, EDI, ES, ESI, Flag, SEGMENT_STRIDE, SegmentField, StateLayout } fr
 /** Does up to `most` iterations, the registers included. Returns how many, 0 if none can go this way. */
 export type Run = (cpu: Cpu, op: Operands, most: number) => number;
 
-/** Up to this many elements are copied faster one by one than by a call of the library. */
-const FEW = 24;
+/** Up to this many bytes are copied faster by words than by a call of the library. */
+const SHORT = 64;
 
 const backward = (cpu: Cpu): boolean => (cpu.s.eflagsRest & Flag.DF) !== 0;
 export const offsetIn = (cpu: Cpu, op: Operands, register: number): number =>
@@ -49,16 +49,19 @@ const copy = (cpu: Cpu, op: Operands, from: number, to: number, n: number): void
   const down = backward(cpu);
   // An iteration may read what an earlier one wrote.
   const repeats = down ? to < from && to + end > from : to > from && to < from + end;
-  if (n > FEW && !repeats) u8.copyWithin(to, from, from + end);
-  else if (down)
-    for (let i = end - bytes; i >= 0; i -= bytes) {
+  if (!repeats && end > SHORT) u8.copyWithin(to, from, from + end);
+  else if (!repeats && !down) {
+    let i = 0;
+    for (; i + 4 <= end; i += 4) view.setInt32(to + i, view.getInt32(from + i, true), true);
+    for (; i < end; i++) u8[to + i] = u8[from + i]!;
+  } else {
+    const by = down ? -bytes : bytes;
+    for (let k = 0, i = down ? end - bytes : 0; k < n; k++, i += by) {
       if (bytes === 1) u8[to + i] = u8[from + i]!;
       else if (bytes === 2) view.setUint16(to + i, view.getUint16(from + i, true), true);
       else view.setInt32(to + i, view.getInt32(from + i, true), true);
     }
-  else if (bytes === 1) for (let i = 0; i < end; i++) u8[to + i] = u8[from + i]!;
-  else if (bytes === 2) for (let i = 0; i < end; i += 2) view.setUint16(to + i, view.getUint16(from + i, true), true);
-  else for (let i = 0; i < end; i += 4) view.setInt32(to + i, view.getInt32(from + i, true), true);
+  }
 };
 
 export const movsRun: Run = (cpu, op, most) => {
