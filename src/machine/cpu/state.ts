@@ -343,6 +343,9 @@ export class CpuState {
     this.i32[StateLayout.lazyAux >> 2] = aux;
     this.i32[StateLayout.eflagsRest >> 2] = (flags & ~ARITHMETIC_FLAGS) | 2;
   }
+  get zf(): boolean {
+    return this.i32[StateLayout.lazyResult >> 2] === 0;
+  }
   /** EFLAGS bits other than the arithmetic ones, cheap. */
   get eflagsRest(): number {
     return this.u32[StateLayout.eflagsRest >> 2]!;
