@@ -191,6 +191,17 @@ export abstract class ValueEmitter {
   extendU64(_a: Val): Val {
     return this.op(0xad);
   }
+  /** As a double, rounded to nearest. */
+  convertU64(_a: Val): Val {
+    return this.op(0xba);
+  }
+  sqrtDouble(_a: Val): Val {
+    return this.op(0x9f);
+  }
+  /** A double's integer part, which must fit. */
+  truncateU64(_a: Val): Val {
+    return this.op(0xb1);
+  }
   extend8(_a: Val): Val {
     return this.op(0xc0);
   }

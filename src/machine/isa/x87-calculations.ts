@@ -1,6 +1,7 @@
-// Addition, multiplication, division and comparison of 80-bit values as WebAssembly functions, rounding to nearest at full precision.
+// Addition, multiplication, division, square root and comparison of 80-bit values as WebAssembly functions, rounding to nearest at full precision.
 // Not the table of functions (x87-functions.ts) nor the other cases (cpu/x87/float80.ts).
-// SDM vol. 1, 4.8; D. Knuth, The Art of Computer Programming, vol. 2, 4.3.1 (division).
+// SDM vol. 1, 4.8; D. Knuth, The Art of Computer Programming, vol. 2, 4.3.1 (division);
+// P. Zimmermann, Karatsuba Square Root, INRIA research report 3805 (square root).
 
 import { StateLayout } from '../cpu/state.ts';
 import { BIAS, J, MAX_EXPONENT } from '../cpu/x87/float80.ts';
@@ -233,6 +234,72 @@ export const divide = (e: Body): void => {
     ),
   );
   finish(e, sign, exponent, high, low);
+};
+
+/** The integer square root of a 64-bit number whose top two bits are not both zero. */
+const root32 = (e: Body, square: Local): Local => {
+  // The double may be one off either way, or 2^32.
+  const root = e.let64(e.truncateU64(e.sqrtDouble(e.convertU64(e.get(square)))));
+  e.if(e.gtU64(e.get(root), e.const64(LOW)), () => e.set(root, e.const64(LOW)));
+  e.if(e.gtU64(e.mul64(e.get(root), e.get(root)), e.get(square)), () =>
+    e.set(root, e.sub64(e.get(root), e.const64(1n))),
+  );
+  e.if(e.gtU64(e.sub64(e.get(square), e.mul64(e.get(root), e.get(root))), e.shl64(e.get(root), e.const64(1n))), () =>
+    e.set(root, e.add64(e.get(root), e.const64(1n))),
+  );
+  return root;
+};
+/** (a): the square root of a. */
+export const squareRoot = (e: Body): void => {
+  requireFullNearest(e);
+  const x = partsAt(e, 0);
+  e.if(e.isZero(x.significand, x.exponent), () => {
+    storeValue(e, x.sign, x.exponent, x.significand);
+    clearC1(e);
+    e.accept();
+  });
+  e.refuseUnless(e.and(e.normal(x.significand, x.exponent), e.eqz(e.get(x.sign))));
+  // The radicand is the significand times 2^63 or, for an odd power of two, 2^64. BIAS is odd.
+  const even = e.let64(e.extendU64(e.and(e.get(x.exponent), e.const(1))));
+  const upper = e.let64(e.shrU64(e.get(x.significand), e.get(even)));
+  const lower = e.let64(e.and64(e.shl64(e.get(x.significand), e.const64(63n)), e.sub64(e.const64(0n), e.get(even))));
+  const exponent = e.let(e.shrU(e.add(e.get(x.exponent), e.const(BIAS)), e.const(1)));
+  const top = root32(e, upper);
+  const rest = e.let64(e.sub64(e.get(upper), e.mul64(e.get(top), e.get(top))));
+  // The lower half of the root: (rest * 2^32 + digit) / (2 * top), halved on both sides for room. `lower` has but its top bit.
+  const half = e.let64(e.or64(e.shl64(e.get(rest), e.const64(31n)), e.shrU64(e.get(lower), e.const64(33n))));
+  const q = e.let64(e.divU64(e.get(half), e.get(top)));
+  e.if(e.gtU64(e.get(q), e.const64(LOW)), () => e.set(q, e.const64(LOW)));
+  // What is left, below 2^34, is even.
+  e.set(rest, e.shl64(e.sub64(e.get(half), e.mul64(e.get(q), e.get(top))), e.const64(1n)));
+  const root = e.let64(e.or64(e.shl64(e.get(top), e.const64(32n)), e.get(q)));
+  // The remainder of the whole, in two words: rest * 2^32 - q^2.
+  const low = e.let64(e.shl64(e.get(rest), e.const64(32n)));
+  const square = e.let64(e.mul64(e.get(q), e.get(q)));
+  const high = e.let64(e.sub64(e.shrU64(e.get(rest), e.const64(32n)), e.extendU64(e.gtU64(e.get(square), e.get(low)))));
+  e.set(low, e.sub64(e.get(low), e.get(square)));
+  e.if(e.ltS64(e.get(high), e.const64(0n)), () => {
+    // One too great: the remainder grows by twice the lesser root and one, 2^64 and some.
+    e.set(root, e.sub64(e.get(root), e.const64(1n)));
+    const twice = e.let64(e.or64(e.shl64(e.get(root), e.const64(1n)), e.const64(1n)));
+    e.set(low, e.add64(e.get(low), e.get(twice)));
+    e.set(
+      high,
+      e.add64(
+        e.add64(e.get(high), e.shrU64(e.get(root), e.const64(63n))),
+        e.extendU64(e.gtU64(e.get(twice), e.get(low))),
+      ),
+    );
+  });
+  // A remainder greater than the root is more than half a unit; it is never half.
+  const above = e.or(e.ne64(e.get(high), e.const64(0n)), e.gtU64(e.get(low), e.get(root)));
+  const below = e.let64(
+    e.or64(
+      e.shl64(e.extendU64(above), e.const64(63n)),
+      e.extendU64(e.ne64(e.or64(e.get(high), e.get(low)), e.const64(0n))),
+    ),
+  );
+  finish(e, x.sign, exponent, root, below);
 };
 
 const { C0, C3 } = Status;

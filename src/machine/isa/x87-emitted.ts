@@ -234,6 +234,17 @@ export const registerArithmetic = (digit: number, toSource: boolean, pops: boole
     if (pops) pop(e, 1);
   });
 
+/** ST(0) replaced by a function of it: FSQRT, FRNDINT. */
+const replace = (name: 'x87SquareRoot' | 'x87RoundToInteger'): Semantics =>
+  computing((e) => {
+    const a = st(e, 0);
+    const covered = e.call(name, e.get(a.address));
+    e.orHelper(e.and(covered, isFull(e, a)));
+    deliver(e, a);
+  });
+export const squareRoot = replace('x87SquareRoot');
+export const roundToInteger = replace('x87RoundToInteger');
+
 // ---- comparisons --------------------------------------------------------------------------------------------------------
 
 /** FCOM and FUCOM differ in NaNs only. */

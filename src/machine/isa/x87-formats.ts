@@ -6,10 +6,12 @@ import { BIAS, J } from '../cpu/x87/float80.ts';
 import { Control } from '../cpu/x87/unit.ts';
 import type { Local } from '../wasm/code.ts';
 import type { Val } from './value-emitter.ts';
-import { type Body, clearC1, OPERAND, partsAt, RESULT, roundsUp, storeValue } from './x87-function-body.ts';
+import { type Body, clearC1, OPERAND, type Parts, partsAt, RESULT, roundsUp, storeValue } from './x87-function-body.ts';
 
 /** Rounding toward zero: all bits of RC are set. */
 const RC_ZERO = Control.RC;
+const RC_DOWN = 0x400;
+const RC_UP = 0x800;
 
 const storeOperand = (e: Body, sign: Local, exponent: Local, significand: Local): void => {
   storeValue(e, sign, exponent, significand, OPERAND);
@@ -76,15 +78,8 @@ export const toReal =
     e.storeC1(up);
     e.accept();
   };
-/** (a, bytes, truncating): an integer as RESULT. */
-export const toInteger = (e: Body): void => {
-  const [at, bytes, truncating] = [0, 1, 2];
-  const x = partsAt(e, at);
-  e.refuseUnless(e.or(e.normal(x.significand, x.exponent), e.isZero(x.significand, x.exponent)));
-  const rounding = e.let(e.and(e.state(StateLayout.fpuControl), e.const(Control.RC)));
-  e.if(e.get(truncating), () => e.set(rounding, e.const(RC_ZERO)));
-  e.refuseUnless(e.or(e.eqz(e.get(rounding)), e.eq(e.get(rounding), e.const(RC_ZERO))));
-  e.refuseUnless(e.ltU(e.get(x.exponent), e.const(BIAS + 63)));
+/** Whole units, and what is below the point, left-aligned; far below it, anything but zero. The value is less than 2^63. */
+const cutAtPoint = (e: Body, x: Parts): { readonly whole: Local; readonly below: Local } => {
   const shift = e.let(e.sub(e.const(BIAS + 63), e.get(x.exponent)));
   const whole = e.let64(e.const64(0n));
   const below = e.let64(e.extendU64(e.ne64(e.get(x.significand), e.const64(0n))));
@@ -97,6 +92,18 @@ export const toInteger = (e: Body): void => {
     },
     () => e.if(e.eq(e.get(shift), e.const(64)), () => e.set(below, e.get(x.significand))),
   );
+  return { whole, below };
+};
+/** (a, bytes, truncating): an integer as RESULT. */
+export const toInteger = (e: Body): void => {
+  const [at, bytes, truncating] = [0, 1, 2];
+  const x = partsAt(e, at);
+  e.refuseUnless(e.or(e.normal(x.significand, x.exponent), e.isZero(x.significand, x.exponent)));
+  const rounding = e.let(e.and(e.state(StateLayout.fpuControl), e.const(Control.RC)));
+  e.if(e.get(truncating), () => e.set(rounding, e.const(RC_ZERO)));
+  e.refuseUnless(e.or(e.eqz(e.get(rounding)), e.eq(e.get(rounding), e.const(RC_ZERO))));
+  e.refuseUnless(e.ltU(e.get(x.exponent), e.const(BIAS + 63)));
+  const { whole, below } = cutAtPoint(e, x);
   e.refuseNewInexact(e.ne64(e.get(below), e.const64(0n)));
   const up = roundsUp(e, below, e.and(e.wrap(e.get(whole)), e.const(1)));
   e.set(up, e.and(e.get(up), e.eqz(e.get(rounding))));
@@ -106,6 +113,34 @@ export const toInteger = (e: Body): void => {
   e.refuseUnless(e.eqz64(e.shrU64(e.get(whole), e.get(bits))));
   e.if(e.get(x.sign), () => e.set(whole, e.sub64(e.const64(0n), e.get(whole))));
   e.store64(RESULT, whole);
+  e.storeC1(up);
+  e.accept();
+};
+/** (a): a as an integral value. */
+export const roundToInteger = (e: Body): void => {
+  const x = partsAt(e, 0);
+  e.refuseUnless(e.or(e.normal(x.significand, x.exponent), e.isZero(x.significand, x.exponent)));
+  // From 2^63 on everything is an integer.
+  e.if(e.or(e.eqz(e.get(x.exponent)), e.geU(e.get(x.exponent), e.const(BIAS + 63))), () => {
+    storeValue(e, x.sign, x.exponent, x.significand);
+    clearC1(e);
+    e.accept();
+  });
+  const rounding = e.let(e.and(e.state(StateLayout.fpuControl), e.const(Control.RC)));
+  const { whole, below } = cutAtPoint(e, x);
+  e.refuseNewInexact(e.ne64(e.get(below), e.const64(0n)));
+  const up = roundsUp(e, below, e.and(e.wrap(e.get(whole)), e.const(1)));
+  e.if(e.get(rounding), () => {
+    // Away from zero if RC is the direction of the sign.
+    const away = e.let(e.select(e.const(RC_DOWN), e.const(RC_UP), e.get(x.sign)));
+    e.set(up, e.and(e.ne64(e.get(below), e.const64(0n)), e.eq(e.get(rounding), e.get(away))));
+  });
+  e.set(whole, e.add64(e.get(whole), e.extendU64(e.get(up))));
+  const leading = e.let64(e.clz64(e.get(whole)));
+  const exponent = e.let(
+    e.select(e.const(0), e.sub(e.const(BIAS + 63), e.wrap(e.get(leading))), e.eqz64(e.get(whole))),
+  );
+  storeValue(e, x.sign, exponent, e.let64(e.shl64(e.get(whole), e.get(leading))));
   e.storeC1(up);
   e.accept();
 };

@@ -2,8 +2,8 @@
 // whether it covers the case; if not, nothing counts and the instruction is its helper's (cpu/x87/). Not instructions (x87-emitted.ts).
 
 import { type Code, I32, I64, type ValueType } from '../wasm/code.ts';
-import { add, compare, divide, multiply } from './x87-calculations.ts';
-import { fromInteger, fromReal, toInteger, toReal } from './x87-formats.ts';
+import { add, compare, divide, multiply, squareRoot } from './x87-calculations.ts';
+import { fromInteger, fromReal, roundToInteger, toInteger, toReal } from './x87-formats.ts';
 import { Body } from './x87-function-body.ts';
 
 interface SharedDescription {
@@ -19,6 +19,8 @@ export const SHARED = {
   x87Add: shared([I32, I32, I32], add),
   x87Multiply: shared([I32, I32], multiply),
   x87Divide: shared([I32, I32], divide),
+  x87SquareRoot: shared([I32], squareRoot),
+  x87RoundToInteger: shared([I32], roundToInteger),
   x87Compare: shared([I32, I32], compare),
   x87FromDouble: shared([I64], fromReal(11)),
   x87FromSingle: shared([I64], fromReal(8)),

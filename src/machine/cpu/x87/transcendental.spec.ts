@@ -101,7 +101,10 @@ const nearOne = fc
     return above ? f80(0, BIAS, J + (off >> 1n)) : f80(0, BIAS - 1, 2n * J - off);
   });
 const anything = fc.oneof(between(-16382, 16383), between(-70, 70), between(-4, 4), denormal, pseudoDenormal, extreme);
+/** Whose sine is just below a power of two. */
+const powersOfTwo = fc.integer({ min: -45, max: -16 }).map((e) => f80(0, e + BIAS, J));
 const angles = fc.oneof(
+  powersOfTwo,
   between(-4, 62),
   between(-3, 8),
   nearMultiple,

@@ -23,8 +23,11 @@ import {
   scaleOf,
   zero,
 } from './float80.ts';
+import * as quick from './quick.ts';
 import * as unit from './unit.ts';
 
+/** The instruction where quick.ts covers it. */
+type Quick = (s: CpuState) => boolean;
 const ONE = f80(0, BIAS, 1n << 63n);
 const exact = (value: Float80, flags = 0): Rounded => ({ value, flags, up: false });
 const denormalFlag = (...operands: readonly Float80[]): number => (operands.some(isDenormal) ? Exception.DE : 0);
@@ -164,9 +167,10 @@ const trigonometricOperand = (s: CpuState): Float80 | undefined => {
   unit.setConditions(s, unit.Status.C1 | unit.Status.C2, tooLarge ? unit.Status.C2 : 0);
   return tooLarge ? undefined : a;
 };
-const trigonometric = (f: (a: Float80, env: Environment) => Rounded): Helper =>
+const trigonometric = (quickly: Quick, f: (a: Float80, env: Environment) => Rounded): Helper =>
   unit.computing((cpu) => {
     const s = cpu.s;
+    if (quickly(s)) return true;
     unit.setConditions(s, unit.Status.C2, 0);
     if (unit.isEmpty(s, 0)) {
       if (unit.underflow(s)) unit.writeSt(s, 0, INDEFINITE);
@@ -178,13 +182,14 @@ const trigonometric = (f: (a: Float80, env: Environment) => Rounded): Helper =>
   });
 const evaluate = (f: (a: Float80, env: Environment) => Rounded, a: Float80, env: Environment): Rounded =>
   specialOperand(a) ?? (isInfinity(a) ? INVALID : flagged(f(a, env), denormalFlag(a)));
-export const fsin = trigonometric(sineOf);
-export const fcos = trigonometric(cosineOf);
+export const fsin = trigonometric(quick.fsin, sineOf);
+export const fcos = trigonometric(quick.fcos, cosineOf);
 
 /** The two that replace ST(0) by one result and push another. */
-const pushing = (f: (a: Float80, env: Environment) => Pair): Helper =>
+const pushing = (quickly: Quick, f: (a: Float80, env: Environment) => Pair): Helper =>
   unit.computing((cpu) => {
     const s = cpu.s;
+    if (quickly(s)) return true;
     unit.setConditions(s, unit.Status.C2, 0);
     const empty = unit.isEmpty(s, 0);
     if (empty || !unit.isEmpty(s, 7)) {
@@ -201,8 +206,8 @@ const pushing = (f: (a: Float80, env: Environment) => Pair): Helper =>
     if (deliver(s, 0, flagged(first, second.flags | denormalFlag(a)))) unit.push(s, second.value);
     return true;
   });
-export const fsincos = pushing(bothOf);
-export const fptan = pushing(tangentOf);
+export const fsincos = pushing(quick.fsincos, bothOf);
+export const fptan = pushing(quick.fptan, tangentOf);
 
 /** The power of two below which a quotient of two operands may be its own arctangent but for a hair, on either side of a half unit. */
 const TINY = -40;
@@ -250,9 +255,10 @@ const angle = (y: Float80, x: Float80, env: Environment): Rounded => {
 };
 
 /** A function of ST(1) and ST(0) that replaces ST(1) and pops. */
-const popping = (f: (st1: Float80, st0: Float80, env: Environment) => Rounded): Helper =>
+const popping = (quickly: Quick, f: (st1: Float80, st0: Float80, env: Environment) => Rounded): Helper =>
   unit.computing((cpu) => {
     const s = cpu.s;
+    if (quickly(s)) return true;
     if (unit.isEmpty(s, 0) || unit.isEmpty(s, 1)) {
       if (!unit.underflow(s)) return true;
       unit.writeSt(s, 1, INDEFINITE);
@@ -265,13 +271,14 @@ const popping = (f: (st1: Float80, st0: Float80, env: Environment) => Rounded): 
     unit.pop(s);
     return true;
   });
-export const fpatan = popping(angle);
+export const fpatan = popping(quick.fpatan, angle);
 
 // ---- exponential and logarithms -----------------------------------------------------------------------------------------
 
 /** 2^x - 1 for -1 <= x <= 1. Beyond, the manual leaves the result open: the operand stays and PE is raised, as AMD's processors do. */
 export const f2xm1: Helper = unit.computing((cpu) => {
   const s = cpu.s;
+  if (quick.f2xm1(s)) return true;
   if (unit.isEmpty(s, 0)) {
     if (unit.underflow(s)) unit.writeSt(s, 0, INDEFINITE);
     return true;
@@ -333,7 +340,7 @@ const logarithmTimes = (y: Float80, x: Float80, env: Environment): Rounded => {
   if (mantissa === fixed.ONE) return flagged(wholeProduct(sign, y, Math.abs(k), env), flags);
   return flagged(timesReal(sign, y, logarithmOf(mantissa, k), env), flags);
 };
-export const fyl2x = popping(logarithmTimes);
+export const fyl2x = popping(quick.fyl2x, logarithmTimes);
 
 /** y * log2(x + 1). The manual defines it for |x| below 1 - sqrt(1/2); here it holds for all x above -1. */
 const logarithmPlusOneTimes = (y: Float80, x: Float80, env: Environment): Rounded => {
@@ -370,4 +377,4 @@ const ofSum = (sign: number, y: Float80, x: Float80, env: Environment): Rounded 
   if (counts && sum === 1n << BigInt(length - 1)) return wholeProduct(sign, y, Math.abs(k), env);
   return timesReal(sign, y, logarithmOf(m, k), env);
 };
-export const fyl2xp1 = popping(logarithmPlusOneTimes);
+export const fyl2xp1 = popping(quick.fyl2xp1, logarithmPlusOneTimes);

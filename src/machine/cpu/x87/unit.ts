@@ -19,7 +19,9 @@ export const Control = { PC: 0x300, RC: 0xc00, WRITABLE: 0x1f3f, ONES: 0x40 } as
 /** FNINIT's control word: 64-bit precision, nearest, all masked. */
 export const INITIAL_CONTROL = 0x37f;
 
-const slot = (s: CpuState, i: number): number => StateLayout.fpuRegisters + ((s.get(StateLayout.fpuTop) + i) & 7) * 16;
+/** Where ST(i) is. */
+export const slot = (s: CpuState, i: number): number =>
+  StateLayout.fpuRegisters + ((s.get(StateLayout.fpuTop) + i) & 7) * 16;
 const tagBit = (s: CpuState, i: number): number => 1 << ((s.get(StateLayout.fpuTop) + i) & 7);
 
 /** Is ST(i) empty? */
@@ -38,6 +40,11 @@ export const moveTop = (s: CpuState, by: number): void =>
 export const pop = (s: CpuState): void => {
   freeSt(s, 0);
   moveTop(s, 1);
+};
+/** Pushes a register that counts as full and still has its old contents. */
+export const makeRoom = (s: CpuState): void => {
+  moveTop(s, -1);
+  s.set(StateLayout.fpuTags, s.get(StateLayout.fpuTags) | tagBit(s, 0));
 };
 /** Pushes; whether ST(7) is empty is the caller's question. */
 export const push = (s: CpuState, value: Float80): void => {
