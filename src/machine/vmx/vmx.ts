@@ -20,6 +20,9 @@ const NO_POINTER = -1;
 /** Group "guest" of the encoding (bits 11:10). */
 const isGuestField = (encoding: number): boolean => (encoding & 0xc00) === 0x800;
 
+const isInjectionField = (encoding: number): boolean =>
+  encoding >= Field.VM_ENTRY_INTR_INFO && encoding <= Field.VM_ENTRY_INSTRUCTION_LEN;
+
 /** Selectors, limits, access rights and bases of ES to TR, and RFLAGS, which says whether they are virtual-8086 segments. */
 const isSegmentField = (encoding: number): boolean =>
   encoding <= Field.GUEST_TR_SELECTOR ||
@@ -123,8 +126,10 @@ export class Vmx extends NonRootOperation {
     if (kind === 2) return this.fail(InstructionError.VMWRITE_READ_ONLY);
     this.vmcs.write(encoding, value);
     if (ActiveControls.covers(encoding)) this.controls.load(this.vmcs);
-    if (!isGuestField(encoding)) this.controlsHold = false;
-    else if (isSegmentField(encoding)) this.segmentsHold = false;
+    if (!isGuestField(encoding)) {
+      // What an entry injects is looked at whenever there is something.
+      if (!isInjectionField(encoding)) this.controlsHold = false;
+    } else if (isSegmentField(encoding)) this.segmentsHold = false;
     return VM_SUCCEED;
   }
 
