@@ -8,6 +8,7 @@ import { LinearLayout } from '../memory.ts';
 import { PageFlag } from '../cpu/mmu.ts';
 import { CodeFetch } from './code-fetch.ts';
 import { CodeGranules } from './code-granules.ts';
+import { EmulatedCode } from './emulated-code.ts';
 import { Entry, ENTRY_SIZE, HOT, MAX_BLOCK } from './entry.ts';
 import { EntryWriter, type UnavailableRows } from './entry-writer.ts';
 import type { ThreadedModule } from './forms.ts';
@@ -46,6 +47,7 @@ export class CodeCache {
   private readonly writer: EntryWriter;
   readonly operands: HelperOperands[];
   private readonly jumps: JumpCache;
+  private readonly emulated = new EmulatedCode();
   /** The last block that `entryAt` answered with is kept: jumps in it may be linked. */
   kept = false;
   /** Length of `operands` before the last unkept block. */
@@ -142,9 +144,10 @@ export class CodeCache {
     return entry;
   }
 
-  /** A block of one instruction whose bytes come from `fetch` (by linear address; negative: refused). Not kept. 0: not decodable by it. */
+  /** A block of one instruction whose bytes come from `fetch` (by linear address; negative: refused). 0: not decodable by it. */
   entryFromBytes(eip: number, fetch: (linear: number) => number): number {
     const { s } = this.cpu;
+    const { emulated } = this;
     const base = s.base(CS);
     const limit = s.limit(CS);
     const fetchByte = (i: number): number => {
@@ -152,7 +155,19 @@ export class CodeCache {
       this.cpu.raise(Vector.GP, 0);
       return -1;
     };
-    return this.decodeBlock(undefined, 0, (base + eip) >>> 0, eip, 1, fetchByte, false);
+    const mode = s.get(StateLayout.mode) & Mode.decode;
+    const known = emulated.find(eip, mode, fetchByte);
+    if (known !== 0) return known;
+    // A byte that was refused now is refused again, where the decoder asks for it.
+    this.cpu.clearFault();
+    emulated.begin(eip, mode, fetchByte);
+    const entry = this.decodeBlock(undefined, 0, (base + eip) >>> 0, eip, 1, emulated.byte, false);
+    if (entry !== 0 && emulated.keeps(entry)) {
+      this.next = this.unkeptEnd;
+      this.keptOperands = this.operands.length;
+      this.unkeptEnd = this.unkept;
+    }
+    return entry;
   }
 
   private crossingEntry(codePage: CodePage, offset: number, linear: number): number {
@@ -366,6 +381,7 @@ export class CodeCache {
     for (const page of this.granules.pages) this.cpu.mmu.unprotectPage(page, PageFlag.code);
     this.pages.clear();
     this.granules.clear();
+    this.emulated.clear();
     this.operands.length = 0;
     this.keptOperands = 0;
     this.next = LinearLayout.entries;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MODERN } from '../cpu/model.ts';
 import { EntryControl, ExitControl, PinControl, PrimaryControl, SecondaryControl } from './controls.ts';
-import { CONTROL_CHECKS, firstFailure, GUEST_CHECKS, HOST_CHECKS } from './entry-checks.ts';
+import { CONTROL_CHECKS, firstFailure, GUEST_CHECKS, HOST_CHECKS, INJECTION_CHECKS } from './entry-checks.ts';
 import { Field } from './fields.ts';
 import { InstructionError, VM_SUCCEED } from './instruction-errors.ts';
 import { IntrInfo } from './qualification.ts';
@@ -17,7 +17,7 @@ import {
   type Fixture,
 } from './vmx.fixture.ts';
 
-const ALL = [...CONTROL_CHECKS, ...HOST_CHECKS, ...GUEST_CHECKS];
+const ALL = [...CONTROL_CHECKS, ...INJECTION_CHECKS, ...HOST_CHECKS, ...GUEST_CHECKS];
 const {
   PIN_BASED_VM_EXEC_CONTROL: PIN,
   CPU_BASED_VM_EXEC_CONTROL: PRIMARY,

@@ -4,8 +4,8 @@
 import type { EntryCheck, EntryContext } from './checks/check.ts';
 
 export type { EntryArea, EntryCheck, EntryContext } from './checks/check.ts';
-export { CONTROL_CHECKS } from './checks/controls.ts';
-export { GUEST_CHECKS, GUEST_REGISTERS, GUEST_REST, pdptesValid } from './checks/guest.ts';
+export { CONTROL_CHECKS, INJECTION_CHECKS } from './checks/controls.ts';
+export { GUEST_CHECKS, GUEST_PDPTES, GUEST_REGISTERS, GUEST_REST, pdptesValid } from './checks/guest.ts';
 export { GUEST_SEGMENTS } from './checks/guest-segments.ts';
 export { HOST_CHECKS } from './checks/host.ts';
 

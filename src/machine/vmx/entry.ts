@@ -5,15 +5,17 @@ import { Dr6, dr7Written } from '../cpu/debug-registers.ts';
 import { injectEvent } from '../cpu/exceptions.ts';
 import { disarm } from '../cpu/monitor-wait.ts';
 import { MsrSlot } from '../cpu/msr-rows.ts';
-import { Blocking, Cr0, Cr4, ES, ESP, SS, StateLayout, TR } from '../cpu/state.ts';
+import { Blocking, Cr0, Cr4, ES, ESP, SEGMENT_STRIDE, SegmentField, SS, StateLayout, TR } from '../cpu/state.ts';
 import { EntryControl, PinControl, PrimaryControl } from './controls.ts';
 import {
   CONTROL_CHECKS,
   firstFailure,
+  GUEST_PDPTES,
   GUEST_REGISTERS,
   GUEST_REST,
   GUEST_SEGMENTS,
   HOST_CHECKS,
+  INJECTION_CHECKS,
   type EntryCheck,
 } from './entry-checks.ts';
 import { CR0_KEPT, entryFailureExit, loadMsrs } from './exit.ts';
@@ -52,14 +54,20 @@ const loadControlState = (vmx: Vmx): void => {
 export const loadSegments = (vmx: Vmx): void => {
   const s = vmx.cpu.s;
   const v = vmx.vmcs;
+  const { u32 } = s;
+  const selectors = v.wordOf(Field.GUEST_ES_SELECTOR);
+  const bases = v.wordOf(Field.GUEST_ES_BASE);
+  const limits = v.wordOf(Field.GUEST_ES_LIMIT);
+  const rights = v.wordOf(Field.GUEST_ES_AR_BYTES);
   for (let n = ES; n <= TR; n++) {
-    s.setSegment(
-      n,
-      v.read(Field.GUEST_ES_SELECTOR + 2 * n),
-      v.read(Field.GUEST_ES_BASE + 2 * n),
-      v.read(Field.GUEST_ES_LIMIT + 2 * n),
-      v.read(Field.GUEST_ES_AR_BYTES + 2 * n),
-    );
+    const at = (StateLayout.segments + n * SEGMENT_STRIDE) >> 2;
+    const same =
+      u32[at + (SegmentField.selector >> 2)] === u32[selectors + n] &&
+      u32[at + (SegmentField.base >> 2)] === u32[bases + n] &&
+      u32[at + (SegmentField.limit >> 2)] === u32[limits + n] &&
+      u32[at + (SegmentField.access >> 2)] === u32[rights + n];
+    // Usually the registers have it still: a TypeScript root loads no host state.
+    if (!same) s.setSegment(n, u32[selectors + n]!, u32[bases + n]!, u32[limits + n]!, u32[rights + n]!);
   }
   s.cpl = (v.read(Field.GUEST_ES_AR_BYTES + 2 * SS) >>> 5) & 3;
   s.set(StateLayout.gdtrBase, v.read(Field.GUEST_GDTR_BASE));
@@ -112,18 +120,28 @@ const inject = (vmx: Vmx, info: number): void => {
 };
 
 /** The first check that fails, in order; checks whose fields are as they were when they held are not made again. */
-const failedCheck = (vmx: Vmx): EntryCheck | undefined => {
+const failedCheck = (vmx: Vmx, injecting: boolean): EntryCheck | undefined => {
   if (!vmx.controlsHold) {
-    const failure = firstFailure(CONTROL_CHECKS, vmx) ?? firstFailure(HOST_CHECKS, vmx);
+    const failure =
+      firstFailure(CONTROL_CHECKS, vmx) ?? firstFailure(INJECTION_CHECKS, vmx) ?? firstFailure(HOST_CHECKS, vmx);
     if (failure !== undefined) return failure;
     vmx.controlsHold = true;
+  } else if (injecting) {
+    const failure = firstFailure(INJECTION_CHECKS, vmx);
+    if (failure !== undefined) return failure;
   }
-  let failure = firstFailure(GUEST_REGISTERS, vmx);
+  const held = injecting ? vmx.heldInjecting : vmx.held;
+  const known = held.unchanged(vmx);
+  let failure = known ? undefined : firstFailure(GUEST_REGISTERS, vmx);
   if (failure === undefined && !vmx.segmentsHold) {
     failure = firstFailure(GUEST_SEGMENTS, vmx);
     vmx.segmentsHold = failure === undefined;
   }
-  return failure ?? firstFailure(GUEST_REST, vmx);
+  if (failure === undefined && !known) {
+    failure = firstFailure(GUEST_REST, vmx);
+    if (failure === undefined) held.note(vmx);
+  }
+  return failure ?? firstFailure(GUEST_PDPTES, vmx);
 };
 
 /** The rest of VMLAUNCH and VMRESUME: VMsucceed also where the entry fails with a VM exit (reason bit 31). */
@@ -134,7 +152,9 @@ export const enterGuest = (vmx: Vmx): VmxResult => {
   vmx.lastEntryFailure = undefined;
   controls.load(v);
 
-  const failure = failedCheck(vmx);
+  const info = v.read(Field.VM_ENTRY_INTR_INFO);
+  const injecting = IntrInfo.valid(info);
+  const failure = failedCheck(vmx, injecting);
   if (failure !== undefined) {
     vmx.lastEntryFailure = failure;
     if (failure.area === 'controls') return InstructionError.ENTRY_INVALID_CONTROLS;
@@ -143,8 +163,6 @@ export const enterGuest = (vmx: Vmx): VmxResult => {
     return VM_SUCCEED;
   }
 
-  const info = v.read(Field.VM_ENTRY_INTR_INFO);
-  const injecting = IntrInfo.valid(info);
   const oldCr0 = cpu.s.cr0;
   const oldCr4 = cpu.s.cr4;
   loadGuestState(vmx, injecting && IntrInfo.type(info) !== EventType.OTHER_EVENT);

@@ -4,7 +4,22 @@
 import { disarm } from '../cpu/monitor-wait.ts';
 import { readMsr, writeMsr } from '../cpu/msr.ts';
 import { MsrSlot, type MsrValue } from '../cpu/msr-rows.ts';
-import { Access, Blocking, CS, DS, ES, Flag, FS, GS, LDTR, SS, StateLayout, TR } from '../cpu/state.ts';
+import {
+  Access,
+  Blocking,
+  CS,
+  DS,
+  ES,
+  Flag,
+  FS,
+  GS,
+  LDTR,
+  SEGMENT_STRIDE,
+  SegmentField,
+  SS,
+  StateLayout,
+  TR,
+} from '../cpu/state.ts';
 import { ExitControl, PinControl } from './controls.ts';
 import { pdptesValid } from './entry-checks.ts';
 import { ENTRY_FAILURE, ExitReason } from './exit-reasons.ts';
@@ -37,11 +52,25 @@ export const saveSegments = (vmx: NonRootOperation): void => {
   const s = vmx.cpu.s;
   const v = vmx.vmcs;
   let changed = (v.read(Field.GUEST_RFLAGS) ^ s.eflagsRest) & Flag.VM;
+  const { u32 } = s;
+  const selectors = v.wordOf(Field.GUEST_ES_SELECTOR);
+  const bases = v.wordOf(Field.GUEST_ES_BASE);
+  const limits = v.wordOf(Field.GUEST_ES_LIMIT);
+  const rights = v.wordOf(Field.GUEST_ES_AR_BYTES);
   for (let n = ES; n <= TR; n++) {
-    changed |= v.exchange(Field.GUEST_ES_SELECTOR + 2 * n, s.selector(n));
-    changed |= v.exchange(Field.GUEST_ES_BASE + 2 * n, s.base(n));
-    changed |= v.exchange(Field.GUEST_ES_LIMIT + 2 * n, s.limit(n));
-    changed |= v.exchange(Field.GUEST_ES_AR_BYTES + 2 * n, s.access(n));
+    const at = (StateLayout.segments + n * SEGMENT_STRIDE) >> 2;
+    const selector = u32[at + (SegmentField.selector >> 2)]!;
+    const base = u32[at + (SegmentField.base >> 2)]!;
+    const limit = u32[at + (SegmentField.limit >> 2)]!;
+    const access = u32[at + (SegmentField.access >> 2)]!;
+    changed |= u32[selectors + n]! ^ selector;
+    changed |= u32[bases + n]! ^ base;
+    changed |= u32[limits + n]! ^ limit;
+    changed |= u32[rights + n]! ^ access;
+    u32[selectors + n] = selector;
+    u32[bases + n] = base;
+    u32[limits + n] = limit;
+    u32[rights + n] = access;
   }
   if (changed !== 0) vmx.segmentsHold = false;
   v.write(Field.GUEST_GDTR_BASE, s.get(StateLayout.gdtrBase));

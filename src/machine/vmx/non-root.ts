@@ -12,6 +12,7 @@ import { ExitControl, PinControl, PrimaryControl, SecondaryControl, type VmxCapa
 import { vmExit, type ExitInformation } from './exit.ts';
 import { ExitReason } from './exit-reasons.ts';
 import { Field } from './fields.ts';
+import { HeldFields } from './held-fields.ts';
 import type { VmxHooks } from './hooks.ts';
 import { describeOperand } from './instruction-info.ts';
 import * as decide from './intercepts.ts';
@@ -49,6 +50,9 @@ export abstract class NonRootOperation implements VmxHooks {
    */
   controlsHold = false;
   segmentsHold = false;
+  /** The same for the rest of the guest state, where nothing is injected and where something is. */
+  readonly held = new HeldFields();
+  readonly heldInjecting = new HeldFields();
   /** An event is being delivered: its interruption information, error code and instruction length. */
   delivering = false;
   deliveryInfo = 0;

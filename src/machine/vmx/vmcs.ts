@@ -86,6 +86,11 @@ export class Vmcs {
     this.base = (this.memory.ramBase + pa) >>> 2;
   }
 
+  /** Index of a field's word in memory, until `address` moves. Fields of one kind for ES to TR lie behind each other. */
+  wordOf(encoding: number): number {
+    return this.base + OFFSETS[encoding]!;
+  }
+
   /** Reads a field by its encoding; unsigned. The encoding must be a field's: 0 and data of no meaning otherwise. */
   read(encoding: number): number {
     return this.u32[this.base + OFFSETS[encoding]!]!;
@@ -94,14 +99,6 @@ export class Vmcs {
   /** Writes a field by its encoding; 16-bit fields keep 16 bits. */
   write(encoding: number, value: number): void {
     this.u32[this.base + OFFSETS[encoding]!] = FIELD_16[encoding] === 1 ? value & 0xffff : value & WIDE;
-  }
-
-  /** Writes a field of 32 bits, or one of 16 with a value that fits; returns the bits that changed. */
-  exchange(encoding: number, value: number): number {
-    const at = this.base + OFFSETS[encoding]!;
-    const changed = this.u32[at]! ^ value;
-    this.u32[at] = value;
-    return changed;
   }
 
   get revision(): number {

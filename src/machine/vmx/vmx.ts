@@ -2,6 +2,7 @@
 // instructions.ts; non-root operation is non-root.ts; entering a guest is entry.ts. SDM vol. 3, ch. 23, 24 and 30.
 
 import type { Cpu, Operands } from '../cpu/cpu.ts';
+import { Flag } from '../cpu/state.ts';
 import { ActiveControls } from './active-controls.ts';
 import type { VmxCapabilities } from './controls.ts';
 import { enterGuest } from './entry.ts';
@@ -20,12 +21,14 @@ const NO_POINTER = -1;
 /** Group "guest" of the encoding (bits 11:10). */
 const isGuestField = (encoding: number): boolean => (encoding & 0xc00) === 0x800;
 
-/** Selectors, limits, access rights and bases of ES to TR, and RFLAGS, which says whether they are virtual-8086 segments. */
+const isInjectionField = (encoding: number): boolean =>
+  encoding >= Field.VM_ENTRY_INTR_INFO && encoding <= Field.VM_ENTRY_INSTRUCTION_LEN;
+
+/** Selectors, limits, access rights and bases of ES to TR. */
 const isSegmentField = (encoding: number): boolean =>
   encoding <= Field.GUEST_TR_SELECTOR ||
   (encoding >= Field.GUEST_ES_LIMIT && encoding <= Field.GUEST_TR_AR_BYTES) ||
-  (encoding >= Field.GUEST_ES_BASE && encoding <= Field.GUEST_TR_BASE) ||
-  encoding === Field.GUEST_RFLAGS;
+  (encoding >= Field.GUEST_ES_BASE && encoding <= Field.GUEST_TR_BASE);
 
 export class Vmx extends NonRootOperation {
   /** True: every entry of a TypeScript root drops the guest's translations, as without VPID. False: that root invalidates exactly. */
@@ -121,10 +124,15 @@ export class Vmx extends NonRootOperation {
     const kind = this.fieldKind(encoding);
     if (kind === 0) return this.fail(InstructionError.UNSUPPORTED_COMPONENT);
     if (kind === 2) return this.fail(InstructionError.VMWRITE_READ_ONLY);
+    // RFLAGS says whether the segments are virtual-8086 ones, which are checked otherwise.
+    if (encoding === Field.GUEST_RFLAGS && ((this.vmcs.read(encoding) ^ value) & Flag.VM) !== 0)
+      this.segmentsHold = false;
     this.vmcs.write(encoding, value);
     if (ActiveControls.covers(encoding)) this.controls.load(this.vmcs);
-    if (!isGuestField(encoding)) this.controlsHold = false;
-    else if (isSegmentField(encoding)) this.segmentsHold = false;
+    if (!isGuestField(encoding)) {
+      // What an entry injects is looked at whenever there is something.
+      if (!isInjectionField(encoding)) this.controlsHold = false;
+    } else if (isSegmentField(encoding)) this.segmentsHold = false;
     return VM_SUCCEED;
   }
 

@@ -109,6 +109,10 @@ const ENTRY_CONTROLS = rows('controls', '26.2.1.3', [
     'the VM-entry MSR-load area must be 16-byte aligned and inside the physical-address width',
     (c) => msrArea(c, Field.VM_ENTRY_MSR_LOAD_COUNT, Field.VM_ENTRY_MSR_LOAD_ADDR),
   ],
+]);
+
+/** The last of the checks on the controls, on the event that the entry injects; all hold where it injects none. */
+export const INJECTION_CHECKS: readonly EntryCheck[] = rows('controls', '26.2.1.3', [
   [
     'injection-type',
     'the type of the injected event must not be a reserved one',
@@ -163,5 +167,5 @@ const ENTRY_CONTROLS = rows('controls', '26.2.1.3', [
   ],
 ]);
 
-/** In the SDM's order. */
+/** In the SDM's order; INJECTION_CHECKS follow. */
 export const CONTROL_CHECKS: readonly EntryCheck[] = [...EXECUTION_CONTROLS, ...EXIT_CONTROLS, ...ENTRY_CONTROLS];

@@ -203,7 +203,8 @@ export const pdptesValid = (memory: PhysicalMemory, cr3: number): boolean => {
   return true;
 };
 
-const GUEST_PDPTES = rows('guest', '26.3.1.6', [
+/** The last of all: what it reads is in memory. */
+export const GUEST_PDPTES: readonly EntryCheck[] = rows('guest', '26.3.1.6', [
   [
     'guest-pdptes',
     'with PAE paging, reserved bits of the page-directory-pointer-table entries must be 0',
@@ -215,11 +216,11 @@ const GUEST_PDPTES = rows('guest', '26.3.1.6', [
   ],
 ]);
 
-/** In the SDM's order: registers, segments, the rest. */
-export const GUEST_REST: readonly EntryCheck[] = [
-  ...GUEST_TABLES,
-  ...GUEST_RFLAGS,
-  ...GUEST_NON_REGISTER,
+/** In the SDM's order: registers, segments, the rest, PDPTEs. */
+export const GUEST_REST: readonly EntryCheck[] = [...GUEST_TABLES, ...GUEST_RFLAGS, ...GUEST_NON_REGISTER];
+export const GUEST_CHECKS: readonly EntryCheck[] = [
+  ...GUEST_REGISTERS,
+  ...GUEST_SEGMENTS,
+  ...GUEST_REST,
   ...GUEST_PDPTES,
 ];
-export const GUEST_CHECKS: readonly EntryCheck[] = [...GUEST_REGISTERS, ...GUEST_SEGMENTS, ...GUEST_REST];
