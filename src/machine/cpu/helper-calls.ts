@@ -45,6 +45,12 @@ export class HelperCalls {
     this.retiredAtStart = this.processor.retired;
     this.deadline = cpu.clock.nextDeadline;
     cpu.breakpoints.exact = !cpu.breakpoints.data || left === 1;
+    this.lookForRequests();
+  }
+  /** Only helpers and the run loop change what waits. */
+  private lookForRequests(): void {
+    const { s, interrupts, vmx } = this.cpu;
+    s.i32[StateLayout.nothingWaits >> 2] = interrupts.intr || vmx.boundaryWatch ? 0 : 1;
   }
   /** It has come back with the budget `end`: the clock stands there. Returns the instructions it retired. */
   exit(end: number): number {
@@ -92,6 +98,7 @@ export class HelperCalls {
     if (!this.succeeded || this.mustLeave()) return HelperCall.leaves;
     s.eip = cpu.nextEip;
     this.cache.followMode();
+    this.lookForRequests();
     cpu.breakpoints.exact = !cpu.breakpoints.data || this.left === 1;
     return cpu.retiredByHelper;
   }

@@ -29,10 +29,12 @@ import { enter } from '../cpu/enter.ts';
 import type { Helper } from '../cpu/cpu.ts';
 import { Vector } from '../cpu/cpu.ts';
 import type { Emitter } from './emitter.ts';
-import { hard, row, type Row, type RowText, type Semantics } from './row.ts';
+import * as emitted from './flag-emitted.ts';
+import { guarded, hard, row, type Row, type RowText, type Semantics } from './row.ts';
 import { stringForms } from './string-rows.ts';
 
 const byte = { bits: 8 } as const;
+const flagImage = { stack: true, sized: true } as const;
 /** A VMX instruction by its basic exit reason (SDM vol. 3, appendix C). */
 const vmx =
   (reason: number): Helper =>
@@ -129,10 +131,10 @@ export const systemRows: readonly Row[] = [
   ...hard('into', 'ce', '', into),
   ...hard('int1', 'f1', '', int1),
   ...hard('iret', 'cf', '', iret, { names: 'iret|iretd', att: 'iret~' }),
-  ...hard('pushf', '9c', '', pushf, { names: 'pushf|pushfd', att: 'pushf~' }),
-  ...hard('popf', '9d', '', popf, { names: 'popf|popfd', att: 'popf~' }),
-  ...hard('cli', 'fa', '', cli),
-  ...hard('sti', 'fb', '', sti),
+  ...guarded('pushf', '9c', '', emitted.pushf, pushf, { ...flagImage, names: 'pushf|pushfd', att: 'pushf~' }),
+  ...guarded('popf', '9d', '', emitted.popf, popf, { ...flagImage, names: 'popf|popfd', att: 'popf~' }),
+  ...guarded('cli', 'fa', '', emitted.cli, cli),
+  ...guarded('sti', 'fb', '', emitted.sti, sti),
   ...hard('hlt', 'f4', '', hlt),
   ...hard('in', 'e4', 'AL Ib', inImm, byte),
   ...hard('in', 'e5', 'rAX Ib', inImm),
@@ -145,5 +147,5 @@ export const systemRows: readonly Row[] = [
   ...stringForms('ins', 0x6c, ins, (_, w) => `DI${w} DX`, true),
   ...stringForms('outs', 0x6e, outs, (_, w) => `DX SI${w}`, true),
   ...hard('enter', 'c8', 'Iw Ib', enter, { names: 'enter~', att: '=enter~' }),
-  ...hard('pause', 'PF3 90', '', pause),
+  ...guarded('pause', 'PF3 90', '', emitted.pause, pause),
 ];
