@@ -102,7 +102,10 @@ export class HelperCalls {
     cpu.breakpoints.exact = !cpu.breakpoints.data || this.left === 1;
     return cpu.retiredByHelper;
   }
-  /** Is there anything that the run loop would look at before the next instruction? */
+  /**
+   * Is there anything that the run loop would look at before the next instruction? An entered handler is none: that matters to TF alone, under which
+   * one instruction is executed at a time.
+   */
   private mustLeave(): boolean {
     const { cpu } = this;
     const { s, vmx } = cpu;
@@ -111,7 +114,6 @@ export class HelperCalls {
       this.alone ||
       cpu.vmExitPending ||
       cpu.unfinished ||
-      cpu.enteredHandler ||
       cpu.breakpoints.met !== 0 ||
       cpu.breakpoints.instructions ||
       (flags & (Flag.TF | Flag.RF)) !== 0 ||

@@ -61,6 +61,8 @@ export abstract class Emitter extends ValueEmitter {
   /** The same for writing; after the stores call `commit`. Faults come before anything is changed. */
   abstract hostForWrite(bytes: number): Local;
   abstract commit(host: Local): void;
+  /** Linear-memory address of `bytes` at a linear address if the TLB context in use has them in one page; 0 otherwise. Never faults. */
+  abstract cachedHost(linear: Local, bytes: number): Val;
   /** Raises #GP(0) unless the memory operand's linear address is a multiple of `bytes`. */
   abstract requireAligned(bytes: number): void;
 
@@ -98,6 +100,8 @@ export abstract class Emitter extends ValueEmitter {
   abstract fpuPointers(): void;
   /** Calls a function that all instructions share. */
   abstract call(f: SharedFunction, ..._arguments: Val[]): Val;
+  /** Address in the state of the segment register that is operand k. */
+  abstract segmentSlot(k: number): Val;
   /** A 32-bit word of the CPU state. */
   abstract state(address: number): Val;
   abstract setState(address: number, value: Local): void;
