@@ -45,6 +45,12 @@ export class HelperCalls {
     this.retiredAtStart = this.processor.retired;
     this.deadline = cpu.clock.nextDeadline;
     cpu.breakpoints.exact = !cpu.breakpoints.data || left === 1;
+    this.lookForRequests();
+  }
+  /** Only helpers and the run loop change what waits. */
+  private lookForRequests(): void {
+    const { s, interrupts, vmx } = this.cpu;
+    s.i32[StateLayout.nothingWaits >> 2] = interrupts.intr || vmx.boundaryWatch ? 0 : 1;
   }
   /** It has come back with the budget `end`: the clock stands there. Returns the instructions it retired. */
   exit(end: number): number {
@@ -92,10 +98,14 @@ export class HelperCalls {
     if (!this.succeeded || this.mustLeave()) return HelperCall.leaves;
     s.eip = cpu.nextEip;
     this.cache.followMode();
+    this.lookForRequests();
     cpu.breakpoints.exact = !cpu.breakpoints.data || this.left === 1;
     return cpu.retiredByHelper;
   }
-  /** Is there anything that the run loop would look at before the next instruction? */
+  /**
+   * Is there anything that the run loop would look at before the next instruction? An entered handler is none: that matters to TF alone, under which
+   * one instruction is executed at a time.
+   */
   private mustLeave(): boolean {
     const { cpu } = this;
     const { s, vmx } = cpu;
@@ -104,7 +114,6 @@ export class HelperCalls {
       this.alone ||
       cpu.vmExitPending ||
       cpu.unfinished ||
-      cpu.enteredHandler ||
       cpu.breakpoints.met !== 0 ||
       cpu.breakpoints.instructions ||
       (flags & (Flag.TF | Flag.RF)) !== 0 ||

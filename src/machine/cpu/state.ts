@@ -93,6 +93,8 @@ export const StateLayout = {
   lazyAux: 0x94,
   /** EFLAGS without the arithmetic flags; bit 1 always set. */
   eflagsRest: 0x98,
+  /** 1: setting EFLAGS.IF now lets nothing in: no request waits, and no window is watched for (helper-calls.ts). For translated code, no state. */
+  nothingWaits: 0x9c,
   /** ES CS SS DS FS GS LDTR TR, `segmentStride` bytes each: fields at the Segment* offsets. */
   segments: 0xa0,
   gdtrBase: 0x1a0,

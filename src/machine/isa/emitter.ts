@@ -61,6 +61,8 @@ export abstract class Emitter extends ValueEmitter {
   /** The same for writing; after the stores call `commit`. Faults come before anything is changed. */
   abstract hostForWrite(bytes: number): Local;
   abstract commit(host: Local): void;
+  /** Linear-memory address of `bytes` at a linear address if the TLB context in use has them in one page; 0 otherwise. Never faults. */
+  abstract cachedHost(linear: Local, bytes: number): Val;
   /** Raises #GP(0) unless the memory operand's linear address is a multiple of `bytes`. */
   abstract requireAligned(bytes: number): void;
 
@@ -98,6 +100,8 @@ export abstract class Emitter extends ValueEmitter {
   abstract fpuPointers(): void;
   /** Calls a function that all instructions share. */
   abstract call(f: SharedFunction, ..._arguments: Val[]): Val;
+  /** Address in the state of the segment register that is operand k. */
+  abstract segmentSlot(k: number): Val;
   /** A 32-bit word of the CPU state. */
   abstract state(address: number): Val;
   abstract setState(address: number, value: Local): void;
@@ -256,10 +260,10 @@ export abstract class Emitter extends ValueEmitter {
     );
     this.setLazy(this.get(result), this.get(aux));
   }
-  /** SF ZF AF PF CF from the low byte of a local laid out as AH (SAHF), or all six with `withOverflow` (bit 11). */
-  flagsFromImage(image: Local): void {
+  /** SF ZF AF PF CF from the low byte of a local laid out as EFLAGS (SAHF), or all six with `withOverflow` (POPF). */
+  flagsFromImage(image: Local, withOverflow = false): void {
     const bit = (n: number): Val => this.and(this.shrU(this.get(image), this.const(n)), this.const(1));
-    const of = this.let(this.condition(Condition.O));
+    const of = this.let(withOverflow ? bit(11) : this.condition(Condition.O));
     const cf = this.let(bit(0));
     const zf = this.let(bit(6));
     const aux = this.let(
@@ -278,6 +282,30 @@ export abstract class Emitter extends ValueEmitter {
       this.select(this.const(0), this.or(this.shl(bit(7), this.const(31)), this.const(0x100)), this.get(zf)),
     );
     this.setLazy(this.get(result), this.get(aux));
+  }
+  /** The six flags as EFLAGS has them. */
+  flagsImage(): Val {
+    const aux = this.let(this.lazyAux());
+    const result = this.let(this.lazyResult());
+    const top = (value: Val, to: number): Val => this.shl(this.shrU(value, this.const(31)), this.const(to));
+    const low = this.let(
+      this.or(
+        this.or(top(this.get(aux), 0), this.shl(this.evenParity(result, aux), this.const(2))),
+        this.shl(this.and(this.get(aux), this.const(8)), this.const(1)),
+      ),
+    );
+    return this.or(
+      this.or(this.get(low), this.shl(this.eqz(this.get(result)), this.const(6))),
+      this.or(
+        top(this.xor(this.get(result), this.shl(this.get(aux), this.const(15))), 7),
+        top(this.xor(this.get(aux), this.shl(this.get(aux), this.const(1))), 11),
+      ),
+    );
+  }
+  /** PF as 0 or 1. */
+  private evenParity(result: Local, aux: Local): Val {
+    const byte = this.and(this.xor(this.get(result), this.shrU(this.get(aux), this.const(8))), this.const(0xff));
+    return this.eqz(this.and(this.popcnt(byte), this.const(1)));
   }
   /** CF as 0 or 1. */
   carry(): Val {

@@ -26,13 +26,17 @@ import { monitor, mwait } from '../cpu/monitor-wait.ts';
 import { rdpmc } from '../cpu/performance-counters.ts';
 import { clflush, hlt, invd, invlpg, pause, sysenter, sysexit, ud2, wbinvd } from '../cpu/system.ts';
 import { enter } from '../cpu/enter.ts';
+import { DS, ES, FS, GS } from '../cpu/state.ts';
 import type { Helper } from '../cpu/cpu.ts';
 import { Vector } from '../cpu/cpu.ts';
 import type { Emitter } from './emitter.ts';
-import { hard, row, type Row, type RowText, type Semantics } from './row.ts';
+import * as emitted from './flag-emitted.ts';
+import * as segmentEmitted from './segment-emitted.ts';
+import { guarded, hard, row, type Row, type RowText, type Semantics } from './row.ts';
 import { stringForms } from './string-rows.ts';
 
 const byte = { bits: 8 } as const;
+const implicitStack = { stack: true, sized: true } as const;
 /** A VMX instruction by its basic exit reason (SDM vol. 3, appendix C). */
 const vmx =
   (reason: number): Helper =>
@@ -105,12 +109,12 @@ export const systemRows: readonly Row[] = [
   ...hard('clflush', 'NP 0f ae /7', 'Mb', clflush, byte),
   ...row('movnti', 'NP 0f c3 /r', 'Md Gd', storeNonTemporal),
   ...row('mov', '8c /r', 'Ev Sw', moveFromSegment, { shows: 'Rv/Mw Sw' }),
-  ...hard('mov', '8e /r', 'Sw Ew', movToSreg, { shows: 'Sw Rv/Mw' }),
-  ...hard('pop', '07', 'ES', popSreg, sized('pop')),
+  ...guarded('mov', '8e /r', 'Sw Ew', segmentEmitted.movToSreg, movToSreg, { shows: 'Sw Rv/Mw' }),
+  ...guarded('pop', '07', 'ES', segmentEmitted.popSreg(ES), popSreg, { ...implicitStack, ...sized('pop') }),
   ...hard('pop', '17', 'SS', popSreg, sized('pop')),
-  ...hard('pop', '1f', 'DS', popSreg, sized('pop')),
-  ...hard('pop', '0f a1', 'FS', popSreg, sized('pop')),
-  ...hard('pop', '0f a9', 'GS', popSreg, sized('pop')),
+  ...guarded('pop', '1f', 'DS', segmentEmitted.popSreg(DS), popSreg, { ...implicitStack, ...sized('pop') }),
+  ...guarded('pop', '0f a1', 'FS', segmentEmitted.popSreg(FS), popSreg, { ...implicitStack, ...sized('pop') }),
+  ...guarded('pop', '0f a9', 'GS', segmentEmitted.popSreg(GS), popSreg, { ...implicitStack, ...sized('pop') }),
   ...hard('les', 'c4 /r', 'Gv Mp', les),
   ...hard('lds', 'c5 /r', 'Gv Mp', lds),
   ...hard('lss', '0f b2 /r', 'Gv Mp', lss),
@@ -129,10 +133,10 @@ export const systemRows: readonly Row[] = [
   ...hard('into', 'ce', '', into),
   ...hard('int1', 'f1', '', int1),
   ...hard('iret', 'cf', '', iret, { names: 'iret|iretd', att: 'iret~' }),
-  ...hard('pushf', '9c', '', pushf, { names: 'pushf|pushfd', att: 'pushf~' }),
-  ...hard('popf', '9d', '', popf, { names: 'popf|popfd', att: 'popf~' }),
-  ...hard('cli', 'fa', '', cli),
-  ...hard('sti', 'fb', '', sti),
+  ...guarded('pushf', '9c', '', emitted.pushf, pushf, { ...implicitStack, names: 'pushf|pushfd', att: 'pushf~' }),
+  ...guarded('popf', '9d', '', emitted.popf, popf, { ...implicitStack, names: 'popf|popfd', att: 'popf~' }),
+  ...guarded('cli', 'fa', '', emitted.cli, cli),
+  ...guarded('sti', 'fb', '', emitted.sti, sti),
   ...hard('hlt', 'f4', '', hlt),
   ...hard('in', 'e4', 'AL Ib', inImm, byte),
   ...hard('in', 'e5', 'rAX Ib', inImm),
@@ -145,5 +149,5 @@ export const systemRows: readonly Row[] = [
   ...stringForms('ins', 0x6c, ins, (_, w) => `DI${w} DX`, true),
   ...stringForms('outs', 0x6e, outs, (_, w) => `DX SI${w}`, true),
   ...hard('enter', 'c8', 'Iw Ib', enter, { names: 'enter~', att: '=enter~' }),
-  ...hard('pause', 'PF3 90', '', pause),
+  ...guarded('pause', 'PF3 90', '', emitted.pause, pause),
 ];

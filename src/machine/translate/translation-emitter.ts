@@ -124,17 +124,9 @@ export abstract class TranslationEmitter extends Emitter {
    * cross into the next page.
    */
   private access(linear: Local, bytes: number, write: boolean, slow: () => void, fast: (entry: Local) => void): void {
-    const c = this.code;
     const entry = this.temporary(I32);
-    c.localGet(TLB);
-    c.localGet(linear);
-    c.i32(10);
-    c.op(0x76);
-    c.i32(0x003ffffc);
-    c.op(0x71);
-    c.op(0x6a);
-    c.memory(0x28, 2, write ? WRITE_TABLE : 0);
-    c.localTee(entry);
+    this.tlbEntry(linear, write);
+    this.code.localTee(entry);
     if (bytes === 1) this.and(VAL, this.const(1));
     else this.gtU(this.and(this.or(VAL, this.get(linear)), this.const(0xfff)), this.const(0x1000 - bytes));
     this.rarely(
@@ -145,6 +137,24 @@ export abstract class TranslationEmitter extends Emitter {
       },
       () => fast(entry),
     );
+  }
+  private tlbEntry(linear: Local, write: boolean): Val {
+    const c = this.code;
+    c.localGet(TLB);
+    c.localGet(linear);
+    c.i32(10);
+    c.op(0x76);
+    c.i32(0x003ffffc);
+    c.op(0x71);
+    c.op(0x6a);
+    c.memory(0x28, 2, write ? WRITE_TABLE : 0);
+    return VAL;
+  }
+  cachedHost(linear: Local, bytes: number): Val {
+    const entry = this.let(this.tlbEntry(linear, false));
+    const beyond = (): Val =>
+      this.gtU(this.and(this.or(this.get(entry), this.get(linear)), this.const(0xfff)), this.const(0x1000 - bytes));
+    return this.select(this.const(0), this.add(this.get(entry), this.get(linear)), beyond());
   }
   private plus(plus: number): Local {
     const address = this.address();
@@ -309,6 +319,9 @@ export abstract class TranslationEmitter extends Emitter {
 
   // ---- state --------------------------------------------------------------------------------------------------------
 
+  segmentSlot(k: number): Val {
+    return this.vectorRegister(this.spec(k));
+  }
   state(address: number): Val {
     this.code.i32(0);
     this.code.memory(0x28, 2, address);
