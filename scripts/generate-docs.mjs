@@ -134,11 +134,11 @@ const FIELD_GROUPS = {
   host: 'Host-state fields',
 };
 const AREAS = [
-  ['CONTROL_CHECKS', 'On the control fields: VMfailValid(7)'],
-  ['HOST_CHECKS', 'On the host state: VMfailValid(8)'],
-  ['GUEST_REGISTERS', 'On the guest state, control registers and MSRs: exit reason 33'],
-  ['GUEST_SEGMENTS', 'On the guest state, segment registers: exit reason 33'],
-  ['GUEST_REST', 'On the guest state, the rest: exit reason 33'],
+  [['CONTROL_CHECKS', 'INJECTION_CHECKS'], 'On the control fields: VMfailValid(7)'],
+  [['HOST_CHECKS'], 'On the host state: VMfailValid(8)'],
+  [['GUEST_REGISTERS'], 'On the guest state, control registers and MSRs: exit reason 33'],
+  [['GUEST_SEGMENTS'], 'On the guest state, segment registers: exit reason 33'],
+  [['GUEST_REST', 'GUEST_PDPTES'], 'On the guest state, the rest: exit reason 33'],
 ];
 
 const vmxPage = (t) => {
@@ -194,8 +194,9 @@ const vmxPage = (t) => {
   );
   const reported = new Set(Object.values(t.InstructionError));
   const errors = Object.entries(t.INSTRUCTION_ERRORS).filter(([number]) => reported.has(Number(number)));
-  const checks = AREAS.map(([list, title]) => {
-    const rows = t.checks[list].map((check) => [check.section, code(check.id), check.rule]);
+  const checks = AREAS.map(([lists, title]) => {
+    const all = lists.flatMap((list) => t.checks[list]);
+    const rows = all.map((check) => [check.section, code(check.id), check.rule]);
     return `### ${title}\n\n${table(['SDM vol. 3', 'Check', 'Rule'], rows)}`;
   });
   return `# VMX
