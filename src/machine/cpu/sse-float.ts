@@ -19,6 +19,7 @@ import {
   roundingOf,
   Single,
 } from './narrow-float.ts';
+import { productError, sumError } from './rounding-error.ts';
 import { report, RESULT, source, store, xmmAddress } from './sse-frame.ts';
 import { ARITHMETIC_FLAGS, type CpuState, Flag, StateLayout } from './state.ts';
 import { Exception } from './x87/float80.ts';
@@ -55,24 +56,9 @@ const moderateDouble = (high: number, low: number): boolean => {
 /** Singles from here on are neither denormal nor rounded to the least normal. */
 const SAFE_SINGLE = 2 ** -125;
 
-/** Is the rounded sum exact? (Knuth's two-sum.) */
-const sumIsExact = (a: number, b: number, sum: number): boolean => {
-  const bb = sum - a;
-  return a - (sum - bb) + (b - bb) === 0;
-};
-/** Is x * y exactly p? (Dekker's product with Veltkamp's split.) */
-const SPLIT = 2 ** 27 + 1;
-const productIs = (x: number, y: number, p: number): boolean => {
-  const product = x * y;
-  if (product !== p) return false;
-  const xs = SPLIT * x;
-  const xh = xs - (xs - x);
-  const xl = x - xh;
-  const ys = SPLIT * y;
-  const yh = ys - (ys - y);
-  const yl = y - yh;
-  return xh * yh - product + xh * yl + xl * yh + xl * yl === 0;
-};
+const sumIsExact = (a: number, b: number, sum: number): boolean => sumError(a, b, sum) === 0;
+/** Is x * y exactly p? */
+const productIs = (x: number, y: number, p: number): boolean => x * y === p && productError(x, y, p) === 0;
 
 /** Writes a single rounded from `value`, exact or wrong by less than a double's rounding. -1: not safely normal. */
 const writeSingle = (s: CpuState, to: number, value: number, valueExact: boolean): number => {

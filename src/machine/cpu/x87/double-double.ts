@@ -1,27 +1,11 @@
 // Numbers as unevaluated sums of two doubles, high and low: some 104 bits without allocation. Not rounding to a register's format.
 // T. J. Dekker, A Floating-Point Technique for Extending the Available Precision, Numerische Mathematik 18, 1971.
 
+import { productError, sumError } from '../rounding-error.ts';
+
 /** Where functions leave a value: high, low. */
 export type Pair = Float64Array;
 export const pair = (): Pair => new Float64Array(2);
-
-/** What the double sum of a and b, of any magnitudes, leaves out. */
-export const sumError = (a: number, b: number, sum: number): number => {
-  const rounded = sum - a;
-  return a - (sum - rounded) + (b - rounded);
-};
-/** 2^27 + 1 cuts a double into halves. */
-const SPLITTER = 134217729;
-/** What the double product of a and b leaves out. */
-export const productError = (a: number, b: number, product: number): number => {
-  const aCut = SPLITTER * a;
-  const aHigh = aCut - (aCut - a);
-  const aLow = a - aHigh;
-  const bCut = SPLITTER * b;
-  const bHigh = bCut - (bCut - b);
-  const bLow = b - bHigh;
-  return aLow * bLow - (product - aHigh * bHigh - aLow * bHigh - aHigh * bLow);
-};
 
 /** Low at most half a unit of high. */
 const normalized = (high: number, low: number, to: Pair): void => {

@@ -4,6 +4,7 @@
 
 import { StateLayout, type CpuState } from '../state.ts';
 import * as dd from './double-double.ts';
+import { sumError } from '../rounding-error.ts';
 import type { Pair, Series } from './double-double.ts';
 import { BITS, ONE, PI, STEP_BITS, tables } from './fixed-tables.ts';
 import { BIAS, Exception } from './float80.ts';
@@ -152,7 +153,7 @@ const lessen = (n: number): void => {
   const high = a.high - n * HALF_PI_HIGH;
   const low = a.low - n * HALF_PI_LOW;
   angle[0] = high + low;
-  angle[1] = dd.sumError(high, low, angle[0]);
+  angle[1] = sumError(high, low, angle[0]);
 };
 /** The sign of |angle| - pi/4. */
 const beyondQuarter = (): number => {
