@@ -1,6 +1,6 @@
-// The string instructions MOVS, CMPS, SCAS, LODS, STOS with their repeat prefixes. Not INS and OUTS (io.ts),
-// and not the iterations that go at once (string-runs.ts). Each iteration retires as one instruction and the instruction resumes at itself, so that an interrupt or a deadline lands on an
-// exact iteration. SDM vol. 2: REP/REPE/REPNE.
+// The string instructions MOVS, CMPS, SCAS, LODS, STOS with their repeat prefixes. Not INS and OUTS (io.ts), and not the iterations that go
+// at once (string-runs.ts). Each iteration retires as one instruction and the instruction resumes at itself, so that an interrupt or a
+// deadline lands on an exact iteration. SDM vol. 2: REP/REPE/REPNE.
 
 import type { Cpu, Helper, Operands } from './cpu.ts';
 import { EAX, ECX, EDI, ES, ESI, Flag } from './state.ts';

@@ -160,9 +160,9 @@ export class CodeCache {
     if (known !== 0) return known;
     // A byte that was refused now is refused again, where the decoder asks for it.
     this.cpu.clearFault();
-    emulated.begin(eip, mode, fetchByte);
+    emulated.begin(fetchByte);
     const entry = this.decodeBlock(undefined, 0, (base + eip) >>> 0, eip, 1, emulated.byte, false);
-    if (entry !== 0 && emulated.keeps(entry)) {
+    if (entry !== 0 && emulated.keeps(eip, mode, entry)) {
       this.next = this.unkeptEnd;
       this.keptOperands = this.operands.length;
       this.unkeptEnd = this.unkept;

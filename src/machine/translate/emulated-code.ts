@@ -44,13 +44,9 @@ export class EmulatedCode {
     return entry;
   }
 
-  /** The instruction is about to be decoded through `byte`. */
-  begin(eip: number, mode: number, fetch: (i: number) => number): void {
-    const at = this.slot * WORDS;
-    this.slots[at + EIP] = eip;
-    this.slots[at + MODE] = mode;
-    this.slots[at + ENTRY] = 0;
-    this.slots[at + LENGTH] = 0;
+  /** The instruction that was not found is about to be decoded through `byte`. */
+  begin(fetch: (i: number) => number): void {
+    this.slots[this.slot * WORDS + LENGTH] = 0;
     this.fetch = fetch;
     this.fetched = 0;
   }
@@ -62,11 +58,16 @@ export class EmulatedCode {
     return value;
   };
 
-  /** It was decoded to `entry`. True if it is to be kept: one that comes once, as most in real mode do, is not worth the room. */
-  keeps(entry: number): boolean {
+  /**
+   * It was decoded to `entry`. True if it is to be kept: one that comes once, as most in real mode do, is not worth the room. Decoding may have
+   * cleared everything for want of room: the slot is written whole.
+   */
+  keeps(eip: number, mode: number, entry: number): boolean {
     const at = this.slot * WORDS;
+    this.slots[at + EIP] = eip;
+    this.slots[at + MODE] = mode;
+    this.slots[at + ENTRY] = this.seen ? entry : 0;
     this.slots[at + LENGTH] = this.fetched;
-    if (this.seen) this.slots[at + ENTRY] = entry;
     return this.seen;
   }
 }
