@@ -6,8 +6,10 @@ import { CS, StateLayout } from '../cpu/state.ts';
 import { DecodeResult, Decoder, MAX_LENGTH, type OpcodeTable } from '../isa/decode.ts';
 import { LinearLayout } from '../memory.ts';
 import { PageFlag } from '../cpu/mmu.ts';
+import { CodeChanges } from './code-changes.ts';
 import { CodeFetch } from './code-fetch.ts';
-import { CodeGranules } from './code-granules.ts';
+import { ALL_GRANULES, CodeGranules, type GranuleMask, granulesOf } from './code-granules.ts';
+import { CodePage } from './code-page.ts';
 import { EmulatedCode } from './emulated-code.ts';
 import { Entry, ENTRY_SIZE, HOT, MAX_BLOCK } from './entry.ts';
 import { EntryWriter, type UnavailableRows } from './entry-writer.ts';
@@ -16,22 +18,8 @@ import type { HelperOperands } from './helper-operands.ts';
 import { JumpCache } from './jump-cache.ts';
 import { Mode, refreshMode } from './mode.ts';
 
-/** Decoded code of one physical page, for one mode and one EIP of its first byte. */
-interface CodePage {
-  readonly page: number;
-  readonly mode: number;
-  /** EIP of the page's first byte (linear address minus CS base). */
-  readonly eip: number;
-  /** Entry address by page offset; 0: none. */
-  readonly entries: Int32Array;
-  /** Blocks of one instruction (behind STI, in single steps), by offset. */
-  readonly singles: Map<number, number>;
-  /** Instructions that cross into the next page, by offset: valid while that page is where it was. */
-  readonly crossing: Map<number, { readonly entry: number; readonly second: number }>;
-  /** Address ranges [first, end) of its blocks' entries. */
-  readonly ranges: number[];
-}
-
+/** Entry lists that are kept for the next code page: where code changed once it changes again. */
+const SPARES = 32;
 /** A block's count that doesn't come down to zero. */
 const NEVER = -1;
 /** Room of a block in bytes: the head, three entries an instruction, and the end. */
@@ -41,6 +29,9 @@ const LONGEST_BLOCK = roomOf(MAX_BLOCK);
 export class CodeCache {
   private readonly pages = new Map<number, CodePage[]>();
   private readonly granules = new CodeGranules();
+  /** Entry lists of code pages that became empty, all zeros. */
+  private readonly spare: Int32Array[] = [];
+  private readonly changes = new CodeChanges();
   private next: number = LinearLayout.entries;
   private readonly end: number = LinearLayout.entries + LinearLayout.entriesBytes;
   private readonly decoder: Decoder;
@@ -57,8 +48,9 @@ export class CodeCache {
   private unkeptEnd = 0;
   private readonly i32: Int32Array;
   private readonly u8: Uint8Array;
-  /** Called before a physical page's decoded code goes, and before all of it goes. */
-  onInvalidate: (page: number) => void = () => undefined;
+  /** Called before the decoded code in granules of a physical page goes; `kept` takes the granules of what stays. */
+  onInvalidate: (page: number, mask: GranuleMask, kept: GranuleMask) => void = () => undefined;
+  /** Called before all of it goes. */
   onDiscard: () => void = () => undefined;
   /** Blocks decoded, code pages invalidated, whole-cache flushes: for the report and the panels. */
   readonly counters = { blocks: 0, instructions: 0, invalidations: 0, flushes: 0 };
@@ -226,15 +218,7 @@ export class CodeCache {
   private codePage(page: number, mode: number, eip: number): CodePage {
     const known = this.findPage(page, mode, eip);
     if (known !== undefined) return known;
-    const fresh: CodePage = {
-      page,
-      mode,
-      eip,
-      entries: new Int32Array(4096),
-      singles: new Map(),
-      crossing: new Map(),
-      ranges: [],
-    };
+    const fresh = new CodePage(page, mode, eip, this.spare.pop() ?? new Int32Array(4096));
     const list = this.pages.get(page);
     if (list === undefined) this.pages.set(page, [fresh]);
     else list.push(fresh);
@@ -307,7 +291,7 @@ export class CodeCache {
       if (crosses) break;
     }
     const crossed = this.fetch.second >= 0;
-    if (headed) this.i32[(start + Entry.imm) >> 2] = crossed ? NEVER : this.cpu.tiers === 'eager' ? 1 : HOT;
+    if (headed) this.i32[(start + Entry.imm) >> 2] = crossed ? NEVER : this.countdown(pa >>> 12);
     if (!ended) {
       this.writer.header(
         at,
@@ -327,46 +311,69 @@ export class CodeCache {
       this.unkept = start;
       this.unkeptEnd = at;
       this.next = start;
-      if (watch) this.markCode(pa >>> 12, pa & 0xfff, Math.min(offset, 4096));
+      if (watch) this.markCode(pa >>> 12, pa & 0xfff, offset);
       if (watch && crossed) this.markCode(this.fetch.second >>> 12, 0, offset - 4096);
       return start;
     }
     this.keptOperands = this.operands.length;
-    codePage.ranges.push(start, at);
-    this.markCode(codePage.page, pa & 0xfff, Math.min(offset, 4096));
+    codePage.add(start, at, pa & 0xfff, this.markCode(codePage.page, pa & 0xfff, offset));
     if (crossed) {
       const second = this.fetch.second >>> 12;
-      this.codePage(second, codePage.mode, (codePage.eip + 4096) | 0).ranges.push(start, at);
-      this.markCode(second, 0, offset - 4096);
+      const mask = this.markCode(second, 0, offset - 4096);
+      this.codePage(second, codePage.mode, (codePage.eip + 4096) | 0).add(start, at, -1, mask);
     }
     return start;
   }
 
-  markCode(page: number, first: number, end: number): void {
-    this.granules.mark(page, first, end);
+  /** Executions of a block until it is hot. */
+  private countdown(page: number): number {
+    return this.cpu.tiers === 'eager' ? 1 : HOT << this.changes.decoded(page);
+  }
+
+  /** Bytes [first, end) of a page, by their offsets, are decoded: stores there must be seen. The granules they are in. */
+  markCode(page: number, first: number, end: number): GranuleMask {
+    const mask = granulesOf(first, end);
+    this.granules.mark(page, mask);
     this.cpu.mmu.protectPage(page, PageFlag.code);
+    return mask;
   }
 
   // ---- invalidation -------------------------------------------------------------------------------------------------
 
-  /** A store is about to hit a page that holds code: what was decoded from those granules' page goes. */
+  /** A store is about to hit a page that holds code: what has bytes in the granules it hits goes. */
   private codeWritten(pa: number, bytes: number): void {
-    if (this.granules.hit(pa, bytes)) this.invalidatePage(pa >>> 12);
+    const offset = pa & 0xfff;
+    if (this.granules.hit(pa, bytes)) this.invalidate(pa >>> 12, granulesOf(offset, offset + bytes));
   }
   invalidatePage(page: number): void {
-    this.onInvalidate(page);
+    this.invalidate(page, ALL_GRANULES);
+  }
+  /**
+   * Links and lines of the jump cache that lead to what goes stay: there they find the stale operation, which comes back here.
+   */
+  private invalidate(page: number, mask: GranuleMask): void {
+    const kept = { low: 0, high: 0 };
+    this.onInvalidate(page, mask, kept);
     const list = this.pages.get(page);
-    if (list !== undefined)
-      for (const p of list) for (let i = 0; i < p.ranges.length; i += 2) this.makeStale(p.ranges[i]!, p.ranges[i + 1]!);
+    if (list !== undefined) {
+      for (const p of list) p.drop(mask, this.gone, kept);
+      this.giveBack(page, list);
+    }
+    this.changes.changed(page);
     // It may be running, and it is in no page's list.
     this.makeStale(this.unkept, this.unkeptEnd);
-    this.pages.delete(page);
-    this.granules.forget(page);
-    this.cpu.mmu.unprotectPage(page, PageFlag.code);
+    if (!this.granules.keep(page, kept)) this.cpu.mmu.unprotectPage(page, PageFlag.code);
     this.counters.invalidations++;
     this.cpu.codeChanged = true;
-    this.jumps.newGeneration();
   }
+  private giveBack(page: number, list: readonly CodePage[]): void {
+    const used = list.filter((p) => !p.empty);
+    if (used.length === list.length) return;
+    for (const p of list) if (p.empty && this.spare.length < SPARES) this.spare.push(p.entries);
+    if (used.length === 0) this.pages.delete(page);
+    else this.pages.set(page, used);
+  }
+  private readonly gone = (first: number, end: number): void => this.makeStale(first, end);
   private makeStale(first: number, end: number): void {
     const { goto, stale } = this.module.micro;
     for (let at = first; at < end; at += ENTRY_SIZE) {
@@ -381,6 +388,7 @@ export class CodeCache {
     for (const page of this.granules.pages) this.cpu.mmu.unprotectPage(page, PageFlag.code);
     this.pages.clear();
     this.granules.clear();
+    this.changes.clear();
     this.emulated.clear();
     this.operands.length = 0;
     this.keptOperands = 0;

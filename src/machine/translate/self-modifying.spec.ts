@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { BareProcessor } from '../../../test/support/bare-processor.ts';
-import { EAX, EBX, ECX, EDI, EDX, ESI } from '../cpu/state.ts';
+import { EAX, EBX, ECX, EDI, EDX, ESI, ESP } from '../cpu/state.ts';
 
 const word = (n: number): number[] => [n & 255, (n >> 8) & 255, (n >> 16) & 255, (n >> 24) & 255];
 /** mov byte [address], value */
@@ -51,6 +51,18 @@ for (const tiers of ['threaded', 'eager'] as const)
         prepare(65, 0x1040, INC_EBX);
         machine.run(650);
         assert.deepEqual([s.gpr(EAX), s.gpr(EBX), s.eip], [0, 10, 0x1000]);
+      });
+      it(`leaves what lies elsewhere in the page as it was, and links to what goes${title}`, () => {
+        // A call of a function 256 bytes on, whose second instruction the store changes; a third block lies between.
+        s.setGpr(ESP, 0x8000);
+        at(0x1000, STORE, [0xe8, 0xf9, 0x00, 0x00, 0x00], INC_ECX, [0xeb, 0xf6]);
+        machine.load(0x1100, [INC_ECX, INC_EAX, 0xc3]);
+        prepare(7, 0x1101, INC_EBX);
+        machine.run(70);
+        assert.deepEqual([s.gpr(EAX), s.gpr(EBX), s.gpr(ECX), s.eip], [0, 10, 20, 0x1000]);
+        aim(0x1101, INC_EAX);
+        machine.run(70);
+        assert.deepEqual([s.gpr(EAX), s.gpr(EBX), s.gpr(ECX), s.eip], [10, 10, 40, 0x1000]);
       });
       it(`the second page of a page-crossing instruction${title}`, () => {
         // mov eax, imm32 over the border; the store changes the immediate's last byte.

@@ -7,6 +7,7 @@ import { StateLayout } from '../../cpu/state.ts';
 import { DecodeResult, Decoder, type OpcodeTable } from '../../isa/decode.ts';
 import type { Code } from '../../wasm/code.ts';
 import type { CodeCache } from '../code-cache.ts';
+import type { GranuleMask } from '../code-granules.ts';
 import { Entry, ExitKind } from '../entry.ts';
 import type { ThreadedModule } from '../forms.ts';
 import type { HelperOperands } from '../helper-operands.ts';
@@ -23,8 +24,8 @@ interface Region {
   readonly id: number;
   /** Address of the block's head whose place it takes. */
   readonly head: number;
-  /** Physical pages of its code. */
-  readonly pages: ReadonlySet<number>;
+  /** Physical pages of its code, and where in them it is. */
+  readonly pages: ReadonlyMap<number, GranuleMask>;
   readonly sites: readonly Site[];
   /** Its table slot; undefined: not compiled yet. */
   slot: number | undefined;
@@ -126,7 +127,7 @@ export class Regions {
     this.decoder = new Decoder(table);
     this.headFunction = threaded.micro.head;
     this.i32 = cpu.memory.i32;
-    cache.onInvalidate = (page) => this.invalidated(page);
+    cache.onInvalidate = (page, mask, kept) => this.invalidated(page, mask, kept);
     cache.onDiscard = () => this.discarded();
   }
 
@@ -162,13 +163,13 @@ export class Regions {
     }).emit();
     // The jump entries did not fit: the head is gone too.
     if (cache.counters.flushes !== flushes) return;
-    const pages = new Set<number>();
+    const pages = new Map<number, GranuleMask>();
     for (const node of shape.nodes)
       for (const { eip: first, next } of node.instructions) this.mark(source, first, next, pages);
     const region: Region = { id, head, pages, sites, slot: undefined, dropped: false };
     this.byId.set(id, region);
     this.byHead.set(head, region);
-    for (const page of pages) {
+    for (const page of pages.keys()) {
       let list = this.byPage.get(page);
       if (list === undefined) {
         list = new Set();
@@ -181,15 +182,18 @@ export class Regions {
     if (this.waiting.length === 0) this.waitingSince = retired;
     this.waiting.push({ region, code });
   }
-  private mark(source: PresentCode, first: number, next: number, pages: Set<number>): void {
+  private mark(source: PresentCode, first: number, next: number, pages: Map<number, GranuleMask>): void {
     const place = source.place(first);
     const last = source.place(next - 1);
-    pages.add(place >>> 12);
-    if (place === last) this.cache.markCode(place >>> 12, first & 0xfff, ((next - 1) & 0xfff) + 1);
+    const note = (page: number, from: number, to: number): void => {
+      const mask = this.cache.markCode(page, from, to);
+      const known = pages.get(page);
+      pages.set(page, { low: mask.low | (known?.low ?? 0), high: mask.high | (known?.high ?? 0) });
+    };
+    if (place === last) note(place >>> 12, first & 0xfff, ((next - 1) & 0xfff) + 1);
     else {
-      pages.add(last >>> 12);
-      this.cache.markCode(place >>> 12, first & 0xfff, 4096);
-      this.cache.markCode(last >>> 12, 0, next & 0xfff);
+      note(place >>> 12, first & 0xfff, 4096);
+      note(last >>> 12, 0, next & 0xfff);
     }
   }
   /** Blocks that are parts of a region get one of their own only if they go on being entered from elsewhere. */
@@ -251,7 +255,7 @@ export class Regions {
   private drop(region: Region): void {
     region.dropped = true;
     this.byHead.delete(region.head);
-    for (const page of region.pages) this.byPage.get(page)?.delete(region);
+    for (const page of region.pages.keys()) this.byPage.get(page)?.delete(region);
     this.dying.push(region);
   }
   /** None of those taken away is running any more. */
@@ -262,16 +266,22 @@ export class Regions {
     }
     this.dying = [];
   }
-  private invalidated(page: number): void {
+  private invalidated(page: number, mask: GranuleMask, kept: GranuleMask): void {
     const list = this.byPage.get(page);
     if (list === undefined) return;
     for (const region of list) {
+      const own = region.pages.get(page)!;
+      if (((own.low & mask.low) | (own.high & mask.high)) === 0) {
+        kept.low |= own.low;
+        kept.high |= own.high;
+        continue;
+      }
       this.drop(region);
-      // Its head may be in another page, whose blocks stay. (In this one, it becomes stale behind us.)
+      // Its head's block may stay. (If not, it becomes stale behind us.)
       this.i32[region.head >> 2] = this.headFunction;
       this.i32[(region.head + Entry.imm) >> 2] = this.cpu.tiers === 'eager' ? 1 : HOT_AGAIN;
     }
-    this.byPage.delete(page);
+    if (list.size === 0) this.byPage.delete(page);
   }
   /** All entries are gone, and so are the heads. */
   private discarded(): void {
