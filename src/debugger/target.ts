@@ -2,44 +2,9 @@
 // workers/debug-target.ts, the debugger's side are the adapter (debugger/dap) and the remote stub (debugger/gdb). Nothing here
 // knows source lines: that is symbols/. Conditions, hit counts and log messages are the debugger's own, above this contract.
 
-/**
- * A moment of the guest's life: a boundary between two instructions. Faults and interrupts are delivered without retiring anything, so a
- * count of instructions alone would not tell the boundary before a delivery from the one behind it.
- */
-export interface Position {
-  /** Instructions retired since the boot. */
-  readonly instructions: number;
-  /** Events delivered since the last of them retired. */
-  readonly events: number;
-}
+import type { Position, StopDetail, StopPoint } from '../machine/stop-point.ts';
 
-/** Where execution shall stop. Ids are the debugger's own, unique among all points. All addresses are linear. */
-export type StopPoint =
-  /** Before the instruction at `address` executes. */
-  | { readonly id: number; readonly on: 'execute'; readonly address: number }
-  /** Behind an instruction that touches one of `bytes` bytes; `change`: that leaves another value there. Any number, any size. */
-  | {
-      readonly id: number;
-      readonly on: 'write' | 'read' | 'access' | 'change';
-      readonly address: number;
-      readonly bytes: number;
-    }
-  /** Where an exception is delivered to the guest: at the first instruction of its handler. No vectors: every one. */
-  | { readonly id: number; readonly on: 'exception'; readonly vectors?: readonly number[] }
-  /** Where an interrupt is delivered. */
-  | { readonly id: number; readonly on: 'interrupt'; readonly vectors?: readonly number[] }
-  /** At a VM exit, before the hypervisor handles it, with the guest at the instruction that caused it. Never on the bare machine. */
-  | { readonly id: number; readonly on: 'exit'; readonly reasons?: readonly number[] }
-  /** Behind an IN or OUT. */
-  | {
-      readonly id: number;
-      readonly on: 'port';
-      readonly first: number;
-      readonly last: number;
-      readonly direction?: 'in' | 'out';
-    }
-  /** Behind RDMSR or WRMSR. */
-  | { readonly id: number; readonly on: 'msr'; readonly index: number; readonly direction?: 'read' | 'write' };
+export type { Position, StopDetail, StopPoint } from '../machine/stop-point.ts';
 
 /** Why the machine stands still. `ids`: every point that was met. */
 export type DebugStop =
@@ -50,31 +15,6 @@ export type DebugStop =
   | { readonly kind: 'waiting' }
   /** It cannot go on: power off, triple fault, reset. The session's `stop` says why. */
   | { readonly kind: 'ended' };
-
-/** What only the moment itself can tell. */
-export type StopDetail =
-  | {
-      readonly on: 'access';
-      readonly address: number;
-      readonly bytes: number;
-      readonly write: boolean;
-      /** EIP of the instruction that did it; the guest stands behind it. */
-      readonly eip: number;
-      readonly before: Uint8Array;
-      readonly after: Uint8Array;
-    }
-  | {
-      readonly on: 'exception';
-      readonly vector: number;
-      readonly errorCode?: number;
-      /** Linear address of a page fault. */
-      readonly address?: number;
-      readonly eip: number;
-    }
-  | { readonly on: 'interrupt'; readonly vector: number; readonly eip: number }
-  | { readonly on: 'exit'; readonly reason: number; readonly qualification: number }
-  | { readonly on: 'port'; readonly port: number; readonly out: boolean; readonly value: number; readonly eip: number }
-  | { readonly on: 'msr'; readonly index: number; readonly write: boolean; readonly eip: number };
 
 /** One virtual processor: a thread to the debugger. */
 export interface DebugVcpu {
