@@ -151,7 +151,7 @@ export class Hypervisor {
 
   /**
    * Runs the domain until it has retired `instructions` more, until `cycles` of virtual time have passed (idle time counts here), until it
-   * waits for something that no timer brings, or until it stops. Slicing changes nothing: any sequence of calls gives the same run.
+   * waits for something that no timer brings, until a debugger's stop point is met, or until it stops. Slicing changes nothing: any sequence of calls gives the same run.
    */
   run(instructions: number, cycles = instructions + DEFAULT_IDLE_LIMIT): void {
     const domain = this.domain;
@@ -164,12 +164,18 @@ export class Hypervisor {
     const end = executed() + instructions;
     // Input from outside may have come since the last slice.
     if (vmx.nonRoot) this.armTimer(domain);
-    while (domain.stopped === undefined && executed() < end && machine.clock.now < endOfTime) {
+    const { points } = machine;
+    while (domain.stopped === undefined && executed() < end && machine.clock.now < endOfTime && !points.halted) {
+      vcpu.sliceEnd = Math.min(machine.clock.now + end - executed(), endOfTime);
+      if (vcpu.exitWaits) {
+        vcpu.exitWaits = false;
+        this.answerExit(domain);
+        continue;
+      }
       if (vcpu.blocked) {
         if (!this.wait(domain, endOfTime)) break;
         continue;
       }
-      vcpu.sliceEnd = Math.min(machine.clock.now + end - executed(), endOfTime);
       if (vcpu.outsideVmx) {
         runOutsideVmx(domain, this.handlers, vcpu.sliceEnd, () => this.crank(domain));
         continue;
@@ -252,7 +258,8 @@ export class Hypervisor {
     vcpu.detail1 = 0;
     vcpu.detail2 = 0;
     vcpu.eventDelivered = false;
-    this.answerExit(domain);
+    vcpu.exitWaits = machine.points.armed && machine.points.left(reason, vmx.vmread(Field.EXIT_QUALIFICATION));
+    if (!vcpu.exitWaits) this.answerExit(domain);
   }
 
   /** The handler of the exit; it may need several slices. */

@@ -5,6 +5,7 @@
 import type { Bus } from '../machine/bus.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { CpuState } from '../machine/cpu/state.ts';
+import type { StopPoints } from '../machine/cpu/stop-points.ts';
 import type { PhysicalMemory } from '../machine/memory.ts';
 import type { Vmx } from '../machine/vmx/vmx.ts';
 
@@ -71,6 +72,8 @@ export interface Machine {
   readonly bus: Bus;
   /** Physical time. Only guest instructions and `halt` move it. */
   readonly clock: Clock;
+  /** A debugger of the whole machine, as a probe at the processor's test port would be: where it wants the machine to stand still. */
+  readonly points: StopPoints;
   /** Runs the guest from the last VM entry until a VM exit or until `clock.now >= untilCycle`; afterwards `vmx.exitPending` says which. */
   run(untilCycle: number): void;
   /**

@@ -76,7 +76,13 @@ export const runOutsideVmx = (
 ): void => {
   const { vcpu } = domain;
   const { machine, vmx, access } = vcpu;
-  while (domain.stopped === undefined && !vcpu.blocked && machine.clock.now < until) {
+  const { points } = machine;
+  while (domain.stopped === undefined && !vcpu.blocked && machine.clock.now < until && !points.halted) {
+    if (vcpu.exitWaits) {
+      vcpu.exitWaits = false;
+      handleExit(vcpu, handlers);
+      continue;
+    }
     crank();
     if (domain.stopped !== undefined) return;
     if (vcpu.canEnter) {
@@ -89,6 +95,9 @@ export const runOutsideVmx = (
     assist(domain);
     access.begin();
     const goesOn = vcpu.unfinishedIo.elements > 0;
+    // An event that waits in the entry fields comes first.
+    const instructionNext = !goesOn && !IntrInfo.valid(vmx.vmread(Field.VM_ENTRY_INTR_INFO));
+    if (instructionNext && points.armed && points.stopsBefore(vcpu.codeAddress)) return;
     const result = goesOn ? 'exit' : machine.runOutsideVmx(access, vcpu.cr0, uninterrupted(domain, until));
     vcpu.deliversOutside = false;
     switch (result) {
@@ -101,8 +110,11 @@ export const runOutsideVmx = (
         domain.noteException(access.faultVector, access.faultError, vcpu.rip, access.faultAddress);
         vcpu.injectAccessFault(false);
         break;
-      case 'exit':
-        handleExit(vcpu, handlers);
+      case 'exit': {
+        const reason = vmx.vmread(Field.VM_EXIT_REASON) & 0xffff;
+        if (!goesOn && points.armed && points.left(reason, vmx.vmread(Field.EXIT_QUALIFICATION))) vcpu.exitWaits = true;
+        else handleExit(vcpu, handlers);
+      }
     }
   }
 };

@@ -54,6 +54,8 @@ export class Vcpu {
   eventDelivered = false;
   /** The event in the entry fields must be delivered by the hypervisor: the processor cannot write its frame (page tables, devices). */
   deliversOutside = false;
+  /** A debugger has stopped the machine at this exit: its handler is still to come. */
+  exitWaits = false;
   /** Where the slice ends, in cycles: no handler retires instructions beyond it. */
   sliceEnd = Infinity;
   /** Elements of a REP INS or OUTS done in earlier slices at this exit, which is still being handled if there are any; and the last one's data. */
@@ -139,13 +141,13 @@ export class Vcpu {
   meetBreakpoints(port: number, bytes: number, linear: number, write: boolean): boolean {
     const { vmx, breakpoints } = this;
     const dr7 = vmx.vmread(Field.GUEST_DR7);
-    if ((dr7 & Dr7.ENABLES) === 0) return false;
+    if ((dr7 & Dr7.ENABLES) === 0) return this.machine.points.halted;
     breakpoints.refresh({ cr4: this.cr4, dr: (n) => (n === 7 ? dr7 : this.machine.state.dr(n)) });
     breakpoints.meetIo(port, bytes);
     const met = breakpoints.met | (linear < 0 ? 0 : breakpoints.atData(linear, bytes, write));
     breakpoints.met = 0;
     if (met !== 0) this.pendDebug(pendingBreakpoints(met));
-    return met !== 0;
+    return met !== 0 || this.machine.points.halted;
   }
 
   /**

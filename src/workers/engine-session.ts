@@ -1,14 +1,16 @@
 // A running machine: joins memory, processor, hypervisor, monitor and symbols and keeps the Session contract (session.ts). The one
 // place where the layers meet. Not a thread (machine-worker.ts) and not a terminal (cli/).
 
+import { GuestRegisters } from '../debugger/guest-registers.ts';
+import type { DebugTarget } from '../debugger/target.ts';
 import type { Domain } from '../hypervisor/domain.ts';
+import type { BootImage } from '../hypervisor/boot/image.ts';
 import { Hypervisor, machineBytesFor } from '../hypervisor/hypervisor.ts';
 import { RunStopReason } from '../hypervisor/observer.ts';
 import { Bus } from '../machine/bus.ts';
 import { Clock, CYCLES_PER_SECOND } from '../machine/clock.ts';
-import { CPU_MODELS } from '../machine/cpu/model.ts';
-import { waitsForMasked } from '../machine/cpu/monitor-wait.ts';
-import { Flag, StateLayout } from '../machine/cpu/state.ts';
+import { type CpuModel, CPU_MODELS } from '../machine/cpu/model.ts';
+import { StateLayout } from '../machine/cpu/state.ts';
 import { PcPlatform } from '../machine/devices/platform.ts';
 import { VIDEO_BASE, VIDEO_BYTES, VideoMemory } from '../machine/devices/video-memory.ts';
 import { StateHash } from '../machine/state-hash.ts';
@@ -20,8 +22,11 @@ import type { AddressMap } from '../symbols/address-map.ts';
 import type { SourceLocation } from '../symbols/location.ts';
 import { loadBareMachine } from './bare-machine.ts';
 import { baseName, checkMemory, layOut, loadSymbols, observeMask, type Start } from './boot-config.ts';
+import { MachineTarget, PresentOnly } from './debug-target.ts';
 import { hashGuest } from './guest-hash.ts';
-import { describeMode, guestControls, processorRegisters, vmcsRegisters, vmcsView } from './guest-view.ts';
+import { GuestMemory } from './guest-memory.ts';
+import { stopOfBare, stopOfDomain } from './guest-stops.ts';
+import { describeMode, registersView, vmcsView } from './guest-view.ts';
 import { observationPoint } from './observation-point.ts';
 import { OutputLine } from './output-line.ts';
 import { PhysicalMachine } from './physical-machine.ts';
@@ -37,7 +42,6 @@ import type {
   VmcsFieldView,
 } from './session.ts';
 import { UserError } from './session.ts';
-import { exceptionChain, symbolise } from './stop-text.ts';
 import { unpack } from './unpack.ts';
 import { VmcsHistory } from './vmcs-history.ts';
 
@@ -67,14 +71,16 @@ class EngineSession implements Session {
   readonly stateHashes: string[] = [];
   private readonly machine: PhysicalMachine;
   private readonly platform: PcPlatform;
-  private readonly hypervisor: Hypervisor | undefined;
-  private readonly domain: Domain | undefined;
+  private hypervisor: Hypervisor | undefined;
+  private domain: Domain | undefined;
   private readonly recorder: Recorder;
   private readonly hash: StateHash;
   private readonly video = new VideoMemory();
   private readonly serial = new OutputLine();
   private readonly debugConsole = new OutputLine();
   private readonly vmcsHistory: VmcsHistory;
+  private readonly guestRegisters: GuestRegisters;
+  readonly debug: DebugTarget;
 
   constructor(
     readonly config: BootConfig,
@@ -121,8 +127,24 @@ class EngineSession implements Session {
       if ('kernel' in start) loadBareMachine(this.machine, start.kernel);
       this.machine.cpu.interrupts = this.platform.interrupts;
       this.machine.cpu.errorPins = this.platform.errorPins;
-      return;
-    }
+    } else this.createDomain(config, model, start.kernel);
+    const memory = new GuestMemory(this.machine, this.domain, this.video);
+    const readMemory = (linear: number, into: Uint8Array): number => memory.readLinear(linear, into);
+    this.machine.points.surroundings.peek = readMemory;
+    const guest = this.domain === undefined ? undefined : { vmx: this.machine.vmxUnit, vcpu: this.domain.vcpu };
+    this.guestRegisters = new GuestRegisters(this.machine.cpu, guest, readMemory);
+    this.debug = new MachineTarget({
+      points: this.machine.points,
+      memory,
+      registers: this.guestRegisters,
+      runner: this,
+      vcpuName: this.domain === undefined ? 'v0' : `d${this.domain.id}v0`,
+      history: new PresentOnly(this.machine.points),
+      changed: () => undefined,
+    });
+  }
+
+  private createDomain(config: BootConfig, model: CpuModel, kernel: BootImage): void {
     this.machine.enterVmxOperation();
     const hypervisor = new Hypervisor(this.machine, model, this.recorder);
     this.hypervisor = hypervisor;
@@ -148,7 +170,7 @@ class EngineSession implements Session {
       id: config.domainId ?? 0,
       name: baseName(config.image.name),
       memoryBytes: config.memoryBytes,
-      boot: start.kernel,
+      boot: kernel,
       platform: this.platform,
     });
     if (!result.ok) throw new UserError(`${config.image.name}: ${result.reason}`);
@@ -172,7 +194,11 @@ class EngineSession implements Session {
       const nextHash = every > 0 ? (this.stateHashes.length + 1) * every : Infinity;
       const before = this.machine.clock.now;
       this.runSome(Math.min(end, nextHash) - this.instructions, endOfTime - this.machine.clock.now);
-      if (this.instructions >= nextHash) this.takeHash();
+      if (this.machine.points.halted) return;
+      if (this.instructions >= nextHash) {
+        this.takeHash();
+        continue;
+      }
       if (this.stop === undefined && this.machine.clock.now === before) {
         this.waiting = true;
         return;
@@ -196,30 +222,7 @@ class EngineSession implements Session {
     this.vmcsHistory.slice();
     const stopped = this.domain!.stopped;
     if (stopped === undefined || this.stop !== undefined) return;
-    const kind = {
-      shutdown: 'power-off',
-      reboot: 'reset',
-      'triple-fault': 'triple-fault',
-      'vm-entry-failure': 'vm-entry-failure',
-      unsupported: 'unsupported',
-      external: 'power-off',
-    } as const;
-    const at =
-      // Without symbols an address that the message has already says no more.
-      stopped.rip === undefined || (!this.symbols.hasSymbols && stopped.message.includes(' at 0x'))
-        ? ''
-        : `, in ${this.symbols.describe(stopped.rip)}`;
-    // The processor knows the exceptions that led to a shutdown; the hypervisor only those that came to it.
-    const chain = stopped.kind === 'triple-fault' ? exceptionChain(this.machine.cpu) : [];
-    const details = chain.length === 0 ? stopped.details : [...chain, ...stopped.details.slice(-1)];
-    const address =
-      (stopped.kind === 'triple-fault' ? this.machine.cpu.tripleFault?.chain[0]?.eip : undefined) ?? stopped.rip;
-    this.finish({
-      kind: kind[stopped.kind],
-      ...(address === undefined ? {} : { address }),
-      message: stopped.message + at,
-      details: details.map((line) => symbolise(this.symbols, line)),
-    });
+    this.finish(stopOfDomain(this.machine, this.symbols, stopped));
   }
 
   private finish(stop: Stop): void {
@@ -248,38 +251,19 @@ class EngineSession implements Session {
   // ---- the bare machine ---------------------------------------------------------------------------------------------
 
   private runBare(instructions: number, cycles: number): void {
-    const { processor, clock, state, cpu } = this.machine;
-    processor.run(clock.now + Math.min(instructions, cycles));
-    if (this.stop !== undefined) return;
-    const activity = state.get(StateLayout.activity);
-    const disabled = (state.eflagsRest & Flag.IF) === 0;
-    const powerOff = (what: string): void =>
-      this.finish({
-        kind: 'power-off',
-        address: state.eip,
-        message: `the guest ${what} with interrupts disabled ${this.here()}`,
-        details: [],
-      });
-    if (activity === 2) {
-      const first = cpu.tripleFault?.chain[0]?.eip ?? state.eip;
-      this.finish({
-        kind: 'triple-fault',
-        address: first,
-        message: `triple fault at ${this.symbols.describe(first)}`,
-        details: exceptionChain(cpu).map((line) => symbolise(this.symbols, line)),
-      });
-    } else if (processor.frozen && disabled) powerOff('waits for the interrupt of a floating-point error');
-    else if (activity === 1 && disabled && !waitsForMasked(cpu)) powerOff('halted');
+    const { processor, clock, points } = this.machine;
+    // A debugger's end is exact: idle time needs no steps of one cycle.
+    const exact = points.limit - processor.retired <= instructions;
+    processor.run(clock.now + (exact ? cycles : Math.min(instructions, cycles)));
+    if (this.stop !== undefined || points.halted) return;
+    const stop = stopOfBare(this.machine, this.symbols);
+    if (stop !== undefined) this.finish(stop);
   }
 
   // ---- views --------------------------------------------------------------------------------------------------------
 
   private registers(): RegistersView {
-    const { machine, domain } = this;
-    const s = machine.state;
-    if (domain === undefined) return processorRegisters(s, { cr0: s.cr0, cr3: s.cr3, cr4: s.cr4 });
-    const cr = guestControls(domain.vcpu);
-    return machine.vmxUnit.nonRoot ? processorRegisters(s, cr) : vmcsRegisters(s, machine.vmxUnit, cr);
+    return registersView(this.guestRegisters);
   }
 
   domains(): readonly DomainView[] {

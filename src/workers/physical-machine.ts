@@ -9,6 +9,7 @@ import type { Cpu } from '../machine/cpu/cpu.ts';
 import type { CpuModel } from '../machine/cpu/model.ts';
 import type { LinearAccess } from '../machine/cpu/linear-access.ts';
 import type { Processor } from '../machine/cpu/run.ts';
+import type { StopPoints } from '../machine/cpu/stop-points.ts';
 import { Blocking, type CpuState, Cr0, ESP, Flag, StateLayout } from '../machine/cpu/state.ts';
 import { PhysicalMemory } from '../machine/memory.ts';
 import type { Rom } from '../machine/rom.ts';
@@ -29,6 +30,7 @@ export class PhysicalMachine implements Machine {
   readonly processor: Processor;
   readonly cpu: Cpu;
   readonly state: CpuState;
+  readonly points: StopPoints;
   readonly vmxUnit: Vmx;
   readonly vmx: VmxPort;
   private readonly timer: Timer;
@@ -60,6 +62,7 @@ export class PhysicalMachine implements Machine {
     this.processor = buildProcessor(this.memory, this.bus, this.clock, model, { deliverEvent, deliverPendingFault });
     this.cpu = this.processor.cpu;
     this.state = this.cpu.s;
+    this.points = this.cpu.points;
     const unit = new Vmx(this.cpu);
     this.vmxUnit = unit;
     this.cpu.vmx = unit;

@@ -43,6 +43,10 @@ class FakeSession implements Session {
   private readonly places: number[];
   private readonly recorder: Recorder;
 
+  get debug(): never {
+    throw new Error('there is nothing to debug in a made-up guest');
+  }
+
   constructor(readonly config: BootConfig) {
     const loaded = AddressMap.load(config.image.name, config.image.bytes);
     this.map = loaded.ok ? loaded.map : AddressMap.EMPTY;

@@ -4,6 +4,7 @@
 import { Bus } from '../../src/machine/bus.ts';
 import { Clock } from '../../src/machine/clock.ts';
 import { CpuState } from '../../src/machine/cpu/state.ts';
+import { StopPoints } from '../../src/machine/cpu/stop-points.ts';
 import { PhysicalMemory } from '../../src/machine/memory.ts';
 import { CORE_DUO } from '../../src/machine/cpu/model.ts';
 import { Field } from '../../src/machine/vmx/fields.ts';
@@ -74,6 +75,7 @@ export class FakeMachine implements Machine {
   readonly vmx = new FakeVmx();
   readonly bus = new Bus();
   readonly clock = new Clock();
+  readonly points = new StopPoints();
   timer = Infinity;
   flushes = 0;
   globalFlushes = 0;

@@ -31,14 +31,23 @@ export const exitIo = (vcpu: Vcpu): number => {
     bus.out(port, size, data);
   }
   domain.observer?.portIo(port, size, input ? 0 : 1, data, 0, 1);
+  usedPort(vcpu, port, size, input, data);
   vcpu.meetBreakpoints(port, size, -1, false);
   vcpu.completeInstruction();
   return HandlerOutcome.EMULATED;
 };
 
+/** A debugger's points at the port, and at the memory of a string form. */
+const usedPort = ({ machine: { points } }: Vcpu, port: number, size: number, input: boolean, data: number): void => {
+  if (points.ports) points.usedPort(port, size, !input, data);
+};
+const noteAccess = ({ machine: { points } }: Vcpu, linear: number, size: number, write: boolean): void => {
+  if (points.data && points.watched(linear, size, write, !write)) points.note(linear, size, write, !write);
+};
+
 const stringIo = (vcpu: Vcpu, port: number, size: 1 | 2 | 4, input: boolean, rep: boolean): number => {
   const { vmx, domain, machine, access, unfinishedIo } = vcpu;
-  const { state } = machine;
+  const { state, points } = machine;
   const { bus, clock, interrupts } = domain.platform;
   // Table 27-8, bits 9:7: address size.
   const wide = ((vmx.vmread(Field.VM_EXIT_INSTRUCTION_INFO) >>> 7) & 7) !== 0;
@@ -64,12 +73,19 @@ const stringIo = (vcpu: Vcpu, port: number, size: 1 | 2 | 4, input: boolean, rep
       // The destination must be writable before the port is read: a device's read has effects.
       if (!access.probeWrite(linear, size, user)) break;
       data = bus.in(port, size);
+      noteAccess(vcpu, linear, size, true);
       access.write(linear, size, data, user);
     } else {
+      noteAccess(vcpu, linear, size, false);
       data = access.read(linear, size, user);
-      if (access.faultVector >= 0) break;
+      if (access.faultVector >= 0) {
+        points.drop();
+        break;
+      }
       bus.out(port, size, data);
     }
+    if (points.armed) points.ends();
+    usedPort(vcpu, port, size, input, data);
     offset = wide ? (offset + step) >>> 0 : (offset + step) & 0xffff;
     done++;
     // Each element is an instruction's time.

@@ -125,6 +125,7 @@ export const exitRdmsr = (vcpu: Vcpu): number => {
   vcpu.detail2 = value.high;
   state.setGpr(EAX, value.low);
   state.setGpr(EDX, value.high);
+  vcpu.machine.points.usedMsr(index, false);
   vcpu.completeInstruction();
   return HandlerOutcome.EMULATED;
 };
@@ -139,6 +140,7 @@ export const exitWrmsr = (vcpu: Vcpu): number => {
     vcpu.injectException(Vector.GP, 0);
     return HandlerOutcome.INJECTED;
   }
+  vcpu.machine.points.usedMsr(vcpu.detail0, true);
   vcpu.completeInstruction();
   return HandlerOutcome.EMULATED;
 };

@@ -216,6 +216,7 @@ export const exitTaskSwitch = (vcpu: Vcpu): number => {
   vcpu.detail0 = selector;
   vcpu.detail1 = source;
 
+  const eip = vcpu.rip;
   const task = new Switch(vcpu, selector, source, errorCode, (vcpu.rip + length) >>> 0);
   const result = task.run();
   if (result === 'stopped') return HandlerOutcome.CRASHED;
@@ -228,6 +229,10 @@ export const exitTaskSwitch = (vcpu: Vcpu): number => {
     return vcpu.domain.stopped === undefined ? HandlerOutcome.INJECTED : HandlerOutcome.CRASHED;
   }
   vcpu.eventDelivered = source === TaskSource.GATE;
+  if (vcpu.eventDelivered) {
+    const error = errorCode === NO_ERROR ? undefined : errorCode;
+    vcpu.machine.points.delivered(IntrInfo.vector(event), type, error, eip, vcpu.machine.state.cr2);
+  }
   vmx.vmwrite(
     Field.GUEST_INTERRUPTIBILITY_INFO,
     vmx.vmread(Field.GUEST_INTERRUPTIBILITY_INFO) & ~Blocking.STI_OR_MOV_SS,

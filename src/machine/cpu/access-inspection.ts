@@ -1,5 +1,5 @@
-// What is looked at in a data access besides segments and pages, and only while it is switched on: alignment (#AC) and data
-// breakpoints. The TLB leaves the accesses in question to the slow path (mmu.ts). SDM vol. 3, 6.15 (interrupt 17) and 17.3.1.2.
+// What is looked at in a data access besides segments and pages, and only while it is switched on: alignment (#AC), data breakpoints and the
+// debugger's watched bytes (stop-points.ts). The TLB leaves the accesses in question to the slow path (mmu.ts). SDM vol. 3, 6.15 (interrupt 17) and 17.3.1.2.
 
 import { type Cpu, Vector } from './cpu.ts';
 import { Cr0, Flag } from './state.ts';
@@ -36,18 +36,20 @@ export class AccessInspection {
   refresh(): void {
     const s = this.cpu.s;
     this.alignment = s.cpl === 3 && (s.cr0 & Cr0.AM) !== 0 && (s.eflagsRest & Flag.AC) !== 0;
-    this.active = this.alignment || this.cpu.breakpoints.data;
+    this.active = this.alignment || this.cpu.breakpoints.data || this.cpu.points.data;
   }
 
-  /** False with #AC(0) in the mailbox, or with AGAIN. */
-  permits(linear: number, bytes: number, write: boolean, user: boolean): boolean {
+  /** False with #AC(0) in the mailbox, or with AGAIN. `reads`: a write that reads first. */
+  permits(linear: number, bytes: number, write: boolean, user: boolean, reads = !write): boolean {
     const cpu = this.cpu;
     if (this.alignment && user && (linear & (alignmentOf(bytes) - 1)) !== 0) return cpu.raise(Vector.AC, 0);
-    if (!cpu.breakpoints.data) return true;
-    const bits = cpu.breakpoints.atData(linear, bytes, write);
-    if (bits === 0) return true;
-    if (!cpu.breakpoints.exact) return cpu.raise(AGAIN);
-    cpu.breakpoints.met |= bits;
+    const { breakpoints, points } = cpu;
+    const bits = breakpoints.data ? breakpoints.atData(linear, bytes, write) : 0;
+    const watched = points.data && points.watched(linear, bytes, write, reads);
+    if (bits === 0 && !watched) return true;
+    if (!breakpoints.exact) return cpu.raise(AGAIN);
+    breakpoints.met |= bits;
+    if (watched) points.note(linear, bytes, write, reads);
     return true;
   }
 }

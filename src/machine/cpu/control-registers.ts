@@ -70,6 +70,15 @@ export const movToCr: Helper = (cpu, op) => {
   }
 };
 
+/** A control register as MOV CR loads it. False: the value is refused, and nothing has changed. */
+export const loadControlRegister = (cpu: Cpu, cr: number, value: number): boolean => {
+  if (cr === 2) cpu.s.cr2 = value;
+  const loaded =
+    cr === 0 ? setCr0(cpu, value) : cr === 3 ? setCr3(cpu, value) : cr === 4 ? setCr4(cpu, value) : cr === 2;
+  if (!loaded) cpu.clearFault();
+  return loaded;
+};
+
 /** CR0 or CR4 as software sees it. */
 const seen = (cpu: Cpu, cr: 0 | 4): number => (cpu.vmx.nonRoot ? cpu.vmx.readCr(cr) : cr === 0 ? cpu.s.cr0 : cpu.s.cr4);
 

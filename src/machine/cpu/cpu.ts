@@ -7,6 +7,7 @@ import type { PhysicalMemory } from '../memory.ts';
 import { TimelessEvents } from '../timeless-events.ts';
 import type { VmxHooks } from '../vmx/hooks.ts';
 import { Breakpoints } from './breakpoints.ts';
+import { StopPoints } from './stop-points.ts';
 import type { CpuModel } from './model.ts';
 import type { Mmu } from './mmu.ts';
 import { Access, CS, CpuState, ES, ESP, Flag, GS, SEGMENT_STRIDE, SS, StateLayout } from './state.ts';
@@ -120,6 +121,8 @@ export class Cpu {
   /** An event's handler was entered by the last instruction itself (INT n): TF, which the delivery clears, traps no more. */
   enteredHandler = false;
   readonly breakpoints = new Breakpoints();
+  /** A debugger's, outside the machine. */
+  readonly points = new StopPoints();
   /** Set before the first instruction. */
   tiers: Tiers = 'adaptive';
   /** The instruction in flight is one that checkLimits is about. */

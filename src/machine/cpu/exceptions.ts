@@ -112,6 +112,7 @@ const deliver = (
     const external = type === EventType.SOFTWARE_INTERRUPT || type === EventType.SOFTWARE_EXCEPTION ? 0 : 1;
     if (attempt(cpu, vector, type, errorCode, length)) {
       cpu.vmx.endDelivery();
+      cpu.points.delivered(vector, type, errorCode, chain.eip[chain.length - 1]!, s.cr2);
       cpu.enteredHandler = true;
       // Data breakpoints met by the frame and the tables are an instruction's (INT n), or nobody's.
       if (type < EventType.SOFTWARE_INTERRUPT) cpu.breakpoints.met = 0;

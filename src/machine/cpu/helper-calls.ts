@@ -44,7 +44,7 @@ export class HelperCalls {
     this.clockAtStart = cpu.clock.now;
     this.retiredAtStart = this.processor.retired;
     this.deadline = cpu.clock.nextDeadline;
-    cpu.breakpoints.exact = !cpu.breakpoints.data || left === 1;
+    cpu.breakpoints.exact = left === 1 || !(cpu.breakpoints.data || cpu.points.data);
     this.lookForRequests();
   }
   /** Only helpers and the run loop change what waits. */
@@ -99,7 +99,7 @@ export class HelperCalls {
     s.eip = cpu.nextEip;
     this.cache.followMode();
     this.lookForRequests();
-    cpu.breakpoints.exact = !cpu.breakpoints.data || this.left === 1;
+    cpu.breakpoints.exact = this.left === 1 || !(cpu.breakpoints.data || cpu.points.data);
     return cpu.retiredByHelper;
   }
   /**
@@ -116,6 +116,7 @@ export class HelperCalls {
       cpu.unfinished ||
       cpu.breakpoints.met !== 0 ||
       cpu.breakpoints.instructions ||
+      cpu.points.boundary ||
       (flags & (Flag.TF | Flag.RF)) !== 0 ||
       (flags & Flag.AC) !== this.processor.alignmentFlag ||
       (s.get(StateLayout.interruptibility) & Blocking.STI_OR_MOV_SS) !== 0 ||

@@ -29,6 +29,12 @@ export const portAllowed = (cpu: Cpu, port: number, size: number): boolean => {
   return (bits & mask) === 0 || cpu.raise(Vector.GP, 0);
 };
 
+/** Breakpoints and stop points at the port. */
+const used = (cpu: Cpu, port: number, bytes: number, out: boolean, value: number): void => {
+  cpu.breakpoints.meetIo(port, bytes);
+  if (cpu.points.ports) cpu.points.usedPort(port, bytes, out, value);
+};
+
 const bytesOf = (op: Operands): 1 | 2 | 4 => (op.size === 8 ? 1 : op.size === 16 ? 2 : 4);
 
 const input = (cpu: Cpu, op: Operands, port: number, immediate: boolean): boolean => {
@@ -36,7 +42,7 @@ const input = (cpu: Cpu, op: Operands, port: number, immediate: boolean): boolea
   if (!portAllowed(cpu, port, bytes)) return false;
   if (cpu.vmx.exitOnIo(port, bytes, true, false, immediate, 0, op)) return false;
   const value = cpu.bus.in(port, bytes);
-  cpu.breakpoints.meetIo(port, bytes);
+  used(cpu, port, bytes, false, value);
   if (bytes === 1) cpu.s.setGpr8(EAX, value);
   else if (bytes === 2) cpu.s.setGpr16(EAX, value);
   else cpu.s.setGpr(EAX, value);
@@ -48,8 +54,9 @@ const output = (cpu: Cpu, op: Operands, port: number, immediate: boolean): boole
   if (!portAllowed(cpu, port, bytes)) return false;
   if (cpu.vmx.exitOnIo(port, bytes, false, false, immediate, 0, op)) return false;
   const eax = cpu.s.gpr(EAX);
-  cpu.bus.out(port, bytes, bytes === 1 ? eax & 0xff : bytes === 2 ? eax & 0xffff : eax);
-  cpu.breakpoints.meetIo(port, bytes);
+  const value = bytes === 1 ? eax & 0xff : bytes === 2 ? eax & 0xffff : eax;
+  cpu.bus.out(port, bytes, value);
+  used(cpu, port, bytes, true, value);
   return true;
 };
 
@@ -95,8 +102,9 @@ export const ins: Helper = (cpu, op) => {
   if (cpu.vmx.exitOnIo(port, bytes, true, true, false, address, op)) return false;
   const linear = cpu.linear(ES, offset, bytes, true);
   if (linear === undefined || !storable(cpu, linear, bytes)) return false;
-  if (!cpu.writeLinear(linear, bytes, cpu.bus.in(port, bytes), s.cpl === 3)) return false;
-  cpu.breakpoints.meetIo(port, bytes);
+  const value = cpu.bus.in(port, bytes);
+  if (!cpu.writeLinear(linear, bytes, value, s.cpl === 3)) return false;
+  used(cpu, port, bytes, false, value);
   advance(cpu, op, EDI, bytes);
   return true;
 };
@@ -114,7 +122,7 @@ export const outs: Helper = (cpu, op) => {
   const value = cpu.read(op.segment, offset, bytes);
   if (cpu.faulted) return false;
   cpu.bus.out(port, bytes, value);
-  cpu.breakpoints.meetIo(port, bytes);
+  used(cpu, port, bytes, true, value);
   advance(cpu, op, ESI, bytes);
   return true;
 };

@@ -8,7 +8,7 @@ import { Vector } from './cpu.ts';
 import { type LinearAccess, readEmulated, writeEmulated } from './linear-access.ts';
 import { PageWalker } from './page-walk.ts';
 import { Cr0, StateLayout } from './state.ts';
-import { INVALID, Tlb, TlbContext } from './tlb.ts';
+import { Tlb, TlbContext } from './tlb.ts';
 
 /** Where accesses that are not one piece of RAM are put together. */
 const BOUNCE = 0x1000;
@@ -27,7 +27,7 @@ export class Mmu {
   private readonly walker: PageWalker;
   /** Set while the hypervisor emulates an instruction. */
   access: LinearAccess | undefined;
-  /** Alignment checks and data breakpoints. */
+  /** Alignment checks, data breakpoints, watched bytes. */
   readonly inspection: AccessInspection;
   /** Called before a store to a page that holds translated code: (physical address, bytes). */
   onCodeWrite: (pa: number, bytes: number) => void = () => undefined;
@@ -76,6 +76,24 @@ export class Mmu {
   translate(linear: number, write: boolean, user: boolean): number {
     return this.walker.translate(linear, write, user);
   }
+  /** Where a linear address lies by the page tables, or -1; without any effect. */
+  look(linear: number): number {
+    return this.walker.look(linear >>> 0);
+  }
+  /** Copies memory by the page tables without any effect; how many bytes from the start on are mapped to RAM or ROM. */
+  peek(linear: number, into: Uint8Array): number {
+    const { memory } = this;
+    for (let done = 0; done < into.length;) {
+      const at = (linear + done) >>> 0;
+      const pa = this.walker.look(at);
+      if (pa < 0 || pa >= memory.bytes || this.cpu.bus.isMmio(pa)) return done;
+      const bytes = Math.min(4096 - (at & 0xfff), into.length - done);
+      const first = memory.ramBase + pa;
+      into.set(memory.u8.subarray(first, first + bytes), done);
+      done += bytes;
+    }
+    return into.length;
+  }
   /** MOV to CR3, CR0 or CR4 under PAE. False with #GP(0) in the mailbox. */
   loadPdptes(cr3: number): boolean {
     return this.walker.loadPdptes(cr3);
@@ -91,7 +109,17 @@ export class Mmu {
     if (this.cpu.breakpoints.data && this.cpu.breakpoints.dataInPage(linear >>> 12)) return;
     const paging = (this.cpu.s.cr0 & Cr0.PG) !== 0;
     const clean = !paging || (this.walker.lastDirty && this.walker.lastWritable);
-    this.tlb.fill(context, linear, pa, clean, this.pageFlags[page] !== 0);
+    this.tlb.fill(context, linear, pa, clean, this.pageFlags[page] !== 0, this.watched(linear));
+  }
+  /** A debugger watches bytes of the page. */
+  private watched(linear: number): boolean {
+    const { points } = this.cpu;
+    return points.data && points.watchesPage(linear >>> 12);
+  }
+  /** It begins or ends to: the page's translations stay, but no access uses them directly. */
+  watchAccesses(page: number, on: boolean): void {
+    this.tlb.watchAccesses((page << 12) >>> 0, on);
+    this.inspection.refresh();
   }
   /** Physical address by the TLB, or by a walk that fills it; -1 with #PF in the mailbox. What the TLB has counts, as on hardware. */
   private locate(linear: number, write: boolean, user: boolean): number {
@@ -99,7 +127,8 @@ export class Mmu {
     const known = this.tlb.cached(context, linear, write);
     if (known >= 0) {
       // Its stores need not be seen any more, perhaps.
-      if (write && this.pageFlags[known >>> 12] === 0) this.tlb.fill(context, linear, known, true, false);
+      if (write && this.pageFlags[known >>> 12] === 0)
+        this.tlb.fill(context, linear, known, true, false, this.watched(linear));
       return known;
     }
     const pa = this.translate(linear, write, user);
@@ -184,7 +213,7 @@ export class Mmu {
     }
     const context = this.contextOf(user);
     const entry = this.tlb.entry(context, linear, false);
-    if (entry !== INVALID) return this.readHost((entry + linear) >>> 0, size);
+    if ((entry & 0xfff) === 0) return this.readHost((entry + linear) >>> 0, size);
     const pa = this.locate(linear, false, user);
     return pa < 0 ? 0 : this.readPhysical(pa, size);
   }
@@ -306,7 +335,8 @@ export class Mmu {
   hostWrite(linear: number, bytes: number): number {
     linear >>>= 0;
     const user = this.cpu.s.cpl === 3;
-    if (this.inspection.active && !this.inspection.permits(linear, bytes, true, user)) return 0;
+    // Plain stores of up to four bytes do not come here.
+    if (this.inspection.active && !this.inspection.permits(linear, bytes, true, user, bytes <= 4)) return 0;
     if (this.access === undefined) {
       if (
         !this.inPage(linear, bytes) &&

@@ -111,6 +111,9 @@ const TABLE: readonly MsrInfo[] = [
 
 const BY_INDEX = new Map(TABLE.map((info) => [info.index, info]));
 
+/** The MSRs there are, but for those of VMX. */
+export const MSR_NAMES: readonly { readonly index: number; readonly name: string }[] = TABLE;
+
 /** Reads an MSR, no privilege checked; false: there is none (or it cannot be read). */
 export const readMsr = (cpu: Cpu, index: number, out: MsrValue): boolean => {
   const info = BY_INDEX.get(index >>> 0);
@@ -138,6 +141,7 @@ export const rdmsr: Helper = (cpu, op) => {
   if (!readMsr(cpu, index, value)) return cpu.raise(Vector.GP, 0);
   s.setGpr(EAX, value.low);
   s.setGpr(EDX, value.high);
+  if (cpu.points.msrs) cpu.points.usedMsr(index, false);
   return true;
 };
 
@@ -146,7 +150,9 @@ export const wrmsr: Helper = (cpu, op) => {
   if (s.cpl !== 0) return cpu.raise(Vector.GP, 0);
   const index = s.gpr(ECX);
   if (cpu.vmx.exitOnMsr(index, true, op)) return false;
-  return writeMsr(cpu, index, s.gpr(EAX), s.gpr(EDX)) || cpu.raise(Vector.GP, 0);
+  if (!writeMsr(cpu, index, s.gpr(EAX), s.gpr(EDX))) return cpu.raise(Vector.GP, 0);
+  if (cpu.points.msrs) cpu.points.usedMsr(index, true);
+  return true;
 };
 
 export const rdtsc: Helper = (cpu, op) => {

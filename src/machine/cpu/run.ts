@@ -2,7 +2,7 @@
 // Not the instructions and not the clock's timers. SDM vol. 3, 6.9 (priority among exceptions and interrupts).
 
 import type { CodeCache } from '../translate/code-cache.ts';
-import { Entry, ExitKind, MAX_BLOCK } from '../translate/entry.ts';
+import { Entry, ENTRY_SIZE, ExitKind, MAX_BLOCK } from '../translate/entry.ts';
 import type { ThreadedModule } from '../translate/forms.ts';
 import type { Regions } from '../translate/region/regions.ts';
 import type { Cpu } from './cpu.ts';
@@ -46,20 +46,29 @@ export class Processor {
     private readonly events: EventDelivery,
   ) {
     this.helpers = new HelperCalls(cpu, cache, this);
+    cpu.points.surroundings = {
+      retired: () => this.retired,
+      eip: () => cpu.s.eip,
+      forget: (addresses) => cache.forgetPoints(addresses),
+      watch: (page, on) => cpu.mmu.watchAccesses(page, on),
+      peek: (linear, into) => void cpu.mmu.peek(linear, into),
+    };
   }
 
   /**
-   * Runs until the clock stands at `until` (cycles), a VM exit is pending for a TypeScript root, the processor shut down, or a stop is
-   * requested. Timers of the clock fire on the way at their exact cycles.
+   * Runs until the clock stands at `until` (cycles), a VM exit is pending for a TypeScript root, the processor shut down, a stop is
+   * requested or a debugger's stop point is met. Timers of the clock fire on the way at their exact cycles.
    */
   run(until: number): void {
     const cpu = this.cpu;
     const s = cpu.s;
     const clock = cpu.clock;
+    const { points } = cpu;
     // Found out anew: from outside anything may have changed.
     this.frozen = false;
     for (;;) {
       if (clock.nextDeadline <= clock.now) clock.runDue();
+      if (points.armed && this.endsHere()) return;
       if (this.stopRequested || cpu.vmExitPending) return;
       const activity = s.get(StateLayout.activity);
       if (activity >= Activity.shutdown) return;
@@ -81,7 +90,11 @@ export class Processor {
       }
       const flags = s.eflagsRest;
       const trap = (flags & Flag.TF) !== 0;
-      const room = Math.min(clock.nextDeadline, until) - clock.now;
+      let room = Math.min(clock.nextDeadline, until) - clock.now;
+      if (points.armed) {
+        if (points.stopsBefore((s.base(CS) + s.eip) >>> 0)) return;
+        room = Math.min(room, points.limit - this.retired);
+      }
       this.beginInstruction();
       if (cpu.vmx.boundaryStep) cpu.vmx.beginStep();
       // RF concerns breakpoints alone: without them an instruction under it needs no loop turn of its own.
@@ -94,6 +107,13 @@ export class Processor {
         if (trap || cpu.breakpoints.met !== 0) this.debugTrap(trap && !cpu.enteredHandler);
       }
     }
+  }
+
+  /** A debugger's run ends at this boundary. The accesses of an instruction that left the guest are not done yet. */
+  private endsHere(): boolean {
+    const { points, vmExitPending } = this.cpu;
+    if (vmExitPending) points.drop();
+    return points.ends();
   }
 
   /** RF lasts for one instruction, whose faults set it again in what they save; IRET may set it anew. */
@@ -133,9 +153,10 @@ export class Processor {
   ): 'done' | 'fault' | 'unhandled' {
     const { cpu, cache } = this;
     return this.forHypervisor(mode, access, () => {
-      const { breakpoints, s } = cpu;
+      const { breakpoints, points, s } = cpu;
       for (let i = 0; i < limit; i++) {
         cache.followMode();
+        if (i > 0 && points.armed && points.stopsBefore((s.base(CS) + s.eip) >>> 0)) return true;
         const held = breakpoints.met;
         this.beginInstruction();
         cpu.unfinished = false;
@@ -143,12 +164,19 @@ export class Processor {
         if (breakpoints.instructions && this.meetsInstruction(s.eip, s.get(StateLayout.interruptibility))) return false;
         const entry = cache.entryFromBytes(cpu.s.eip, fetch);
         this.emulatedEvent = false;
-        if (entry === 0 || !this.emulateEntry(entry)) return false;
-        if (cpu.vmExitPending) breakpoints.met = held;
-        else if (this.emulatedEvent) breakpoints.met = 0;
+        if (entry === 0 || !this.emulateEntry(entry)) {
+          points.drop();
+          return false;
+        }
+        if (cpu.vmExitPending) {
+          breakpoints.met = held;
+          points.drop();
+        }
+        if (this.emulatedEvent) breakpoints.met = 0;
         if (cpu.vmExitPending || this.emulatedEvent) return true;
         this.endInstruction();
-        if (!retired()) return true;
+        const goesOn = retired();
+        if ((points.armed && points.ends()) || !goesOn) return true;
       }
       return true;
     });
@@ -245,6 +273,7 @@ export class Processor {
     const { breakpoints } = cpu;
     let left = limit;
     let jump = 0;
+    let behindPoint = 0;
     this.completed = false;
     cpu.unfinished = false;
     cpu.enteredHandler = false;
@@ -254,7 +283,8 @@ export class Processor {
     }
     for (;;) {
       this.cache.followMode();
-      if (this.regions.anyWaiting) this.regions.compile(this.retired);
+      // Compiling may empty the cache.
+      if (this.regions.anyWaiting && behindPoint === 0) this.regions.compile(this.retired);
       const flushes = this.cache.counters.flushes;
       const whole = left >= MAX_BLOCK;
       const eip = u32[StateLayout.eip >> 2]!;
@@ -262,7 +292,8 @@ export class Processor {
         this.events.deliverPendingFault(cpu);
         return;
       }
-      const entry = this.cache.entryAt(eip, whole ? MAX_BLOCK : left);
+      const entry = behindPoint || this.cache.entryAt(eip, whole ? MAX_BLOCK : left);
+      behindPoint = 0;
       if (entry === 0) {
         this.finishShadow(shadow);
         this.events.deliverPendingFault(cpu);
@@ -287,6 +318,13 @@ export class Processor {
         case ExitKind.hot:
           this.regions.request(i32[StateLayout.exitEntry >> 2]!, s.eip, this.retired);
           continue;
+        case ExitKind.point:
+          // Before the first instruction the run loop has looked already.
+          if (left === limit || !cpu.points.stopsBefore((s.base(CS) + s.eip) >>> 0)) {
+            behindPoint = i32[StateLayout.exitEntry >> 2]! + ENTRY_SIZE;
+            continue;
+          }
+          break;
         case ExitKind.lookup:
         case ExitKind.budget:
         case ExitKind.stop:
@@ -356,6 +394,7 @@ export class Processor {
   /** An instruction's fault. With CR0.NE clear a pending x87 exception is none: it goes out by FERR#, or is ignored. */
   private fault(): void {
     const cpu = this.cpu;
+    cpu.points.drop();
     if (!isExternalError(cpu)) this.events.deliverPendingFault(cpu);
     else if (stopsForError(cpu)) this.frozen = true;
     else ignoringError(cpu.s, () => this.execute(1, 0));

@@ -44,7 +44,7 @@ const repeated =
         return true;
       }
       // A data breakpoint is reported after the iteration that met it; and where code was overwritten, the next one may be another instruction.
-      if (n === 0 && (cpu.breakpoints.met !== 0 || cpu.codeChanged)) break;
+      if (n === 0 && (cpu.breakpoints.met !== 0 || cpu.codeChanged || cpu.points.boundary)) break;
     }
     cpu.retiredByHelper = done;
     if (left > 0) cpu.repeat(op);

@@ -9,7 +9,10 @@ const FILLED_CONTEXTS = 4;
 
 /** No entry: the low bits make every access look as if it crossed the page. */
 export const INVALID = 0xfff;
-/** In the low bits of a write entry: the page may be written, but each store must be seen (code, a monitored line). */
+/**
+ * In the low bits of an entry: the page may be accessed, but no access goes directly. Of a write entry: each store must be seen (code, a monitored
+ * line); of both: a debugger watches bytes there.
+ */
 const SEEN = 0xfff;
 /** In words: the write table follows the read table. */
 const WRITE = 0x0010_0000;
@@ -49,13 +52,13 @@ export class Tlb {
     return entry === INVALID ? -1 : (((entry & 0xfffff000) + linear) >>> 0) - this.memory.ramBase;
   }
 
-  /** Makes the page of `linear` readable, and writable, as the RAM page of `pa`. `seen`: its stores must be seen. */
-  fill(context: number, linear: number, pa: number, writable: boolean, seen: boolean): void {
+  /** Makes the page of `linear` readable, and writable, as the RAM page of `pa`. `seen`: its stores must be seen; `watched`: its loads too. */
+  fill(context: number, linear: number, pa: number, writable: boolean, seen: boolean, watched: boolean): void {
     const word = this.word(context, linear);
     const value = (this.memory.ramBase + (pa & 0xfffff000) - (linear & 0xfffff000)) | 0;
     if (this.i32[word] === INVALID) this.record(context, word);
-    this.i32[word] = value;
-    if (writable) this.i32[word + WRITE] = seen ? value | SEEN : value;
+    this.i32[word] = watched ? value | SEEN : value;
+    if (writable) this.i32[word + WRITE] = seen || watched ? value | SEEN : value;
   }
   private record(context: number, word: number): void {
     let list = this.journal[context]!;
@@ -88,6 +91,15 @@ export class Tlb {
   /** Takes the page of a linear address out of every context. */
   invalidateEverywhere(linear: number): void {
     for (let context = 0; context < FILLED_CONTEXTS; context++) this.invalidate(context, linear);
+  }
+  /** Accesses to the linear page must all be seen from now on, or no longer (a store that need not be seen finds that out itself). */
+  watchAccesses(linear: number, on: boolean): void {
+    for (let context = 0; context < FILLED_CONTEXTS; context++) {
+      const word = this.word(context, linear);
+      if (this.i32[word] === INVALID) continue;
+      this.i32[word] = on ? this.i32[word]! | SEEN : this.i32[word]! & ~SEEN;
+      if (on && this.i32[word + WRITE] !== INVALID) this.i32[word + WRITE] = this.i32[word + WRITE]! | SEEN;
+    }
   }
   /** From now on stores to a physical page must be seen. */
   watchStores(page: number): void {

@@ -52,6 +52,8 @@ export class CodeCache {
   onInvalidate: (page: number, mask: GranuleMask, kept: GranuleMask) => void = () => undefined;
   /** Called before all of it goes. */
   onDiscard: () => void = () => undefined;
+  /** Called where code of linear pages is to be decoded anew. */
+  onForget: (pages: ReadonlySet<number>) => void = () => undefined;
   /** Blocks decoded, code pages invalidated, whole-cache flushes: for the report and the panels. */
   readonly counters = { blocks: 0, instructions: 0, invalidations: 0, flushes: 0 };
   private readonly fetch: CodeFetch;
@@ -258,12 +260,16 @@ export class CodeCache {
     this.counters.blocks++;
     // Else the block ends after `limit` instructions, and control comes back.
     const whole = codePage !== undefined && limit === MAX_BLOCK;
-    const headed = whole && !(codePage.mode & Mode.threaded);
-    if (headed) {
-      this.writer.header(at, this.module.micro.head, eip, 0, 0);
+    const points = watch && this.cpu.points.execution;
+    const pointed = points && this.pointed(linear);
+    const headed = whole && !pointed && !(codePage.mode & Mode.threaded);
+    if (headed || pointed) {
+      this.writer.header(at, pointed ? this.module.micro.point : this.module.micro.head, eip, 0, 0);
       at += ENTRY_SIZE;
     }
     while (count < limit && offset < 4096) {
+      // It begins a block of its own.
+      if (points && count > 0 && this.pointed((linear + offset - (pa & 0xfff)) >>> 0)) break;
       this.fetch.beginInstruction(offset, count > 0);
       const result = d.decode(fetchByte, code32);
       const crosses = offset + d.length > 4096;
@@ -325,6 +331,10 @@ export class CodeCache {
     return start;
   }
 
+  private pointed(linear: number): boolean {
+    return this.cpu.points.marks(linear, (this.cpu.s.get(StateLayout.mode) & Mode.codeFlat) !== 0);
+  }
+
   /** Executions of a block until it is hot. */
   private countdown(page: number): number {
     return this.cpu.tiers === 'eager' ? 1 : HOT << this.changes.decoded(page);
@@ -343,10 +353,13 @@ export class CodeCache {
   /** A store is about to hit a page that holds code: what has bytes in the granules it hits goes. */
   private codeWritten(pa: number, bytes: number): void {
     const offset = pa & 0xfff;
-    if (this.granules.hit(pa, bytes)) this.invalidate(pa >>> 12, granulesOf(offset, offset + bytes));
+    if (!this.granules.hit(pa, bytes)) return;
+    this.invalidate(pa >>> 12, granulesOf(offset, offset + bytes));
+    this.changes.changed(pa >>> 12);
   }
   invalidatePage(page: number): void {
     this.invalidate(page, ALL_GRANULES);
+    this.changes.changed(page);
   }
   /**
    * Links and lines of the jump cache that lead to what goes stay: there they find the stale operation, which comes back here.
@@ -359,7 +372,6 @@ export class CodeCache {
       for (const p of list) p.drop(mask, this.gone, kept);
       this.giveBack(page, list);
     }
-    this.changes.changed(page);
     // It may be running, and it is in no page's list.
     this.makeStale(this.unkept, this.unkeptEnd);
     if (!this.granules.keep(page, kept)) this.cpu.mmu.unprotectPage(page, PageFlag.code);
@@ -374,6 +386,16 @@ export class CodeCache {
     else this.pages.set(page, used);
   }
   private readonly gone = (first: number, end: number): void => this.makeStale(first, end);
+  /**
+   * A debugger's points at linear addresses came or went: all code of their pages is decoded anew, as links lead to it from there alone, and so is
+   * code in segments that are not flat.
+   */
+  forgetPoints(addresses: readonly number[]): void {
+    const near = new Set(addresses.map((address) => address >>> 12));
+    this.onForget(near);
+    for (const [page, list] of [...this.pages])
+      if (list.some((p) => !(p.mode & Mode.codeFlat) || near.has(p.eip >>> 12))) this.invalidate(page, ALL_GRANULES);
+  }
   private makeStale(first: number, end: number): void {
     const { goto, stale } = this.module.micro;
     for (let at = first; at < end; at += ENTRY_SIZE) {

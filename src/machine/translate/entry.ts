@@ -46,6 +46,8 @@ export const ExitKind = {
   site: 7,
   /** A helper has executed `exitEntry`, and the run loop does what follows (cpu/helper-calls.ts). */
   helped: 8,
+  /** A debugger's stop point lies before the instruction at EIP; `exitEntry + ENTRY_SIZE` executes it. */
+  point: 9,
 } as const;
 
 /** Longest block, in instructions. A run needs at least this much budget to enter a block, so that none is overrun. */

@@ -28,6 +28,8 @@ export interface MicroSlots {
   readonly helper: number;
   /** Head of a block: counts `imm` down, leaves at zero. */
   readonly head: number;
+  /** In its place where a debugger may want to stop: leaves. */
+  readonly point: number;
 }
 
 export interface ControlFunctions {
@@ -219,6 +221,7 @@ export const microOperations = (
     stale: leave(ExitKind.lookup),
     stop: leave(ExitKind.stop),
     head: head(),
+    point: leave(ExitKind.point),
     segment32: address(32, true, false),
     segment16: address(16, true, false),
     offset32: address(32, false, false),

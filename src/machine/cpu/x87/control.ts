@@ -52,7 +52,7 @@ export const fldcw: Helper = loading((cpu, op) => {
   return true;
 });
 /** The two-bit tags: 0 valid, 1 zero, 2 special, 3 empty, by physical register (SDM vol. 1, 8.1.7). */
-const tagWord = (s: CpuState): number => {
+export const tagWord = (s: CpuState): number => {
   let word = 0;
   const tags = s.get(StateLayout.fpuTags);
   for (let i = 0; i < 8; i++) {
@@ -68,7 +68,7 @@ const tagWord = (s: CpuState): number => {
   return word;
 };
 /** Only "empty" counts: the other tags follow from the contents. */
-const setTagWord = (s: CpuState, word: number): void => {
+export const setTagWord = (s: CpuState, word: number): void => {
   let tags = 0;
   for (let i = 0; i < 8; i++) if (((word >> (2 * i)) & 3) !== EMPTY) tags |= 1 << i;
   s.set(StateLayout.fpuTags, tags);

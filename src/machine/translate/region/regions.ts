@@ -26,6 +26,8 @@ interface Region {
   readonly head: number;
   /** Physical pages of its code, and where in them it is. */
   readonly pages: ReadonlyMap<number, GranuleMask>;
+  /** Its linear pages. */
+  readonly linear: ReadonlySet<number>;
   readonly sites: readonly Site[];
   /** Its table slot; undefined: not compiled yet. */
   slot: number | undefined;
@@ -87,6 +89,8 @@ class PresentCode implements CodeSource {
       },
       (this.mode & Mode.code32) !== 0,
     );
+    // Control leaves before a debugger's stop point.
+    if (this.cpu.points.execution && this.cpu.points.marks(eip, true)) return undefined;
     const known = result === DecodeResult.ok && d.row.semantics !== undefined && runsUnit(d.row.unit, this.mode);
     return known ? new Instruction(eip, d) : undefined;
   }
@@ -129,6 +133,7 @@ export class Regions {
     this.i32 = cpu.memory.i32;
     cache.onInvalidate = (page, mask, kept) => this.invalidated(page, mask, kept);
     cache.onDiscard = () => this.discarded();
+    cache.onForget = (forgotten) => this.forget(forgotten);
   }
 
   get anyWaiting(): boolean {
@@ -164,9 +169,13 @@ export class Regions {
     // The jump entries did not fit: the head is gone too.
     if (cache.counters.flushes !== flushes) return;
     const pages = new Map<number, GranuleMask>();
+    const linear = new Set<number>();
     for (const node of shape.nodes)
-      for (const { eip: first, next } of node.instructions) this.mark(source, first, next, pages);
-    const region: Region = { id, head, pages, sites, slot: undefined, dropped: false };
+      for (const { eip: first, next } of node.instructions) {
+        this.mark(source, first, next, pages);
+        linear.add(first >>> 12);
+      }
+    const region: Region = { id, head, pages, linear, sites, slot: undefined, dropped: false };
     this.byId.set(id, region);
     this.byHead.set(head, region);
     for (const page of pages.keys()) {
@@ -276,12 +285,24 @@ export class Regions {
         kept.high |= own.high;
         continue;
       }
-      this.drop(region);
-      // Its head's block may stay. (If not, it becomes stale behind us.)
-      this.i32[region.head >> 2] = this.headFunction;
-      this.i32[(region.head + Entry.imm) >> 2] = this.cpu.tiers === 'eager' ? 1 : HOT_AGAIN;
+      this.takeAway(region);
     }
     if (list.size === 0) this.byPage.delete(page);
+  }
+  private takeAway(region: Region): void {
+    this.drop(region);
+    // Its head's block may stay. (If not, it becomes stale behind us.)
+    this.i32[region.head >> 2] = this.headFunction;
+    this.i32[(region.head + Entry.imm) >> 2] = this.cpu.tiers === 'eager' ? 1 : HOT_AGAIN;
+  }
+  /** Of linear pages: an instruction may not be in a region any more. */
+  private forget(pages: ReadonlySet<number>): void {
+    for (const region of [...this.byHead.values()])
+      for (const page of region.linear)
+        if (pages.has(page)) {
+          this.takeAway(region);
+          break;
+        }
   }
   /** All entries are gone, and so are the heads. */
   private discarded(): void {

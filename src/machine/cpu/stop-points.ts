@@ -1,0 +1,299 @@
+// The stop points of a debugger outside the machine: which there are, whether one is met, and what was met. They cost nothing until they are
+// met: code with a point before an instruction is decoded so that it leaves there (translate/code-cache.ts), a page with watched bytes has
+// TLB entries that no access can use directly (tlb.ts). Nothing here changes what the guest sees. Not the guest's own breakpoints (breakpoints.ts).
+
+import type { Position, StopDetail, StopPoint, WatchPoint } from '../stop-point.ts';
+
+/** Interruption types (SDM vol. 3, 24.8.3) of what is an exception to the debugger; all others are interrupts. */
+const EXCEPTION_TYPES = (1 << 3) | (1 << 5) | (1 << 6);
+const PAGE_FAULT = 14;
+
+/** An access to watched bytes by the instruction in flight. */
+interface Note {
+  readonly address: number;
+  readonly bytes: number;
+  readonly write: boolean;
+  readonly read: boolean;
+  readonly eip: number;
+  readonly before: Uint8Array;
+}
+
+/** What the points need of the processor they belong to. */
+export interface Surroundings {
+  readonly retired: () => number;
+  /** EIP of the instruction in flight. */
+  readonly eip: () => number;
+  /** Points at these linear addresses come or go: their code is decoded anew. */
+  readonly forget: (addresses: readonly number[]) => void;
+  /** The pages with watched bytes are others. */
+  readonly watch: (page: number, on: boolean) => void;
+  /** Copies memory by the guest's page tables without any effect; bytes that are not mapped stay. */
+  peek: (linear: number, into: Uint8Array) => void;
+}
+
+/** Of points that belong to no processor. */
+const NOWHERE: Surroundings = {
+  retired: () => 0,
+  eip: () => 0,
+  forget: () => undefined,
+  watch: () => undefined,
+  peek: () => undefined,
+};
+
+type Watched = Extract<StopPoint, { vectors?: readonly number[] }>;
+
+const touches = (watch: WatchPoint, address: number, bytes: number): boolean =>
+  // Distances modulo 2^32, for accesses that wrap.
+  (watch.address - address) >>> 0 < bytes || (address - watch.address) >>> 0 < watch.bytes;
+const pagesOf = (watch: WatchPoint): number[] => {
+  const first = watch.address >>> 12;
+  const count = ((watch.address & 0xfff) + watch.bytes + 4095) >>> 12;
+  return Array.from({ length: count }, (_, i) => (first + i) & 0xfffff);
+};
+const listed = (list: readonly number[] | undefined, value: number): boolean => list?.includes(value) ?? true;
+
+export class StopPoints {
+  /** There are points, or an end that is exact: the run loop looks at every boundary that it comes to. */
+  armed = false;
+  /** Some point of the class is set. */
+  execution = false;
+  data = false;
+  ports = false;
+  msrs = false;
+  /** The machine stands still: nothing goes on before `begin`. */
+  halted = false;
+  /** The boundary behind this instruction must be looked at: accesses were noted, or `halted`. */
+  boundary = false;
+  /** Retired instructions at which the machine stands still, and how many events have been delivered there. */
+  limit = Infinity;
+  private limitEvents = 0;
+  /** What was met at the last stop. */
+  readonly ids: number[] = [];
+  detail: StopDetail | undefined;
+  surroundings: Surroundings = NOWHERE;
+
+  private readonly execute = new Map<number, number[]>();
+  /** Page offsets of the addresses: all that is certain of code in a segment that is not flat. */
+  private readonly offsets = new Set<number>();
+  private watches: readonly WatchPoint[] = [];
+  private pages = new Set<number>();
+  private events: readonly Watched[] = [];
+  private exits: readonly Extract<StopPoint, { on: 'exit' }>[] = [];
+  private portPoints: readonly Extract<StopPoint, { on: 'port' }>[] = [];
+  private msrPoints: readonly Extract<StopPoint, { on: 'msr' }>[] = [];
+  private readonly notes: Note[] = [];
+  /** A delivery is the end of what was asked for. */
+  private single = false;
+  /** Where `begin` was: the points before that instruction do not stop it. */
+  private startRetired = -1;
+  private startEvents = -1;
+  /** Events delivered when so many instructions had retired. */
+  private eventsAt = 0;
+  private eventCount = 0;
+
+  // ---- the set ------------------------------------------------------------------------------------------------------
+
+  /** Replaces all points. Only what differs is decoded anew. */
+  replace(points: readonly StopPoint[]): void {
+    const of = <On extends StopPoint['on']>(...kinds: readonly On[]): Extract<StopPoint, { on: On }>[] =>
+      points.filter((p): p is Extract<StopPoint, { on: On }> => kinds.includes(p.on as On));
+    this.replaceExecution(of('execute'));
+    this.watches = of('write', 'read', 'access', 'change') as WatchPoint[];
+    this.replacePages(new Set(this.watches.flatMap(pagesOf)));
+    this.events = of('exception', 'interrupt');
+    this.exits = of('exit');
+    this.portPoints = of('port');
+    this.msrPoints = of('msr');
+    this.ports = this.portPoints.length > 0;
+    this.msrs = this.msrPoints.length > 0;
+    this.arm();
+  }
+  private replaceExecution(points: readonly Extract<StopPoint, { on: 'execute' }>[]): void {
+    const before = new Set(this.execute.keys());
+    this.execute.clear();
+    this.offsets.clear();
+    for (const { id, address } of points) {
+      const at = address >>> 0;
+      this.execute.set(at, [...(this.execute.get(at) ?? []), id]);
+      this.offsets.add(at & 0xfff);
+    }
+    this.execution = points.length > 0;
+    const changed = [...this.execute.keys()].filter((at) => !before.delete(at));
+    changed.push(...before);
+    if (changed.length > 0) this.surroundings.forget(changed);
+  }
+  private replacePages(pages: Set<number>): void {
+    const before = this.pages;
+    this.pages = pages;
+    this.data = pages.size > 0;
+    for (const page of before) if (!pages.has(page)) this.surroundings.watch(page, false);
+    for (const page of pages) if (!before.has(page)) this.surroundings.watch(page, true);
+  }
+  private arm(): void {
+    const some = this.execution || this.data || this.ports || this.msrs;
+    this.armed = some || this.events.length > 0 || this.exits.length > 0 || this.limit !== Infinity || this.halted;
+  }
+
+  // ---- a run --------------------------------------------------------------------------------------------------------
+
+  get position(): Position {
+    const instructions = this.surroundings.retired();
+    return { instructions, events: instructions === this.eventsAt ? this.eventCount : 0 };
+  }
+  /** Where a machine that was put to another moment stands. */
+  set position(at: Position) {
+    this.eventsAt = at.instructions;
+    this.eventCount = at.events;
+  }
+  /** The machine may go on from here, to `until` at most. `single`: only over one instruction or one delivery. */
+  begin(until: Position, single: boolean): void {
+    const { instructions, events } = this.position;
+    this.startRetired = instructions;
+    this.startEvents = events;
+    this.limit = until.instructions;
+    this.limitEvents = until.events;
+    this.single = single;
+    this.halted = false;
+    this.boundary = false;
+    this.ids.length = 0;
+    this.detail = undefined;
+    this.notes.length = 0;
+    this.arm();
+  }
+  /** What `begin` asked for is over; points stay. */
+  end(): void {
+    this.limit = Infinity;
+    this.single = false;
+    this.halted = false;
+    this.boundary = false;
+    this.arm();
+  }
+  private halt(): void {
+    this.halted = true;
+    this.boundary = true;
+    this.armed = true;
+  }
+  private meet(id: number): void {
+    if (!this.ids.includes(id)) this.ids.push(id);
+    this.halt();
+  }
+
+  /** At a boundary, before an interrupt is taken there: is it the end of the run? */
+  ends(): boolean {
+    if (this.notes.length > 0) this.settle();
+    if (this.halted) return true;
+    const retired = this.surroundings.retired();
+    if (retired < this.limit) return false;
+    if (retired === this.limit && this.position.events < this.limitEvents) return false;
+    this.halt();
+    return true;
+  }
+  /** Before the instruction at a linear address: does a point stop the run? */
+  stopsBefore(linear: number): boolean {
+    const ids = this.execution ? this.execute.get(linear) : undefined;
+    if (ids === undefined) return false;
+    const { instructions, events } = this.position;
+    if (instructions === this.startRetired && events === this.startEvents) return false;
+    for (const id of ids) this.meet(id);
+    return true;
+  }
+  /** Code is being decoded: must it leave before the instruction at a linear address? Where the segment is not flat, that is looked at again. */
+  marks(linear: number, flat: boolean): boolean {
+    return flat ? this.execute.has(linear >>> 0) : this.offsets.has(linear & 0xfff);
+  }
+
+  // ---- accesses -----------------------------------------------------------------------------------------------------
+
+  watchesPage(page: number): boolean {
+    return this.pages.has(page);
+  }
+  /** Does an access touch watched bytes in a way that is watched? */
+  watched(address: number, bytes: number, write: boolean, read: boolean): boolean {
+    if (!this.pages.has(address >>> 12) && !this.pages.has(((address + bytes - 1) >>> 12) & 0xfffff)) return false;
+    return this.watches.some(
+      (w) => (w.on === 'read' ? read : w.on === 'access' || write) && touches(w, address, bytes),
+    );
+  }
+  /** The instruction in flight is about to access watched bytes. */
+  note(address: number, bytes: number, write: boolean, read: boolean): void {
+    const before = new Uint8Array(bytes);
+    this.surroundings.peek(address, before);
+    this.notes.push({ address, bytes, write, read, eip: this.surroundings.eip(), before });
+    this.boundary = true;
+  }
+  /** The instruction did not complete: it will do its accesses again. */
+  drop(): void {
+    if (this.notes.length === 0) return;
+    this.notes.length = 0;
+    this.boundary = this.halted;
+  }
+  /** It did: what it touched is met, unless it left watched bytes as they were. */
+  settle(): void {
+    for (const { address, bytes, write, read, eip, before } of this.notes) {
+      const after = new Uint8Array(bytes);
+      this.surroundings.peek(address, after);
+      const changed = (w: WatchPoint): boolean =>
+        after.some((byte, i) => byte !== before[i] && (address + i - w.address) >>> 0 < w.bytes);
+      const met = this.watches.filter(
+        (w) =>
+          touches(w, address, bytes) &&
+          (w.on === 'change' ? write && changed(w) : w.on === 'read' ? read : w.on === 'access' || write),
+      );
+      for (const { id } of met) this.meet(id);
+      if (met.length > 0) this.detail ??= { on: 'access', address, bytes, write, eip, before, after };
+    }
+    this.notes.length = 0;
+    this.boundary = this.halted;
+  }
+
+  // ---- events, exits, ports, MSRs -----------------------------------------------------------------------------------
+
+  /** An event's handler was entered. `type`: its interruption type; `eip`: where the guest was; `address`: of a page fault. */
+  delivered(vector: number, type: number, errorCode: number | undefined, eip: number, address: number): void {
+    const retired = this.surroundings.retired();
+    if (retired !== this.eventsAt) this.eventCount = 0;
+    this.eventsAt = retired;
+    this.eventCount++;
+    if (!this.armed) return;
+    if (this.single) this.halt();
+    const exception = ((EXCEPTION_TYPES >>> type) & 1) !== 0;
+    for (const point of this.events) {
+      if ((point.on === 'exception') !== exception || !listed(point.vectors, vector)) continue;
+      this.meet(point.id);
+      this.detail ??= exception
+        ? {
+            on: 'exception',
+            vector,
+            ...(errorCode === undefined ? {} : { errorCode }),
+            ...(vector === PAGE_FAULT ? { address } : {}),
+            eip,
+          }
+        : { on: 'interrupt', vector, eip };
+    }
+  }
+  /** The guest has left for its hypervisor. True: the exit is not handled before the machine goes on. */
+  left(reason: number, qualification: number): boolean {
+    for (const point of this.exits) {
+      if (!listed(point.reasons, reason)) continue;
+      this.meet(point.id);
+      this.detail ??= { on: 'exit', reason, qualification };
+    }
+    return this.halted;
+  }
+  /** An instruction has used a port. */
+  usedPort(port: number, bytes: number, out: boolean, value: number): void {
+    for (const { id, first, last, direction } of this.portPoints) {
+      if (port > last || port + bytes <= first || (direction !== undefined && (direction === 'out') !== out)) continue;
+      this.meet(id);
+      this.detail ??= { on: 'port', port, out, value, eip: this.surroundings.eip() };
+    }
+  }
+  /** An instruction has read or written an MSR. */
+  usedMsr(index: number, write: boolean): void {
+    for (const { id, index: wanted, direction } of this.msrPoints) {
+      if (wanted !== index || (direction !== undefined && (direction === 'write') !== write)) continue;
+      this.meet(id);
+      this.detail ??= { on: 'msr', index, write, eip: this.surroundings.eip() };
+    }
+  }
+}

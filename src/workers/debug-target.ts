@@ -1,0 +1,141 @@
+// The machine's side of debugging: keeps the contract of debugger/target.ts over a session. Not the stop points (machine/cpu/stop-points.ts),
+// not the registers' table (debugger/registers.ts) and not the past (the session's history).
+
+import type { GuestRegisters } from '../debugger/guest-registers.ts';
+import { registerNamed } from '../debugger/registers.ts';
+import type { DebugStop, DebugTarget, DebugVcpu, History, Position, StopPoint, Work } from '../debugger/target.ts';
+import type { StopPoints } from '../machine/cpu/stop-points.ts';
+import type { GuestMemory } from './guest-memory.ts';
+import { type Session, UserError } from './session.ts';
+
+type Runner = Pick<Session, 'run' | 'stop' | 'waiting'>;
+
+class Vcpu implements DebugVcpu {
+  constructor(
+    readonly id: number,
+    private readonly prefix: string,
+    private readonly registers: GuestRegisters,
+    private readonly changed: () => void,
+  ) {}
+
+  get name(): string {
+    return `${this.prefix} ring ${(this.read('ss_access') >>> 5) & 3}`;
+  }
+  read(name: string): number {
+    const register = registerNamed(name);
+    return register === undefined ? 0 : this.registers.read(register);
+  }
+  write(name: string, value: number): boolean {
+    const register = registerNamed(name);
+    return register !== undefined && this.did(this.registers.write(register, value));
+  }
+  readWide(name: string): Uint8Array {
+    const register = registerNamed(name);
+    return (register && this.registers.readWide(register)) ?? new Uint8Array(0);
+  }
+  writeWide(name: string, value: Uint8Array): boolean {
+    const register = registerNamed(name);
+    return register !== undefined && this.did(this.registers.writeWide(register, value));
+  }
+  private did(written: boolean): boolean {
+    if (written) this.changed();
+    return written;
+  }
+}
+
+export interface TargetParts {
+  readonly points: StopPoints;
+  readonly memory: GuestMemory;
+  readonly registers: GuestRegisters;
+  readonly runner: Runner;
+  /** "d0v0". */
+  readonly vcpuName: string;
+  readonly history: History;
+  /** The debugger has changed the guest: what was recorded behind this moment is not its future any more. */
+  readonly changed: () => void;
+}
+
+export class MachineTarget implements DebugTarget {
+  readonly vcpus: readonly DebugVcpu[];
+  private wanted: readonly StopPoint[] = [];
+  private installed: readonly StopPoint[] = [];
+
+  constructor(private readonly parts: TargetParts) {
+    this.vcpus = [new Vcpu(0, parts.vcpuName, parts.registers, parts.changed)];
+  }
+
+  get position(): Position {
+    return this.parts.points.position;
+  }
+  get history(): History {
+    return this.parts.history;
+  }
+
+  readMemory(linear: number, into: Uint8Array): number {
+    return this.parts.memory.readLinear(linear, into);
+  }
+  writeMemory(linear: number, bytes: Uint8Array): number {
+    this.parts.changed();
+    return this.parts.memory.writeLinear(linear, bytes);
+  }
+  translate(linear: number): number | undefined {
+    return this.parts.memory.translate(linear);
+  }
+  readPhysical(physical: number, into: Uint8Array): number {
+    return this.parts.memory.readPhysical(physical, into);
+  }
+  writePhysical(physical: number, bytes: Uint8Array): number {
+    this.parts.changed();
+    return this.parts.memory.writePhysical(physical, bytes);
+  }
+
+  /** In force from the next `run` on: a debugger takes its points out and puts them in again at every stop. */
+  setPoints(points: readonly StopPoint[]): void {
+    this.wanted = [...points];
+  }
+
+  run(instructions: number, cycles?: number): DebugStop {
+    const { points, runner } = this.parts;
+    if (runner.stop !== undefined) return { kind: 'ended' };
+    if (this.installed !== this.wanted) {
+      points.replace(this.wanted);
+      this.installed = this.wanted;
+    }
+    const { instructions: from } = this.position;
+    points.begin({ instructions: from + instructions, events: 0 }, instructions === 1);
+    // The count of the session may be ahead by the events that take a cycle of their own: the end is the points' to see.
+    runner.run(instructions, cycles);
+    const { halted, ids, detail } = points;
+    const met = [...ids];
+    points.end();
+    if (met.length > 0) return { kind: 'point', ids: met, ...(detail === undefined ? {} : { detail }) };
+    if (runner.stop !== undefined) return { kind: 'ended' };
+    return { kind: runner.waiting && !halted ? 'waiting' : 'limit' };
+  }
+}
+
+/** The history of a machine whose past is not recorded: there is only the present. */
+export class PresentOnly implements History {
+  limit = 0;
+  readonly bytes = 0;
+
+  constructor(private readonly points: Pick<StopPoints, 'position'>) {}
+
+  get oldest(): Position {
+    return this.points.position;
+  }
+  get newest(): Position {
+    return this.points.position;
+  }
+  travel(to: Position): Work<void> {
+    return this.refuse(to);
+  }
+  replay(from: Position): Work<void> {
+    return this.refuse(from);
+  }
+  private *refuse(to: Position): Work<void> {
+    const { instructions, events } = this.points.position;
+    if (to.instructions !== instructions || to.events !== events)
+      throw new UserError('this machine does not record its past: it cannot go to another moment');
+  }
+}
