@@ -1,14 +1,11 @@
 // Types as text, as gdb writes them: `typeName` what `whatis` prints, `describeType` what `ptype` prints.
-import { stripped, unqualified, type CType, type Member, type Qualifier, type StructType } from './types.ts';
+import { unqualified, type CType, type Member, type Qualifier, type StructType } from './types.ts';
 
 /** Nesting beyond which a type is not written out: a cycle in a damaged file. */
 const MAX_DEPTH = 48;
 
 /** `struct task_struct *`, `char [16]`, `int (*)(int, char)`. */
 export const typeName = (type: CType): string => declare(type, '', 0);
-
-/** A declaration of that name: `int (*handler)(int)`. */
-export const declaration = (type: CType, name: string): string => declare(type, name, 0);
 
 function declare(type: CType, inner: string, depth: number): string {
   if (depth > MAX_DEPTH) return joined('...', inner);
@@ -21,7 +18,11 @@ function declare(type: CType, inner: string, depth: number): string {
       return declare(type.target, needsParentheses ? `(${star})` : star, depth + 1);
     }
     case 'array':
-      return declare(type.element, `${inner}${suffixOf(type)}`, depth + 1);
+      return declare(
+        type.element,
+        type.vector ? joined(inner, suffixOf(type)) : `${inner}${suffixOf(type)}`,
+        depth + 1,
+      );
     case 'function':
       return declare(type.result, `${inner}(${parameters(type, depth)})`, depth + 1);
     case 'qualified': {
@@ -45,9 +46,19 @@ function declare(type: CType, inner: string, depth: number): string {
 
 /** Vectors are marked where they are written out. */
 const suffixOf = (type: CType & { kind: 'array' }): string =>
-  type.vector ? ` __attribute__ ((vector_size(${type.count ?? 0})))` : `[${type.count ?? ''}]`;
+  type.vector ? `__attribute__ ((vector_size(${type.count ?? 0})))` : `[${type.count ?? ''}]`;
 
-const joined = (name: string, inner: string): string => (inner === '' ? name : `${name} ${inner}`);
+const joined = (name: string, inner: string): string => [name, inner].filter((part) => part !== '').join(' ');
+
+/** GCC's names of base types, and the usual ones. */
+const SHORTER: Readonly<Record<string, string>> = {
+  'short int': 'short',
+  'short unsigned int': 'unsigned short',
+  'long int': 'long',
+  'long unsigned int': 'unsigned long',
+  'long long int': 'long long',
+  'long long unsigned int': 'unsigned long long',
+};
 
 function plainName(type: CType): string {
   switch (type.kind) {
@@ -59,6 +70,7 @@ function plainName(type: CType): string {
     case 'enum':
       return `${type.kind} ${type.name ?? '{...}'}`;
     case 'base':
+      return SHORTER[type.name] ?? type.name;
     case 'typedef':
     case 'unknown':
       return type.name;
@@ -176,9 +188,3 @@ function plainInnermost(type: CType): (CType & { kind: 'struct' | 'union' | 'cla
     ? type
     : undefined;
 }
-
-/** Whether a value of the type has parts that can be opened in a tree. */
-export const hasParts = (type: CType): boolean => {
-  const plain = stripped(type);
-  return plain.kind === 'struct' || plain.kind === 'union' || plain.kind === 'class' || plain.kind === 'array';
-};

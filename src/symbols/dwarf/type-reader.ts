@@ -124,9 +124,11 @@ export class TypeReader {
   }
 
   #definition(die: Die): Die {
-    if (!die.flag(DW_AT.declaration)) return die;
+    // What a type unit has is often a mere reference elsewhere, without even a name.
+    const elsewhere = die.reference(DW_AT.signature);
+    if (elsewhere !== undefined || !die.flag(DW_AT.declaration)) return elsewhere ?? die;
     const { name } = die;
-    return die.reference(DW_AT.signature) ?? (name === undefined ? undefined : this.findDefinition(die, name)) ?? die;
+    return (name === undefined ? undefined : this.findDefinition(die, name)) ?? die;
   }
 
   #compound(declared: Die, kind: 'struct' | 'union' | 'class'): CType {
