@@ -52,6 +52,8 @@ const NEEDS = {
   },
   /** The second compiler whose debug information is read. */
   clang: () => (have('clang') || apt('--no-install-recommends', 'clang') ? undefined : 'clang: apt-get install clang'),
+  /** The judge of debug data and of the remote protocol. */
+  gdb: () => (have('gdb') || apt('--no-install-recommends', 'gdb') ? undefined : 'gdb: apt-get install gdb'),
   xz: () => (have('xz') || apt('xz-utils') ? undefined : 'xz: apt-get install xz-utils'),
   /**
    * i386 packages are downloaded and unpacked only, never installed (test/oracles/debian-package.ts). The lists are brought once, here:

@@ -25,7 +25,7 @@ const STEPS = [
     name: 'unit',
     command: ['node', 'scripts/test.mjs', ...(long ? ['--long'] : [])],
     counts: true,
-    needs: ['debian', 'qemu', 'bochs', 'gcc', 'clang', 'xz'],
+    needs: ['debian', 'qemu', 'bochs', 'gcc', 'gdb', 'clang', 'xz'],
   },
   {
     name: 'extension-host',

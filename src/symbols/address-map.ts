@@ -4,6 +4,7 @@ import { Elf, parseElf, type ElfFile } from '../machine/elf.ts';
 import { LineIndex } from './dwarf/line-index.ts';
 import type { Range } from './dwarf/ranges.ts';
 import { DebugSections } from './dwarf/sections.ts';
+import { Units } from './dwarf/units.ts';
 import { formatAddress, formatLocation, type SourceLocation } from './location.ts';
 import { matchPaths } from './paths.ts';
 import { SymbolTable, type SymbolInfo } from './symbol-table.ts';
@@ -45,10 +46,14 @@ export class AddressMap {
   }
 
   /** For a file that is read already; a linked one (not ET_REL). */
-  static fromElf(name: string, elf: ElfFile, slide = 0): AddressMap {
-    const sections = new DebugSections(elf);
-    const lines = new LineIndex(sections, codeOf(elf));
-    const problems = [...sections.problems, ...lines.problems];
+  static fromElf(
+    name: string,
+    elf: ElfFile,
+    slide = 0,
+    units = new Units(new DebugSections(elf)),
+    lines = new LineIndex(units, codeOf(elf)),
+  ): AddressMap {
+    const problems = [...units.sections.problems, ...units.problems];
     const used = lines.units.length > 0 ? lines : undefined;
     return new AddressMap(name, SymbolTable.fromElf(elf, slide), used, slide >>> 0, problems);
   }
@@ -121,7 +126,7 @@ export class AddressMap {
 }
 
 /** Loaded sections of instructions, in the file's own addresses. */
-function codeOf(elf: ElfFile): Range[] {
+export function codeOf(elf: ElfFile): Range[] {
   const wanted = Elf.SHF_ALLOC | Elf.SHF_EXECINSTR;
   return elf.sections
     .filter((section) => (section.flags & wanted) === wanted && section.size > 0)

@@ -7,6 +7,7 @@ import { AddressMap } from '../../src/symbols/address-map.ts';
 import { RowFlag } from '../../src/symbols/dwarf/line.ts';
 import { LineIndex } from '../../src/symbols/dwarf/line-index.ts';
 import { DebugSections } from '../../src/symbols/dwarf/sections.ts';
+import { Units } from '../../src/symbols/dwarf/units.ts';
 import type { SourceLocation } from '../../src/symbols/location.ts';
 import {
   addr2line,
@@ -36,7 +37,9 @@ function compareRows(path: string): number {
   const expected = decodedLines(path);
   assert.ok(expected.length > 50, `readelf gave ${expected.length} rows`);
   const rows: DecodedRow[] = [];
-  const units = [...new LineIndex(new DebugSections(open(path)), []).units].sort((a, b) => a.offset - b.offset);
+  const units = [...new LineIndex(new Units(new DebugSections(open(path))), []).units].sort(
+    (a, b) => a.offset - b.offset,
+  );
   for (const unit of units) {
     const { count, address, file, line, flags } = unit.table.rows;
     for (let row = 0; row < count; row++) {

@@ -6,7 +6,9 @@ import { readLineHeader, RowFlag, runLineProgram, type LineHeader, type LineTabl
 import type { Range } from './ranges.ts';
 import { Reader } from './reader.ts';
 import type { DebugSections } from './sections.ts';
-import { readCompileUnits, type CompileUnit } from './units.ts';
+import { readCompileUnits, type CompileUnit } from './compile-units.ts';
+import { RangeIndex } from './range-index.ts';
+import type { Units } from './units.ts';
 
 /** A row as found. `line` is 0 where the compiler says that no line is responsible; `file` is undefined for a damaged number. */
 export interface LineHit {
@@ -121,17 +123,14 @@ export class LineUnit {
 export class LineIndex {
   /** By offset in .debug_line, those of .debug_info first. */
   readonly units: readonly LineUnit[];
-  /** What is damaged, a sentence each. */
-  readonly problems: string[] = [];
-  /** Ranges of the units by start; #reach[i] is the highest end up to i. */
-  readonly #starts: Uint32Array;
-  readonly #ranges: readonly { readonly range: Range; readonly unit: LineUnit }[];
-  readonly #reach: number[];
+  readonly #ranges: RangeIndex<LineUnit>;
+  readonly #byOffset: ReadonlyMap<number, LineUnit>;
   /** Units that do not say where all of their code lies: they are decoded when nobody else knows an address. */
   readonly #incomplete: readonly LineUnit[];
   #byFile: Map<string, LineUnit[]> | undefined;
 
-  constructor(sections: DebugSections, code: readonly Range[]) {
+  constructor(all: Units, code: readonly Range[], compileUnits = readCompileUnits(all)) {
+    const { sections, problems } = all;
     const units = new Map<number, LineUnit>();
     const open = (offset: number, compileUnit?: CompileUnit): LineUnit => {
       let unit = units.get(offset);
@@ -139,8 +138,8 @@ export class LineIndex {
       return unit;
     };
     const size = sections.get('line').length;
-    for (const compileUnit of readCompileUnits(sections, this.problems)) {
-      if (compileUnit.lineTable >= size) continue;
+    for (const compileUnit of compileUnits) {
+      if (compileUnit.lineTable === undefined || compileUnit.lineTable >= size) continue;
       const unit = open(compileUnit.lineTable, compileUnit);
       for (const range of compileUnit.ranges) unit.ranges.push(range);
       unit.complete ||= compileUnit.complete;
@@ -152,24 +151,21 @@ export class LineIndex {
       // An empty unit is padding.
       if (end > walk.position) open(start);
       if (damaged) {
-        this.problems.push(`the unit at 0x${start.toString(16)} of .debug_line is damaged`);
+        problems.push(`the unit at 0x${start.toString(16)} of .debug_line is damaged`);
         break;
       }
       walk.position = end;
     }
+    this.#byOffset = units;
     this.units = [...units.values()];
     this.#incomplete = this.units.filter((unit) => !unit.complete);
-    const ranges = this.units.flatMap((unit) => unit.ranges.map((range) => ({ range, unit })));
-    this.#ranges = ranges.filter(({ range }) => holds(code, range.start)).sort((a, b) => a.range.start - b.range.start);
-    this.#starts = Uint32Array.from(this.#ranges, ({ range }) => range.start);
-    let reach = 0;
-    this.#reach = this.#ranges.map(({ range }) => (reach = Math.max(reach, range.end)));
+    const ranges = this.units.flatMap((unit) => unit.ranges.map((range) => ({ range, value: unit })));
+    this.#ranges = new RangeIndex(ranges.filter(({ range }) => holds(code, range.start)));
   }
 
   locate(address: number): LineHit | undefined {
-    for (let i = lastAtOrBelow(this.#starts, address); i >= 0 && this.#reach[i]! > address; i--) {
-      const { range, unit } = this.#ranges[i]!;
-      const row = address < range.end ? unit.rowAt(address) : -1;
+    for (const unit of this.#ranges.at(address)) {
+      const row = unit.rowAt(address);
       if (row >= 0) return unit.hit(row);
     }
     for (const unit of this.#incomplete) {
@@ -177,6 +173,11 @@ export class LineIndex {
       if (row >= 0) return unit.hit(row);
     }
     return undefined;
+  }
+
+  /** Full path of a file number in the table at that offset of .debug_line. */
+  path(table: number | undefined, file: number): string | undefined {
+    return table === undefined ? undefined : this.#byOffset.get(table)?.path(file);
   }
 
   /** Every file the tables name, with the units that name it. */

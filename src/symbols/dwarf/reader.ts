@@ -42,6 +42,12 @@ export class Reader {
     return low + this.u32() * 0x1_0000_0000;
   }
 
+  /** All 64 bits. */
+  u64Exact(): bigint {
+    const low = this.u32();
+    return BigInt(low) | (BigInt(this.u32()) << 32n);
+  }
+
   /** Unsigned LEB128, exact below 2^53. */
   uleb(): number {
     let value = 0;
@@ -61,6 +67,30 @@ export class Reader {
       if (scale < 2 ** 64) value += (byte & 0x7f) * scale;
       if (byte < 0x80) return (byte & 0x40) !== 0 && scale < 2 ** 64 ? value - scale * 128 : value;
     }
+  }
+
+  /** Unsigned LEB128 of up to 64 bits. */
+  ulebExact(): bigint {
+    let value = 0n;
+    for (let shift = 0n; ; shift += 7n) {
+      const byte = this.u8();
+      if (shift < 64n) value |= BigInt(byte & 0x7f) << shift;
+      if (byte < 0x80) return BigInt.asUintN(64, value);
+    }
+  }
+
+  /** Signed LEB128 of up to 64 bits. */
+  slebExact(): bigint {
+    let value = 0n;
+    for (let shift = 0n; ; shift += 7n) {
+      const byte = this.u8();
+      if (shift < 64n) value |= BigInt(byte & 0x7f) << shift;
+      if (byte < 0x80) return BigInt.asIntN(64, (byte & 0x40) !== 0 && shift < 64n ? value - (128n << shift) : value);
+    }
+  }
+
+  skipLeb(): void {
+    while (this.u8() >= 0x80);
   }
 
   /** An unsigned integer of 1 to 8 bytes; any other size fails. */
@@ -84,6 +114,12 @@ export class Reader {
     const zero = this.bytes.indexOf(0, this.position);
     if (zero < 0 || zero >= this.end) this.#fail();
     else this.position = zero + 1;
+  }
+
+  /** The next bytes, a view; empty if they are not all there. */
+  block(length: number): Uint8Array {
+    const start = this.position;
+    return this.#take(length) ? this.bytes.subarray(start, start + length) : this.bytes.subarray(0, 0);
   }
 
   skip(count: number): void {

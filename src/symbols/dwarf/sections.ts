@@ -16,7 +16,11 @@ export class DebugSections {
   readonly #cache = new Map<string, Uint8Array>();
   readonly #strings = new Map<Uint8Array, Map<number, string>>();
 
-  constructor(private readonly elf: ElfFile) {}
+  constructor(
+    readonly elf: ElfFile,
+    /** `.dwo` in files of that kind: it ends the names of their sections. */
+    private readonly suffix: '' | '.dwo' = '',
+  ) {}
 
   /** Contents of `.debug_NAME`; empty if it is missing or unusable. */
   get(name: string): Uint8Array {
@@ -38,8 +42,8 @@ export class DebugSections {
   }
 
   #read(name: string): Uint8Array {
-    const section = this.elf.section(`.debug_${name}`);
-    const old = section === undefined ? this.elf.section(`.zdebug_${name}`) : undefined;
+    const section = this.elf.section(`.debug_${name}${this.suffix}`);
+    const old = section === undefined ? this.elf.section(`.zdebug_${name}${this.suffix}`) : undefined;
     const home = section ?? old;
     if (home === undefined) return NONE;
     const raw = this.elf.sectionBytes(home);

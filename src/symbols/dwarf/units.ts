@@ -1,155 +1,141 @@
-// The compile units of .debug_info, first entry only: compilation directory, line table and address ranges (DWARF 5, 3.1 and 7.5).
-// Not the tree of entries below: types and variables are not read here.
-import { DW_FORM_IMPLICIT_CONST, readForm, type FormValue, type UnitFormat } from './forms.ts';
+// All units of one file: the headers of .debug_info and .debug_types, the unit that holds an entry, type units by signature, and the
+// .dwo files that skeleton units name. Not what the entries mean. Damaged units are left out; `problems` says which.
+import { parseElf } from '../../machine/elf.ts';
+import { joinPath } from '../paths.ts';
+import { lastAtOrBelow } from '../search.ts';
+import { Abbreviations } from './abbreviations.ts';
+import { DW_AT, DW_UT } from './constants.ts';
+import { Die } from './die.ts';
 import { Reader } from './reader.ts';
-import { readRanges, type Range } from './ranges.ts';
-import type { DebugSections } from './sections.ts';
+import { DebugSections } from './sections.ts';
+import { Unit, type UnitHeader } from './unit.ts';
 
-export interface CompileUnit {
-  readonly name: string | undefined;
-  readonly compilationDirectory: string | undefined;
-  /** Offset of its table in .debug_line. */
-  readonly lineTable: number;
-  readonly ranges: readonly Range[];
-  /** False if code may lie outside `ranges`: units without any, and assembly, of which old tools give the first section only. */
-  readonly complete: boolean;
-}
+/** Gives the bytes of a .dwo file, or undefined where it is not to be had. @param path joined with the compilation directory */
+export type SupplyFile = (path: string) => Uint8Array | undefined;
 
-const DW_AT = {
-  name: 0x03,
-  stmt_list: 0x10,
-  low_pc: 0x11,
-  high_pc: 0x12,
-  language: 0x13,
-  comp_dir: 0x1b,
-  ranges: 0x55,
-  str_offsets_base: 0x72,
-  addr_base: 0x73,
-  rnglists_base: 0x74,
-  GNU_addr_base: 0x2133,
-} as const;
+export class Units {
+  /** Of .debug_info, in file order. */
+  readonly units: readonly Unit[];
+  readonly abbreviations: Abbreviations;
+  /** Damage that was met, a sentence each; grows as more is read. */
+  readonly problems: string[] = [];
+  readonly #starts: Uint32Array;
+  readonly #split = new Map<Unit, Unit | undefined>();
+  #typeUnits: Map<bigint, Unit> | undefined;
 
-const DW_LANG_Mips_Assembler = 0x8001;
-
-const DW_UT = { type: 0x02, skeleton: 0x04, split_compile: 0x05, split_type: 0x06 } as const;
-
-/** All units with a line table, in file order. Damaged ones are left out; `problems` says which. */
-export function readCompileUnits(sections: DebugSections, problems: string[]): CompileUnit[] {
-  const units: CompileUnit[] = [];
-  const info = new Reader(sections.get('info'));
-  while (info.more) {
-    const start = info.position;
-    const { end, offsetSize, damaged } = info.unitLength();
-    // An empty unit is padding.
-    if (end === info.position) continue;
-    const unit = readRoot(new Reader(info.bytes, info.position, end), offsetSize, sections);
-    if (unit === 'damaged' || damaged) problems.push(`the unit at 0x${start.toString(16)} of .debug_info is damaged`);
-    if (typeof unit === 'object') units.push(unit);
-    if (damaged) break;
-    info.position = end;
+  constructor(
+    readonly sections: DebugSections,
+    private readonly supply: SupplyFile = () => undefined,
+    /** For a .dwo file: the unit of the linked file that names it. */
+    private readonly skeleton?: Unit,
+  ) {
+    this.abbreviations = new Abbreviations(sections);
+    this.units = this.#readHeaders('info');
+    this.#starts = Uint32Array.from(this.units, (unit) => unit.offset);
   }
-  return units;
+
+  /** The unit of .debug_info that holds an offset. */
+  unitAt(offset: number): Unit | undefined {
+    const unit = this.units[lastAtOrBelow(this.#starts, offset)];
+    return unit !== undefined && offset < unit.end ? unit : undefined;
+  }
+
+  /** The entry at an offset of .debug_info. */
+  entryAt(offset: number): Die | undefined {
+    const unit = this.unitAt(offset);
+    return unit === undefined ? undefined : Die.at(unit, offset);
+  }
+
+  /** The type of the type unit of that signature. */
+  typeBySignature(signature: bigint): Die | undefined {
+    if (this.#typeUnits === undefined) {
+      this.#typeUnits = new Map();
+      for (const unit of [...this.units, ...this.#readHeaders('types')]) {
+        const { typeOffset, signature: own } = unit.header;
+        if (typeOffset !== undefined && own !== undefined && !this.#typeUnits.has(own)) this.#typeUnits.set(own, unit);
+      }
+    }
+    const unit = this.#typeUnits.get(signature);
+    return unit === undefined ? undefined : Die.at(unit, unit.offset + unit.header.typeOffset!);
+  }
+
+  /** The unit of a .dwo file that a skeleton stands for; undefined for other units, and where the file is missing. */
+  splitOf(unit: Unit): Unit | undefined {
+    if (this.skeleton !== undefined) return undefined;
+    if (this.#split.has(unit)) return this.#split.get(unit);
+    // Set first: a damaged file that names itself must not be opened again.
+    this.#split.set(unit, undefined);
+    const root = unit.root;
+    const name = root?.string(DW_AT.dwo_name) ?? root?.string(DW_AT.GNU_dwo_name);
+    if (root === undefined || name === undefined) return undefined;
+    const path = joinPath(root.string(DW_AT.comp_dir) ?? '', name);
+    const bytes = this.supply(path);
+    if (bytes === undefined) {
+      this.problems.push(`${path} is missing: types and variables of that unit are in it`);
+      return undefined;
+    }
+    const parsed = parseElf(bytes);
+    if (!parsed.ok) {
+      this.problems.push(`${path}: ${parsed.reason}`);
+      return undefined;
+    }
+    const split = new Units(new DebugSections(parsed.elf, '.dwo'), this.supply, unit);
+    const found = split.units.find(({ header }) => header.type !== DW_UT.split_type && header.type !== DW_UT.type);
+    const id = (found?.header.signature ?? idOf(found?.root)) as bigint | undefined;
+    const wanted = unit.header.signature ?? idOf(root);
+    if (found === undefined || (id !== undefined && wanted !== undefined && id !== wanted)) {
+      this.problems.push(`${path} does not belong to this file: its identification differs. Build both together`);
+      return undefined;
+    }
+    this.#split.set(unit, found);
+    return found;
+  }
+
+  #readHeaders(section: 'info' | 'types'): Unit[] {
+    const units: Unit[] = [];
+    const reader = new Reader(this.sections.get(section));
+    while (reader.more) {
+      const start = reader.position;
+      const { end, offsetSize, damaged } = reader.unitLength();
+      // An empty unit is padding.
+      if (end === reader.position && !damaged) continue;
+      const header = readHeader(new Reader(reader.bytes, reader.position, end), section, start, offsetSize);
+      if (header !== undefined) units.push(new Unit(this, header, this.skeleton));
+      if (header === undefined || damaged) {
+        this.problems.push(`the unit at 0x${start.toString(16)} of .debug_${section} is damaged`);
+      }
+      if (damaged) break;
+      reader.position = end;
+    }
+    return units;
+  }
 }
 
-function readRoot(
+/** GNU's identification before version 5. */
+function idOf(root: Die | undefined): bigint | undefined {
+  const value = root?.value(DW_AT.GNU_dwo_id);
+  return value?.kind === 'number' ? BigInt.asUintN(64, value.exact ?? BigInt(value.value)) : undefined;
+}
+
+function readHeader(
   reader: Reader,
+  section: 'info' | 'types',
+  offset: number,
   offsetSize: 4 | 8,
-  sections: DebugSections,
-): CompileUnit | 'damaged' | 'no-line-table' {
+): UnitHeader | undefined {
   const version = reader.u16();
-  if (version < 2 || version > 5) return 'damaged';
-  const type = version >= 5 ? reader.u8() : 0;
+  if (version < 2 || version > 5) return undefined;
+  const plain = section === 'types' ? DW_UT.type : DW_UT.compile;
+  const type = version >= 5 ? reader.u8() : plain;
   const first = version >= 5 ? reader.u8() : reader.unsigned(offsetSize);
   const second = version >= 5 ? reader.unsigned(offsetSize) : reader.u8();
   const [addressSize, abbreviations] = version >= 5 ? [first, second] : [second, first];
-  if (type === DW_UT.skeleton || type === DW_UT.split_compile) reader.skip(8);
-  if (type === DW_UT.type || type === DW_UT.split_type) reader.skip(8 + offsetSize);
-  const format: UnitFormat = { version, addressSize, offsetSize };
-  const values = readAttributes(reader, format, abbreviations, sections);
-  if (values === undefined) return 'damaged';
-
-  const offset = (attribute: number): number | undefined => {
-    const value = values.get(attribute);
-    return value?.kind === 'section-offset' || value?.kind === 'number' ? value.value : undefined;
-  };
-  const lineTable = offset(DW_AT.stmt_list);
-  if (lineTable === undefined) return 'no-line-table';
-
-  const addressBase = offset(DW_AT.addr_base) ?? offset(DW_AT.GNU_addr_base) ?? 0;
-  const addressAt = (index: number): number =>
-    new Reader(sections.get('addr'), addressBase + index * addressSize).unsigned(addressSize);
-  const stringsBase = offset(DW_AT.str_offsets_base) ?? 0;
-  const string = (attribute: number): string | undefined => {
-    const value = values.get(attribute);
-    if (value?.kind === 'string') return value.value;
-    if (value?.kind !== 'string-index') return undefined;
-    const entry = new Reader(sections.get('str_offsets'), stringsBase + value.value * offsetSize);
-    return sections.string('str', entry.unsigned(offsetSize));
-  };
-  const address = (attribute: number): number | undefined => {
-    const value = values.get(attribute);
-    if (value?.kind === 'address') return value.value;
-    return value?.kind === 'address-index' ? addressAt(value.value) : undefined;
-  };
-
-  const low = address(DW_AT.low_pc);
-  const highNumber = offset(DW_AT.high_pc);
-  const high = address(DW_AT.high_pc) ?? (highNumber === undefined ? undefined : (low ?? 0) + highNumber);
-  const list = values.get(DW_AT.ranges);
-  const ranges =
-    list !== undefined && list.kind !== 'skipped' && typeof list.value === 'number'
-      ? readRanges(sections, format, list.value, {
-          lowPc: low ?? 0,
-          base: offset(DW_AT.rnglists_base) ?? 0,
-          indexed: list.kind === 'list-index',
-          addressAt,
-        })
-      : low !== undefined && high !== undefined && high > low
-        ? [{ start: low, end: high }]
-        : [];
-  return {
-    name: string(DW_AT.name),
-    compilationDirectory: string(DW_AT.comp_dir),
-    lineTable,
-    ranges,
-    complete: ranges.length > 0 && offset(DW_AT.language) !== DW_LANG_Mips_Assembler,
-  };
-}
-
-/** The attributes of the first entry; undefined if its abbreviation or a form is damaged. */
-function readAttributes(
-  reader: Reader,
-  format: UnitFormat,
-  abbreviations: number,
-  sections: DebugSections,
-): Map<number, FormValue> | undefined {
-  const values = new Map<number, FormValue>();
-  const code = reader.uleb();
-  if (code === 0) return reader.overrun ? undefined : values;
-  const declaration = new Reader(sections.get('abbrev'), abbreviations);
-  for (let known = declaration.uleb(); known !== code; known = declaration.uleb()) {
-    if (known === 0) return undefined;
-    skipDeclaration(declaration);
-  }
-  declaration.uleb(); // tag
-  declaration.u8(); // has children
-  while (declaration.more) {
-    const [attribute, form] = [declaration.uleb(), declaration.uleb()];
-    const implicit = form === DW_FORM_IMPLICIT_CONST ? declaration.sleb() : 0;
-    if (attribute === 0 && form === 0) return reader.overrun ? undefined : values;
-    const value = readForm(form, implicit, reader, format, sections);
-    if (value === undefined) return undefined;
-    values.set(attribute, value);
-  }
-  return undefined;
-}
-
-function skipDeclaration(reader: Reader): void {
-  reader.uleb();
-  reader.u8();
-  while (reader.more) {
-    const [attribute, form] = [reader.uleb(), reader.uleb()];
-    if (form === DW_FORM_IMPLICIT_CONST) reader.sleb();
-    if (attribute === 0 && form === 0) return;
-  }
+  const isType = type === DW_UT.type || type === DW_UT.split_type;
+  const hasId = isType || type === DW_UT.skeleton || type === DW_UT.split_compile;
+  const signature = hasId ? reader.u64Exact() : undefined;
+  const typeOffset = isType ? reader.unsigned(offsetSize) : undefined;
+  if (reader.overrun || addressSize < 1 || addressSize > 8) return undefined;
+  const format = { version, addressSize, offsetSize };
+  const { position: firstEntry, end } = reader;
+  return { section, offset, firstEntry, end, format, type, abbreviations, signature, typeOffset };
 }
