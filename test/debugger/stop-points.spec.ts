@@ -71,7 +71,19 @@ const same = (a: Outcome, b: Outcome): void => {
   assert.ok(a.hashes.length > 10);
 };
 
-const POINTS = { schedule: 1, tty: 2, ticks: 3, current: 4, stack: 5, pageFault: 6, irq: 7, uart: 8, exit: 9 } as const;
+const POINTS = {
+  schedule: 1,
+  tty: 2,
+  ticks: 3,
+  current: 4,
+  stack: 5,
+  pageFault: 6,
+  irq: 7,
+  uart: 8,
+  exit: 9,
+  int80: 10,
+  isr80: 11,
+} as const;
 const pointsOf = (session: Session): StopPoint[] => [
   { id: POINTS.schedule, on: 'execute', address: symbol(session, 'schedule') },
   { id: POINTS.tty, on: 'execute', address: symbol(session, 'tty_write') },
@@ -81,6 +93,9 @@ const pointsOf = (session: Session): StopPoint[] => [
   { id: POINTS.stack, on: 'access', address: symbol(session, 'processes') + 0xff0, bytes: 9000 },
   { id: POINTS.pageFault, on: 'exception', vectors: [14] },
   { id: POINTS.irq, on: 'interrupt' },
+  { id: POINTS.int80, on: 'interrupt', vectors: [0x80] },
+  // The second instruction of its handler: a run that starts at the first one passes that.
+  { id: POINTS.isr80, on: 'execute', address: symbol(session, 'isr_128') + 2 },
   { id: POINTS.uart, on: 'port', first: 0x3f8, last: 0x3f8, direction: 'out' },
   { id: POINTS.exit, on: 'exit', reasons: [ExitReason.CPUID, ExitReason.CR_ACCESS] },
 ];
@@ -99,6 +114,11 @@ for (const bare of [true, false])
           if (bare && name === 'exit') continue;
           assert.ok((result.met.get(id) ?? 0) > 0, `${name} was never met`);
         }
+        assert.equal(
+          result.met.get(POINTS.int80),
+          result.met.get(POINTS.isr80),
+          'an INT n is delivered to its handler',
+        );
         // Each character is an OUT, and one sets the divisor.
         assert.equal(result.met.get(POINTS.uart), result.output.length + 1);
       });

@@ -158,7 +158,15 @@ export const StateLayout = {
   countedLevel: 0x60c,
   /** 1: the NMI pin has seen an edge that was not delivered yet. */
   nmi: 0x610,
-  end: 0x620,
+  /** Here the state ends: what follows is for translated code alone. */
+  end: 0x618,
+  /**
+   * 1: translated code may pass gates and change CPL by itself (isa/gate-functions.ts): protected mode, no instruction breakpoints, no stop
+   * points at deliveries, not executed for the hypervisor.
+   */
+  gates: 0x618,
+  /** The budget behind an IRET that has loaded RF, or NOT_RESUMED (helper-calls.ts). */
+  resumed: 0x61c,
 } as const;
 
 /** Fields of a segment slot. `limit` is in bytes (granularity applied); `access` is the VMX access-rights word (SDM vol. 3, table 24-2). */
@@ -181,6 +189,10 @@ const parity = (byte: number): boolean => {
   b ^= b >> 4;
   return ((0x9669 >> (b & 15)) & 1) === 1;
 };
+
+/** Address of CR0, CR2, CR3 or CR4. */
+export const controlRegisterAt = (number: number): number =>
+  number === 0 ? StateLayout.cr0 : StateLayout.cr2 + (number - 2) * 8;
 
 /** Typed access to the state words. All register values are returned unsigned. */
 export class CpuState {
