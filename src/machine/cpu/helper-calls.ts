@@ -15,6 +15,9 @@ export const HelperCall = {
   leaves: 0,
 } as const;
 
+/** In StateLayout.resumed: no IRET has loaded RF. No budget is so large. */
+const NOT_RESUMED = 0x7fff_ffff;
+
 export class HelperCalls {
   /** The helper last executed completed its instruction. */
   succeeded = false;
@@ -45,7 +48,12 @@ export class HelperCalls {
     this.retiredAtStart = this.processor.retired;
     this.deadline = cpu.clock.nextDeadline;
     cpu.breakpoints.exact = left === 1 || !(cpu.breakpoints.data || cpu.points.data);
+    cpu.s.i32[StateLayout.resumed >> 2] = NOT_RESUMED;
     this.lookForRequests();
+  }
+  /** RF, which translated code's last instruction has loaded, is for the one at which it came back with the budget `end`. */
+  resumesAt(end: number): boolean {
+    return this.cpu.s.i32[StateLayout.resumed >> 2] === end;
   }
   /** Only helpers and the run loop change what waits. */
   private lookForRequests(): void {

@@ -307,7 +307,9 @@ export class Processor {
       this.helpers.enter(start, left);
       this.module.instance.run(entry, start, i32[StateLayout.tlb >> 2]!);
       if (i32[StateLayout.exitKind >> 2] === ExitKind.site) this.regions.settle();
-      left -= this.helpers.exit(i32[StateLayout.exitBudget >> 2]!);
+      const end = i32[StateLayout.exitBudget >> 2]!;
+      if (end !== start) this.resumed = this.helpers.resumesAt(end);
+      left -= this.helpers.exit(end);
       switch (i32[StateLayout.exitKind >> 2]) {
         case ExitKind.link:
           if (left > 0) {
@@ -334,7 +336,6 @@ export class Processor {
         case ExitKind.helped:
           if (i32[StateLayout.exitKind >> 2] === ExitKind.helper)
             this.helpers.execute(this.regions.leftTo!, s.get(StateLayout.exitEa), left);
-          if (left !== limit) this.resumed = false;
           this.afterHelper(shadow);
           return;
         case ExitKind.fault:

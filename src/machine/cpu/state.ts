@@ -158,6 +158,12 @@ export const StateLayout = {
   countedLevel: 0x60c,
   /** 1: the NMI pin has seen an edge that was not delivered yet. */
   nmi: 0x610,
+  /**
+   * 1: translated code may pass gates and change CPL by itself (isa/gate-functions.ts): protected mode, no instruction breakpoints, not executed for
+   * the hypervisor. The budget behind an IRET that has loaded RF, or NOT_RESUMED (helper-calls.ts). For translated code, no state.
+   */
+  gates: 0x614,
+  resumed: 0x618,
   end: 0x620,
 } as const;
 

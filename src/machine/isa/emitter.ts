@@ -4,7 +4,7 @@
 import { StateLayout } from '../cpu/state.ts';
 import type { Local } from '../wasm/code.ts';
 import { type Val, VAL, ValueEmitter } from './value-emitter.ts';
-import type { SharedFunction } from './x87-functions.ts';
+import type { SharedFunction } from './shared-functions.ts';
 
 export { type Val, VAL } from './value-emitter.ts';
 
@@ -63,6 +63,8 @@ export abstract class Emitter extends ValueEmitter {
   abstract commit(host: Local): void;
   /** Linear-memory address of `bytes` at a linear address if the TLB context in use has them in one page; 0 otherwise. Never faults. */
   abstract cachedHost(linear: Local, bytes: number): Val;
+  /** Accesses from here on go by another TLB context. */
+  abstract switchContext(context: Local): void;
   /** Raises #GP(0) unless the memory operand's linear address is a multiple of `bytes`. */
   abstract requireAligned(bytes: number): void;
 
@@ -122,6 +124,8 @@ export abstract class Emitter extends ValueEmitter {
   abstract jumpTo(eip: Local): void;
   /** EIP of the next instruction. */
   abstract nextEip(): Val;
+  /** What is left of the budget behind this instruction: if it is not negative, another instruction follows before the run loop looks up. */
+  abstract budgetAfter(): Val;
   /** Leaves with a fault if the 0/1 value on the stack is set. */
   abstract faultIf(condition: Val, vector: number, errorCode?: number): void;
   /**

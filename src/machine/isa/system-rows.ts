@@ -31,11 +31,13 @@ import type { Helper } from '../cpu/cpu.ts';
 import { Vector } from '../cpu/cpu.ts';
 import type { Emitter } from './emitter.ts';
 import * as emitted from './flag-emitted.ts';
+import * as gates from './gate-emitted.ts';
 import * as segmentEmitted from './segment-emitted.ts';
 import { guarded, hard, row, type Row, type RowText, type Semantics } from './row.ts';
 import { stringForms } from './string-rows.ts';
 
 const byte = { bits: 8 } as const;
+const transfers = { ends: true, near: true, sized: true } as const;
 const implicitStack = { stack: true, sized: true } as const;
 /** A VMX instruction by its basic exit reason (SDM vol. 3, appendix C). */
 const vmx =
@@ -92,8 +94,8 @@ export const systemRows: readonly Row[] = [
   ...hard('rdtsc', '0f 31', '', rdtsc),
   ...hard('rdmsr', '0f 32', '', rdmsr),
   ...hard('rdpmc', '0f 33', '', rdpmc),
-  ...hard('sysenter', '0f 34', '', sysenter),
-  ...hard('sysexit', '0f 35', '', sysexit),
+  ...guarded('sysenter', '0f 34', '', gates.sysenter, sysenter, transfers),
+  ...guarded('sysexit', '0f 35', '', gates.sysexit, sysexit, transfers),
   ...hard('cpuid', '0f a2', '', cpuid),
   ...hard('rsm', '0f aa', '', undefinedOpcode),
   ...hard('vmread', 'NP 0f 78 /r', 'Ed Gd', vmx(23)),
@@ -129,10 +131,10 @@ export const systemRows: readonly Row[] = [
   ...hard('retf', 'ca', 'Iw', retFar, { names: 'retf~', att: 'lret~' }),
   ...hard('retf', 'cb', '', retFar, { names: 'retf~', att: 'lret~' }),
   ...hard('int3', 'cc', '', int3),
-  ...hard('int', 'cd', 'Ib', intN),
+  ...guarded('int', 'cd', 'Ib', gates.intN, intN, transfers),
   ...hard('into', 'ce', '', into),
   ...hard('int1', 'f1', '', int1),
-  ...hard('iret', 'cf', '', iret, { names: 'iret|iretd', att: 'iret~' }),
+  ...guarded('iret', 'cf', '', gates.iret, iret, { ...transfers, names: 'iret|iretd', att: 'iret~' }),
   ...guarded('pushf', '9c', '', emitted.pushf, pushf, { ...implicitStack, names: 'pushf|pushfd', att: 'pushf~' }),
   ...guarded('popf', '9d', '', emitted.popf, popf, { ...implicitStack, names: 'popf|popfd', att: 'popf~' }),
   ...guarded('cli', 'fa', '', emitted.cli, cli),

@@ -6,6 +6,9 @@
 import { type Code, I32, I64, V128, type Local, type ValueType } from '../wasm/code.ts';
 import { StateLayout } from '../cpu/state.ts';
 
+/** The write table of a TLB context lies this many bytes behind its read table. */
+const WRITE_TABLE = 0x0040_0000;
+
 declare const pushed: unique symbol;
 /** One value on the WebAssembly stack. */
 export interface Val {
@@ -221,6 +224,17 @@ export abstract class ValueEmitter {
       otherwise();
     }
     this.code.end();
+  }
+
+  /** The word of a TLB context for a linear address (cpu/tlb.ts): host page minus linear page, or low bits that no access passes. */
+  tlbWord(context: Local, linear: Local, write: boolean): Val {
+    this.add(this.get(context), this.and(this.shrU(this.get(linear), this.const(10)), this.const(0x003ffffc)));
+    this.code.memory(0x28, 2, write ? WRITE_TABLE : 0);
+    return VAL;
+  }
+  /** 1 if an access is not to a page that the TLB has by this word, or begins behind the last offset in it. */
+  beyondPage(word: Local, linear: Local, last: Val): Val {
+    return this.ltU(last, this.and(this.or(this.get(word), this.get(linear)), this.const(0xfff)));
   }
 
   /** Plain loads and stores at a linear-memory address (see hostForRead). */

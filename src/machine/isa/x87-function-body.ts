@@ -6,8 +6,9 @@
 import { StateLayout } from '../cpu/state.ts';
 import { Exception, MAX_EXPONENT } from '../cpu/x87/float80.ts';
 import { Status } from '../cpu/x87/unit.ts';
-import { Code, I32, type Local, type ValueType } from '../wasm/code.ts';
-import { type Val, ValueEmitter } from './value-emitter.ts';
+import type { Local } from '../wasm/code.ts';
+import { FunctionBody } from './function-body.ts';
+import type { Val } from './value-emitter.ts';
 
 /** Where results are: a value, or 64 bits; behind it C1 as the status word has it. */
 export const RESULT = StateLayout.scratch;
@@ -16,21 +17,7 @@ export const RESULT_C1 = StateLayout.scratch + 12;
 export const OPERAND = StateLayout.scratch + 16;
 
 /** A function's body: values, and the ways it ends. */
-export class Body extends ValueEmitter {
-  state(address: number): Val {
-    return this.peek32(this.zero, address);
-  }
-  private readonly zero: Local;
-  constructor(parameters: readonly ValueType[]) {
-    super(new Code(parameters.length));
-    this.zero = this.code.local(I32);
-  }
-  refuseUnless(condition: Val): void {
-    this.if(this.eqz(condition), () => {
-      this.const(0);
-      this.code.return();
-    });
-  }
+export class Body extends FunctionBody {
   /** An inexact result sets PE: it must be set and masked already. */
   refuseNewInexact(inexact: Val): void {
     this.if(inexact, () =>
@@ -42,19 +29,8 @@ export class Body extends ValueEmitter {
       ),
     );
   }
-  /** Bits at a constant address. */
-  store64(address: number, value: Local): void {
-    this.poke64(this.zero, value, address);
-  }
-  store32(address: number, value: Local): void {
-    this.poke32(this.zero, value, address);
-  }
   storeC1(up: Local): void {
     this.store32(RESULT_C1, this.let(this.mul(this.get(up), this.const(Status.C1))));
-  }
-  accept(): void {
-    this.const(1);
-    this.code.return();
   }
   /** 1 for a normal number. */
   normal(significand: Local, exponent: Local): Val {

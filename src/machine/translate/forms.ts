@@ -5,7 +5,7 @@ import { Code, I32 } from '../wasm/code.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
 import type { Row, Semantics } from '../isa/row.ts';
 import { ValueEmitter } from '../isa/value-emitter.ts';
-import { SHARED, sharedCode, type SharedFunction } from '../isa/x87-functions.ts';
+import { SHARED, type SharedFunction } from '../isa/shared-functions.ts';
 import { dispatch } from './entry-function.ts';
 import { MemoryKind, type ThreadedRuntime } from './form.ts';
 import { controlFunctions, microOperations, type MicroSlots } from './micro-operations.ts';
@@ -108,8 +108,8 @@ export const buildThreadedModule = (
     ...imported,
     ...control,
     shared: sharedFunctions((name) => {
-      const { parameters } = SHARED[name];
-      const index = builder.function(builder.type(parameters, [I32]), sharedCode(name));
+      const { parameters, code } = SHARED[name];
+      const index = builder.function(builder.type(parameters, [I32]), code());
       builder.export(name, index);
       return index;
     }),

@@ -1,7 +1,7 @@
 // What the code of both tiers calls: TypeScript functions and the shared functions of the instructions, as imports and by their index in a
-// module. Not who calls them (translation-emitter.ts) nor what they do (cpu/mmu.ts, cpu/region-access.ts, isa/x87-functions.ts).
+// module. Not who calls them (translation-emitter.ts) nor what they do (cpu/mmu.ts, cpu/region-access.ts, isa/shared-functions.ts).
 
-import { SHARED_NAMES, type SharedFunction } from '../isa/x87-functions.ts';
+import { SHARED_NAMES, type SharedFunction } from '../isa/shared-functions.ts';
 import { I32 } from '../wasm/code.ts';
 import type { ModuleBuilder } from '../wasm/module.ts';
 

@@ -6,11 +6,19 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { BareProcessor } from '../../../test/support/bare-processor.ts';
 import type { Timer } from '../clock.ts';
-import { ECX, EDI, ESI, ESP, StateLayout } from '../cpu/state.ts';
+import { ECX, EDI, ESI, ESP, Flag, StateLayout } from '../cpu/state.ts';
 
 const START = 0x3f80;
 const DATA = 0x8000;
 const STACK = 0xc000;
+/** Flat code and data; a trap gate at vector 40h, whose handler is an IRET. */
+const GDT = 0x100;
+const GDT_WORDS = [0, 0, 0xffff, 0xcf9b00, 0xffff, 0xcf9300];
+const IDT = 0x200;
+const VECTOR = 0x40;
+const HANDLER = 0x600;
+/** Addresses behind a pushed CS and EFLAGS, then: pushes EIP, makes it the instruction behind the IRET that follows. */
+const RETURN = [0xe8, 0, 0, 0, 0, 0x83, 0x04, 0x24, 5, 0xcf];
 
 const byte = fc.nat(255);
 const low = fc.nat(7);
@@ -28,6 +36,8 @@ const instruction = fc.oneof(
   { weight: 4, arbitrary: fc.tuple(fc.constantFrom(0xeb, 0x72, 0x74, 0x75, 0x79, 0xe2, 0xe1), fc.integer({ min: -24, max: 24 })).map(([op, d]) => [op, d & 0xff]) },
   { weight: 2, arbitrary: fc.constantFrom([0x50], [0x53], [0x5b], [0x58], [0x9c], [0x68, 1, 2, 0, 0]) },
   { weight: 1, arbitrary: fc.tuple(fc.nat(0xfff), fc.constantFrom(0, 0, 1)).map(([f, tf]) => [0x68, f & 0xd5, (tf ? 1 : 0) | ((f >> 8) & 0xc), 0, 0, 0x9d]) },
+  { weight: 1, arbitrary: fc.constant([0xcd, VECTOR]) },
+  { weight: 2, arbitrary: fc.tuple(fc.nat(0xfff), fc.constantFrom(0, 1, 1)).map(([f, rf]) => [0x68, f & 0xd5, (f >> 8) & 0xe, rf, 0, 0x6a, 8, ...RETURN]) },
   { weight: 2, arbitrary: fc.tuple(fc.integer({ min: 0, max: 90 }), fc.constantFrom([0xf3, 0xa4], [0xf3, 0xab], [0xf3, 0xa5], [0xf3, 0xac], [0xf2, 0xae], [0xf3, 0xa7])).map(([n, op]) => [0xb9, n, 0, 0, 0, ...op]) },
   { weight: 1, arbitrary: fc.constantFrom([0xf7, 0xf0], [0xf7, 0xf1], [0x0f, 0x0b], [0x0f, 0xa2], [0xfa], [0xfb], [0xfc], [0xfd], [0x90], [0xcc + 0x24], [0x8e, 0xd0]) },
   { weight: 1, arbitrary: fc.tuple(fc.constantFrom(0x6f, 0xfe, 0x7f), memory).map(([op, m]) => [0x66, 0x0f, op, ...m]) },
@@ -71,6 +81,17 @@ class Machine extends BareProcessor {
     this.reset();
     this.fired.length = 0;
     this.load(START, code);
+    new Uint32Array(this.memory.ram.buffer, this.memory.ram.byteOffset + GDT, 6).set(GDT_WORDS);
+    new Uint32Array(this.memory.ram.buffer, this.memory.ram.byteOffset + IDT + VECTOR * 8, 2).set([
+      0x80000 | HANDLER,
+      0x8f00,
+    ]);
+    this.load(HANDLER, [0xcf]);
+    const s = this.cpu.s;
+    s.set(StateLayout.gdtrBase, GDT);
+    s.set(StateLayout.gdtrLimit, 23);
+    s.set(StateLayout.idtrBase, IDT);
+    s.set(StateLayout.idtrLimit, VECTOR * 8 + 7);
     this.begin();
     this.deadlines = [...deadlines].sort((a, b) => a - b);
     this.arm();
@@ -133,5 +154,16 @@ describe('a run cut into slices', () => {
       fc.property(program, (code) => compare(code, [], Array<number>(700).fill(1))),
       { numRuns: 100, seed: 12 },
     );
+  });
+  it('in a repeated string instruction that IRET resumes: RF stays set until it is done', () => {
+    const code = [0x68, 2, 0, 1, 0, 0x6a, 8, 0xb9, 200, 0, 0, 0, ...RETURN, 0xf3, 0xaa, 0xe9];
+    const back = -(code.length + 4);
+    code.push(back & 0xff, 0xff, 0xff, 0xff);
+    let inside = 0;
+    for (let total = 300; total < 700; total += 11) {
+      compare(code, [], Array<number>(total).fill(1));
+      if (whole.cpu.s.eflagsRest & Flag.RF) inside++;
+    }
+    assert.ok(inside > 20);
   });
 });

@@ -48,7 +48,7 @@ export abstract class ThreadedFrame extends TranslationEmitter {
     this.if(condition, () => this.leaveFault());
   }
   /** budget - (done + 1): this instruction retires and the block ends. */
-  protected budgetAfter(): Val {
+  budgetAfter(): Val {
     return this.sub(this.get(N), this.add(this.field16(Entry.done), this.const(1)));
   }
 

@@ -6,13 +6,11 @@ import { Vector } from '../cpu/cpu.ts';
 import { ESP, SEGMENT_STRIDE, SegmentField, SS, StateLayout } from '../cpu/state.ts';
 import { Emitter, type Size, type Val, VAL } from '../isa/emitter.ts';
 import type { OperandSpec, Row } from '../isa/row.ts';
-import type { SharedFunction } from '../isa/x87-functions.ts';
+import type { SharedFunction } from '../isa/shared-functions.ts';
 import { I32, type Local } from '../wasm/code.ts';
 import { TLB } from './entry-function.ts';
 import type { Runtime } from './runtime.ts';
 
-/** The write table lies this many bytes behind the read table. */
-const WRITE_TABLE = 0x0040_0000;
 /** Addresses below this are the bounce buffer. */
 const BOUNCE_LIMIT = 0x10000;
 const VECTOR_LOADS = { 4: 0x5c, 8: 0x5d, 16: 0x00 } as const;
@@ -125,7 +123,7 @@ export abstract class TranslationEmitter extends Emitter {
    */
   private access(linear: Local, bytes: number, write: boolean, slow: () => void, fast: (entry: Local) => void): void {
     const entry = this.temporary(I32);
-    this.tlbEntry(linear, write);
+    this.tlbWord(TLB, linear, write);
     this.code.localTee(entry);
     if (bytes === 1) this.and(VAL, this.const(1));
     else this.gtU(this.and(this.or(VAL, this.get(linear)), this.const(0xfff)), this.const(0x1000 - bytes));
@@ -138,23 +136,16 @@ export abstract class TranslationEmitter extends Emitter {
       () => fast(entry),
     );
   }
-  private tlbEntry(linear: Local, write: boolean): Val {
-    const c = this.code;
-    c.localGet(TLB);
-    c.localGet(linear);
-    c.i32(10);
-    c.op(0x76);
-    c.i32(0x003ffffc);
-    c.op(0x71);
-    c.op(0x6a);
-    c.memory(0x28, 2, write ? WRITE_TABLE : 0);
-    return VAL;
-  }
   cachedHost(linear: Local, bytes: number): Val {
-    const entry = this.let(this.tlbEntry(linear, false));
-    const beyond = (): Val =>
-      this.gtU(this.and(this.or(this.get(entry), this.get(linear)), this.const(0xfff)), this.const(0x1000 - bytes));
-    return this.select(this.const(0), this.add(this.get(entry), this.get(linear)), beyond());
+    const entry = this.let(this.tlbWord(TLB, linear, false));
+    return this.select(
+      this.const(0),
+      this.add(this.get(entry), this.get(linear)),
+      this.beyondPage(entry, linear, this.const(0x1000 - bytes)),
+    );
+  }
+  switchContext(context: Local): void {
+    this.set(TLB, this.get(context));
   }
   private plus(plus: number): Local {
     const address = this.address();

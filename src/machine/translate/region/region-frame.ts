@@ -4,6 +4,7 @@
 import { type Size, type Val, VAL } from '../../isa/emitter.ts';
 import { Code, I32, type Local, type ValueType } from '../../wasm/code.ts';
 import { SEGMENT_STRIDE, SegmentField, StateLayout } from '../../cpu/state.ts';
+import { N } from '../entry-function.ts';
 import type { HelperOperands } from '../helper-operands.ts';
 import { isFlat, isLea, isXlat, accessOf } from '../operand-access.ts';
 import type { Runtime } from '../runtime.ts';
@@ -130,6 +131,9 @@ export abstract class RegionFrame extends RegionFlags {
   protected override rarely(condition: Val, then: () => void, otherwise?: () => void): void {
     this.code.unlikely();
     this.if(condition, then, otherwise);
+  }
+  budgetAfter(): Val {
+    return this.sub(this.get(N), this.const(this.done + 1));
   }
   orHelper(_guard: Val): void {
     const address = this.instruction.memory ? this.address() : undefined;

@@ -4,7 +4,7 @@
 import { type Code, I32 } from '../../wasm/code.ts';
 import { ModuleBuilder } from '../../wasm/module.ts';
 import type { RegionAccess } from '../../cpu/region-access.ts';
-import { SHARED } from '../../isa/x87-functions.ts';
+import { SHARED } from '../../isa/shared-functions.ts';
 import { REGION_SLOTS, type ThreadedModule } from '../forms.ts';
 import { importSlowPaths, sharedFunctions, type SlowPaths } from '../runtime.ts';
 import type { RegionRuntime } from './region-frame.ts';
