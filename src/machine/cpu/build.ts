@@ -9,7 +9,7 @@ import { buildThreadedModule, type RuntimeImports } from '../translate/forms.ts'
 import { RegionCompiler } from '../translate/region/region-module.ts';
 import { Regions } from '../translate/region/regions.ts';
 import { NO_VMX } from '../vmx/hooks.ts';
-import { Cpu, type ErrorPins, type InterruptSource } from './cpu.ts';
+import { Cpu, type EnterGate, type ErrorPins, type InterruptSource } from './cpu.ts';
 import { Mmu } from './mmu.ts';
 import type { CpuModel } from './model.ts';
 import { noteMonitoredStore } from './monitor-wait.ts';
@@ -46,6 +46,8 @@ export const buildProcessor = (
     helper: (entry, budget, offset) => processor.helpers.call(entry, budget, offset),
   };
   const module = buildThreadedModule(rows, memory.memory, imports);
+  cpu.enterGate = (vector, software, hasError, errorCode, returnEip, flags, esp) =>
+    (module.instance.shared.enterGate as EnterGate)(vector, software, hasError, errorCode, returnEip, flags, esp);
   const cache = new CodeCache(cpu, module, opcodeTable, unavailable);
   const access = regionAccess(cpu, () => cache.counters.invalidations);
   const compiler = new RegionCompiler(memory.memory, module, { ...imports, ...access });

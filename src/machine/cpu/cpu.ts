@@ -95,6 +95,17 @@ export interface ChainedException {
  */
 export type Tiers = 'adaptive' | 'threaded' | 'eager';
 
+/** (vector, software, has error code, error code, return EIP, EFLAGS, ESP). */
+export type EnterGate = (
+  vector: number,
+  software: number,
+  hasError: number,
+  errorCode: number,
+  returnEip: number,
+  flags: number,
+  esp: number,
+) => number;
+
 export class Cpu {
   readonly s: CpuState;
   mmu!: Mmu;
@@ -106,6 +117,8 @@ export class Cpu {
   faultAddress = 0;
   /** Why the processor shut down, for the report: the event first delivered, then what its delivery raised. */
   tripleFault: { readonly chain: readonly ChainedException[] } | undefined = undefined;
+  /** Passes a gate of the IDT if that is an ordinary case (isa/gate-functions.ts `enterGate`): 1, and EIP is the handler's. 0: nothing has changed. */
+  enterGate: EnterGate = () => 0;
   /** True while a faulting IRET has already ended blocking by NMI (bit 12 of the VM-exit interruption information, SDM vol. 3, 27.2.2). */
   nmiUnblockedByIret = false;
   /** Instructions a helper may retire in this call (REP iterations), at least 1; and how many it did, if not one. */

@@ -7,7 +7,7 @@ import { Vector } from './cpu.ts';
 import { Dr6, dr6WithDebug, dr7WithDebug } from './debug-registers.ts';
 import { deliverThroughTable } from './interrupts.ts';
 import { disarm } from './monitor-wait.ts';
-import { Blocking, Flag, StateLayout } from './state.ts';
+import { Blocking, ESP, Flag, StateLayout } from './state.ts';
 
 /** What became of an event. `ESCALATED`: another exception than the one asked for was delivered. */
 export const Outcome = { DELIVERED: 0, ESCALATED: 1, LEFT: 2 } as const;
@@ -90,6 +90,14 @@ const attempt = (cpu: Cpu, vector: number, type: number, errorCode: number | und
   if (software) flags &= ~Flag.RF;
   else if (cpu.unfinished || (type === EventType.HARDWARE_EXCEPTION && has(FAULTS, vector))) flags |= Flag.RF;
   const returnEip = software ? (s.eip + length) >>> 0 : s.eip;
+  const asked = interrupting ? 1 : 0;
+  const hasError = errorCode === undefined ? 0 : 1;
+  const ordinary =
+    !cpu.modeDirty && cpu.enterGate(vector, asked, hasError, errorCode ?? 0, returnEip, flags, s.gpr(ESP)) !== 0;
+  if (ordinary) {
+    cpu.nextEip = s.eip;
+    return true;
+  }
   return deliverThroughTable(cpu, vector, interrupting, errorCode, returnEip, flags, software ? length : 0);
 };
 

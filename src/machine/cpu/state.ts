@@ -188,6 +188,10 @@ const parity = (byte: number): boolean => {
   return ((0x9669 >> (b & 15)) & 1) === 1;
 };
 
+/** Address of CR0, CR2, CR3 or CR4. */
+export const controlRegisterAt = (number: number): number =>
+  number === 0 ? StateLayout.cr0 : StateLayout.cr2 + (number - 2) * 8;
+
 /** Typed access to the state words. All register values are returned unsigned. */
 export class CpuState {
   readonly u8: Uint8Array;

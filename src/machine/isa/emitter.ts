@@ -102,8 +102,8 @@ export abstract class Emitter extends ValueEmitter {
   abstract fpuPointers(): void;
   /** Calls a function that all instructions share. */
   abstract call(f: SharedFunction, ..._arguments: Val[]): Val;
-  /** Address in the state of the segment register that is operand k. */
-  abstract segmentSlot(k: number): Val;
+  /** Address in the state of the segment or control register that is operand k. */
+  abstract stateSlot(k: number): Val;
   /** A 32-bit word of the CPU state. */
   abstract state(address: number): Val;
   abstract setState(address: number, value: Local): void;

@@ -49,7 +49,7 @@ const load = (e: Emitter, slot: Local, selector: Local): void => {
 
 /** SS, which blocks interrupts, is the helper's. */
 export const movToSreg: Semantics = (e) => {
-  const slot = e.let(e.segmentSlot(0));
+  const slot = e.let(e.stateSlot(0));
   e.orHelper(e.and(e.ne(e.get(slot), e.const(slotOf(SS))), e.ne(e.get(slot), e.const(slotOf(CS)))));
   const selector = e.let(e.read(1));
   load(e, slot, selector);

@@ -30,6 +30,7 @@ import { DS, ES, FS, GS } from '../cpu/state.ts';
 import type { Helper } from '../cpu/cpu.ts';
 import { Vector } from '../cpu/cpu.ts';
 import type { Emitter } from './emitter.ts';
+import * as controlEmitted from './control-emitted.ts';
 import * as emitted from './flag-emitted.ts';
 import * as gates from './gate-emitted.ts';
 import * as segmentEmitted from './segment-emitted.ts';
@@ -86,7 +87,7 @@ export const systemRows: readonly Row[] = [
   // UD1 and UD0 take a ModRM byte and what it asks for (SDM vol. 2, UD).
   ...hard('ud1', '0f b9 /r', 'Gv Ev', undefinedOpcode),
   ...hard('ud0', '0f ff /r', 'Gv Ev', undefinedOpcode),
-  ...hard('mov', '0f 20 /r', 'Rd Cd', movFromCr),
+  ...guarded('mov', '0f 20 /r', 'Rd Cd', controlEmitted.movFromCr, movFromCr),
   ...hard('mov', '0f 21 /r', 'Rd Dd', movFromDr),
   ...hard('mov', '0f 22 /r', 'Cd Rd', movToCr),
   ...hard('mov', '0f 23 /r', 'Dd Rd', movToDr),

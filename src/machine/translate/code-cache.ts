@@ -96,6 +96,11 @@ export class CodeCache {
       cpu.raise(Vector.GP, 0);
       return 0;
     }
+    if (limit === MAX_BLOCK && mode & Mode.codeFlat) {
+      const known = this.jumps.find(eip);
+      this.kept = known !== 0 && this.i32[known >> 2] !== this.module.micro.stale;
+      if (this.kept) return known;
+    }
     this.kept = false;
     const pa = cpu.mmu.fetchAddress(linear);
     if (pa < 0) return 0;

@@ -2,7 +2,7 @@
 // block, nor where blocks are kept (code-cache.ts), nor the decoder (isa/decode.ts).
 
 import type { Cpu } from '../cpu/cpu.ts';
-import { SEGMENT_STRIDE, StateLayout } from '../cpu/state.ts';
+import { controlRegisterAt, SEGMENT_STRIDE, StateLayout } from '../cpu/state.ts';
 import { DecodeResult, type Decoder, NONE } from '../isa/decode.ts';
 import type { Row } from '../isa/row.ts';
 import { Entry, ENTRY_SIZE } from './entry.ts';
@@ -137,6 +137,9 @@ export class EntryWriter {
           break;
         case 'S':
           this.u16[(at + Entry.r1) >> 1] = StateLayout.segments + d.reg * SEGMENT_STRIDE;
+          break;
+        case 'C':
+          this.u16[(at + Entry.r1) >> 1] = controlRegisterAt(d.reg);
           break;
         case 'V':
           this.u16[(at + Entry.r1) >> 1] = StateLayout.xmm + d.reg * 16;

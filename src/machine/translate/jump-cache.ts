@@ -52,9 +52,18 @@ export class JumpCache {
     this.i32[StateLayout.jumpTag >> 2] = (this.generation << MODE_BITS) | mode;
   }
 
+  private line(eip: number): number {
+    return (LinearLayout.jumpCache + (((eip ^ (eip >>> 12)) & (JUMP_LINES - 1)) << 4)) >> 2;
+  }
+  /** The entry for an EIP, 0 if there is no line that counts. */
+  find(eip: number): number {
+    const { i32 } = this;
+    const line = this.line(eip);
+    return i32[line] === (eip | 0) && i32[line + 1] === i32[StateLayout.jumpTag >> 2] ? i32[line + 2]! : 0;
+  }
   /** The entry for an EIP, from now on. */
   enter(eip: number, entry: number): void {
-    const line = (LinearLayout.jumpCache + (((eip ^ (eip >>> 12)) & (JUMP_LINES - 1)) << 4)) >> 2;
+    const line = this.line(eip);
     this.i32[line] = eip;
     this.i32[line + 1] = this.i32[StateLayout.jumpTag >> 2]!;
     this.i32[line + 2] = entry;

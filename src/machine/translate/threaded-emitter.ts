@@ -51,7 +51,9 @@ export class ThreadedEmitter extends ThreadedFrame {
   }
   /** Address of the register, from the entry. */
   protected vectorRegister({ kind }: OperandSpec): Val {
-    return this.field16(kind === 'G' || kind === 'V' || kind === 'P' || kind === 'S' ? Entry.r1 : Entry.r0);
+    return this.field16(
+      kind === 'G' || kind === 'V' || kind === 'P' || kind === 'S' || kind === 'C' ? Entry.r1 : Entry.r0,
+    );
   }
   protected readRegister(spec: OperandSpec, bits: number): Val {
     this.vectorRegister(spec);

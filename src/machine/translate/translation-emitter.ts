@@ -310,7 +310,7 @@ export abstract class TranslationEmitter extends Emitter {
 
   // ---- state --------------------------------------------------------------------------------------------------------
 
-  segmentSlot(k: number): Val {
+  stateSlot(k: number): Val {
     return this.vectorRegister(this.spec(k));
   }
   state(address: number): Val {

@@ -4,7 +4,7 @@
 import { type Size, type Val, VAL } from '../../isa/emitter.ts';
 import type { OperandSpec, Row } from '../../isa/row.ts';
 import { fpuOpcode } from '../../cpu/x87/unit.ts';
-import { CS, SEGMENT_STRIDE, SegmentField, StateLayout } from '../../cpu/state.ts';
+import { controlRegisterAt, CS, SEGMENT_STRIDE, SegmentField, StateLayout } from '../../cpu/state.ts';
 import type { Local } from '../../wasm/code.ts';
 import { Mode } from '../mode.ts';
 import { namesMemory } from '../operand-access.ts';
@@ -67,6 +67,8 @@ export class RegionEmitter extends RegionFrame {
         return StateLayout.fpuRegisters + i.rm * 16;
       case 'S':
         return StateLayout.segments + i.reg * SEGMENT_STRIDE;
+      case 'C':
+        return controlRegisterAt(i.reg);
       default:
         return -1;
     }
