@@ -50,7 +50,11 @@ export const buildProcessor = (
     (module.instance.shared.enterGate as EnterGate)(vector, software, hasError, errorCode, returnEip, flags, esp);
   const cache = new CodeCache(cpu, module, opcodeTable, unavailable);
   const access = regionAccess(cpu, () => cache.counters.invalidations);
-  const compiler = new RegionCompiler(memory.memory, module, { ...imports, ...access });
+  const compiler = new RegionCompiler(memory.memory, module, {
+    ...imports,
+    ...access,
+    atSite: () => processor.helpers.atSite(),
+  });
   const regions = new Regions(cpu, cache, opcodeTable, compiler, module);
   const processor: Processor = new Processor(cpu, cache, module, regions, events);
   cpu.progress = processor;

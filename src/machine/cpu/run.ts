@@ -34,7 +34,7 @@ export class Processor {
   /** The instruction last emulated loaded a segment register or changed another part of the mode. */
   emulatedModeChange = false;
   /** RF was set before the present instruction. */
-  private resumed = false;
+  resumed = false;
   /** EFLAGS.AC as of the last change of mode. */
   alignmentFlag = 0;
 
@@ -45,7 +45,7 @@ export class Processor {
     readonly regions: Regions,
     private readonly events: EventDelivery,
   ) {
-    this.helpers = new HelperCalls(cpu, cache, this);
+    this.helpers = new HelperCalls(cpu, cache, regions, events, this);
     cpu.points.surroundings = {
       retired: () => this.retired,
       eip: () => cpu.s.eip,
@@ -306,7 +306,6 @@ export class Processor {
       const kept = this.cache.kept;
       this.helpers.enter(start, left);
       this.module.instance.run(entry, start, i32[StateLayout.tlb >> 2]!);
-      if (i32[StateLayout.exitKind >> 2] === ExitKind.site) this.regions.settle();
       const end = i32[StateLayout.exitBudget >> 2]!;
       if (end !== start) this.resumed = this.helpers.resumesAt(end);
       left -= this.helpers.exit(end);
@@ -332,10 +331,7 @@ export class Processor {
         case ExitKind.stop:
           if (left > 0) continue;
           break;
-        case ExitKind.helper:
         case ExitKind.helped:
-          if (i32[StateLayout.exitKind >> 2] === ExitKind.helper)
-            this.helpers.execute(this.regions.leftTo!, s.get(StateLayout.exitEa), left);
           this.afterHelper(shadow);
           return;
         case ExitKind.fault:
