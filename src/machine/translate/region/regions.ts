@@ -113,6 +113,8 @@ export class Regions {
   private dying: Region[] = [];
   private waitingSince = 0;
   private nextId = 1;
+  /** The region that was left last. */
+  private lastLeft: Region | undefined;
   private readonly decoder: Decoder;
   private readonly headFunction: number;
   private readonly i32: Int32Array;
@@ -238,8 +240,9 @@ export class Regions {
   /** A region left at an instruction that has not executed: the state becomes as at its entry in the threaded tier. Its helper, if that is wanted. */
   settle(): HelperOperands | undefined {
     const { s } = this.cpu;
-    const region = this.byId.get(s.get(StateLayout.exitEntry));
-    const site = region?.sites[s.get(StateLayout.exitSite)];
+    const id = s.get(StateLayout.exitEntry);
+    if (this.lastLeft?.id !== id) this.lastLeft = this.byId.get(id);
+    const site = this.lastLeft?.sites[s.get(StateLayout.exitSite)];
     if (site === undefined) throw new Error('a region left at an unknown place');
     s.eip = site.eip;
     s.set(StateLayout.exitBudget, (s.i32[StateLayout.exitBudget >> 2]! - site.done) | 0);
