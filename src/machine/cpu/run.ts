@@ -31,6 +31,8 @@ export class Processor {
   /** The last `execute` ended with an instruction that retired, not with a fault or exit. */
   private completed = false;
   private emulatedEvent = false;
+  /** StopPoints.deliveries as of the last run. */
+  private deliveries = false;
   /** The instruction last emulated loaded a segment register or changed another part of the mode. */
   emulatedModeChange = false;
   /** RF was set before the present instruction. */
@@ -66,6 +68,10 @@ export class Processor {
     const { points } = cpu;
     // Found out anew: from outside anything may have changed.
     this.frozen = false;
+    if (points.deliveries !== this.deliveries) {
+      this.deliveries = points.deliveries;
+      cpu.modeDirty = true;
+    }
     for (;;) {
       if (clock.nextDeadline <= clock.now) clock.runDue();
       if (points.armed && this.endsHere()) return;

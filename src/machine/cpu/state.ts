@@ -159,8 +159,8 @@ export const StateLayout = {
   /** 1: the NMI pin has seen an edge that was not delivered yet. */
   nmi: 0x610,
   /**
-   * 1: translated code may pass gates and change CPL by itself (isa/gate-functions.ts): protected mode, no instruction breakpoints, not executed for
-   * the hypervisor. The budget behind an IRET that has loaded RF, or NOT_RESUMED (helper-calls.ts). For translated code, no state.
+   * 1: translated code may pass gates and change CPL by itself (isa/gate-functions.ts): protected mode, no instruction breakpoints, no debugger
+   * that wants to see deliveries, not executed for the hypervisor. The budget behind an IRET that has loaded RF, or NOT_RESUMED (helper-calls.ts). For translated code, no state.
    */
   gates: 0x614,
   resumed: 0x618,

@@ -60,6 +60,8 @@ export class StopPoints {
   data = false;
   ports = false;
   msrs = false;
+  /** Deliveries to handlers are met, those by INT n too. */
+  deliveries = false;
   /** The machine stands still: nothing goes on before `begin`. */
   halted = false;
   /** The boundary behind this instruction must be looked at: accesses were noted, or `halted`. */
@@ -131,6 +133,7 @@ export class StopPoints {
   }
   private arm(): void {
     const some = this.execution || this.data || this.ports || this.msrs;
+    this.deliveries = this.events.length > 0 || this.single;
     this.armed = some || this.events.length > 0 || this.exits.length > 0 || this.limit !== Infinity || this.halted;
   }
 
