@@ -14,6 +14,8 @@ interface Range {
 export class Bus {
   private readonly ports = new Map<number, Range>();
   private readonly mmio: Range[] = [];
+  /** The highest address that a device owns. */
+  private highest = -1;
 
   /** Claims ports first..first+count-1; offsets seen by the device start at `offset`. Throws if a port is taken: a bug of ours. */
   claimPorts(first: number, count: number, device: Device, offset = 0): void {
@@ -26,7 +28,9 @@ export class Bus {
 
   /** Claims physical addresses first..first+bytes-1. */
   claimMemory(first: number, bytes: number, device: Device): void {
-    this.mmio.push({ first, last: first + bytes - 1, device, base: first });
+    const last = first + bytes - 1;
+    this.mmio.push({ first, last, device, base: first });
+    this.highest = Math.max(this.highest, last);
   }
 
   /** The device that owns a port and the offset inside it, or undefined. */
@@ -58,7 +62,7 @@ export class Bus {
 
   /** True if a device owns this physical address. */
   isMmio(pa: number): boolean {
-    return this.mmio.some((r) => pa >= r.first && pa <= r.last);
+    return pa <= this.highest && this.mmio.some((r) => pa >= r.first && pa <= r.last);
   }
 
   readMemory(pa: number, size: 1 | 2 | 4): number {

@@ -44,6 +44,8 @@ export class PhysicalMemory {
   /** RAM and ROM in bytes. */
   readonly bytes: number;
   private readonly windows: readonly RomWindow[];
+  /** From here to the end of RAM no window of the ROM begins. */
+  private readonly openFrom: number;
 
   /** @param ramBytes RAM size in bytes, a multiple of 4096, below 4 GiB minus the tables. Throws RangeError if the host cannot allocate it. */
   constructor(
@@ -52,6 +54,7 @@ export class PhysicalMemory {
   ) {
     this.bytes = ramBytes + (rom?.bytes.length ?? 0);
     this.windows = rom?.windows ?? [];
+    this.openFrom = Math.max(0, ...this.windows.filter((w) => w.first < ramBytes).map((w) => w.last + 1));
     const pages = Math.ceil((LinearLayout.ram + this.bytes) / WASM_PAGE);
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     const buffer = this.memory.buffer;
@@ -65,6 +68,7 @@ export class PhysicalMemory {
 
   /** Where a physical address is kept; past the end if neither RAM nor ROM answers it. */
   place(pa: number): number {
+    if (pa >= this.openFrom && pa < this.ramBytes) return pa;
     for (const window of this.windows)
       if (pa >= window.first && pa <= window.last) return this.ramBytes + window.offset + (pa - window.first);
     return pa >= this.ramBytes && pa < this.bytes ? NOWHERE + (pa & 0xfff) : pa;

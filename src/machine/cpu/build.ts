@@ -45,12 +45,16 @@ export const buildProcessor = (
     raise: (vector, errorCode) => void cpu.raise(vector, errorCode < 0 ? undefined : errorCode),
     helper: (entry, budget, offset) => processor.helpers.call(entry, budget, offset),
   };
-  const module = buildThreadedModule(rows, memory.memory, imports);
-  cpu.enterGate = (vector, software, hasError, errorCode, returnEip, flags, esp) =>
-    (module.instance.shared.enterGate as EnterGate)(vector, software, hasError, errorCode, returnEip, flags, esp);
+  const module = buildThreadedModule(rows, memory.memory, imports, ({ shared }) => {
+    cpu.enterGate = shared.enterGate as EnterGate;
+  });
   const cache = new CodeCache(cpu, module, opcodeTable, unavailable);
   const access = regionAccess(cpu, () => cache.counters.invalidations);
-  const compiler = new RegionCompiler(memory.memory, module, { ...imports, ...access });
+  const compiler = new RegionCompiler(memory.memory, module, {
+    ...imports,
+    ...access,
+    atSite: () => processor.helpers.atSite(),
+  });
   const regions = new Regions(cpu, cache, opcodeTable, compiler, module);
   const processor: Processor = new Processor(cpu, cache, module, regions, events);
   cpu.progress = processor;

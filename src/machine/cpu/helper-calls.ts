@@ -2,10 +2,14 @@
 // code may go on behind it or the run loop has something to do first. Not the helpers and not the run loop (run.ts).
 
 import type { CodeCache } from '../translate/code-cache.ts';
-import { Entry } from '../translate/entry.ts';
+import { Entry, ExitKind } from '../translate/entry.ts';
 import type { HelperOperands } from '../translate/helper-operands.ts';
+import type { Regions } from '../translate/region/regions.ts';
+import { AGAIN_WITH_LIMITS } from './access-inspection.ts';
 import type { Cpu } from './cpu.ts';
+import type { EventDelivery } from './pending-interrupts.ts';
 import { Blocking, Flag, StateLayout } from './state.ts';
+import { isExternalError } from './x87/errors.ts';
 
 /** Answers of `call` that are no number of retired instructions. */
 export const HelperCall = {
@@ -34,8 +38,15 @@ export class HelperCalls {
   constructor(
     private readonly cpu: Cpu,
     private readonly cache: CodeCache,
-    /** The run loop: its count, whether it was asked to stop, EFLAGS.AC as it knows it. */
-    private readonly processor: { retired: number; readonly stopRequested: boolean; readonly alignmentFlag: number },
+    private readonly regions: Regions,
+    private readonly events: EventDelivery,
+    /** The run loop: its count, whether it was asked to stop, EFLAGS.AC as it knows it, whether RF was set before the present instruction. */
+    private readonly processor: {
+      retired: number;
+      readonly stopRequested: boolean;
+      readonly alignmentFlag: number;
+      resumed: boolean;
+    },
   ) {}
 
   /** Translated code is about to run with the budget `start`; `left`: instructions until the run loop must look up. */
@@ -98,17 +109,74 @@ export class HelperCalls {
     const { cpu } = this;
     const { s } = cpu;
     const executed = this.start - (budget - s.u16[(entry + Entry.done) >> 1]!);
-    this.moveTo(executed);
     const op = this.cache.operands[s.i32[(entry + Entry.target) >> 2]!]!;
-    s.eip = op.eip;
+    return this.completes(op, address, executed) ? cpu.retiredByHelper : HelperCall.leaves;
+  }
+  /** Executes a helper's instruction, `executed` others of the run before it. False: the run loop is wanted. */
+  private completes(op: HelperOperands, address: number, executed: number): boolean {
+    const { cpu } = this;
+    this.moveTo(executed);
+    cpu.s.eip = op.eip;
     cpu.breakpoints.exact = true;
     this.execute(op, address, this.left - executed);
-    if (!this.succeeded || this.mustLeave()) return HelperCall.leaves;
-    s.eip = cpu.nextEip;
+    if (!this.succeeded || this.mustLeave()) return false;
+    cpu.s.eip = cpu.nextEip;
+    this.goOn();
+    return true;
+  }
+  private goOn(): void {
+    const { breakpoints, points } = this.cpu;
     this.cache.followMode();
     this.lookForRequests();
-    cpu.breakpoints.exact = this.left === 1 || !(cpu.breakpoints.data || cpu.points.data);
-    return cpu.retiredByHelper;
+    breakpoints.exact = this.left === 1 || !(breakpoints.data || points.data);
+  }
+
+  /**
+   * A region has left at an instruction that has not executed: it is its helper's, or a fault is in the mailbox. Answers 1 if translated code goes on at
+   * EIP, with the budget and the TLB context that are in the state.
+   */
+  atSite(): 0 | 1 {
+    const { cpu } = this;
+    const { s } = cpu;
+    const helper = this.regions.settle();
+    const budget = s.i32[StateLayout.exitBudget >> 2]!;
+    if (helper === undefined) return this.delivers(this.start - budget) ? 1 : 0;
+    if (!this.completes(helper, s.get(StateLayout.exitEa), this.start - budget)) {
+      s.set(StateLayout.exitKind, ExitKind.helped);
+      return 0;
+    }
+    s.set(StateLayout.exitBudget, budget - cpu.retiredByHelper);
+    return 1;
+  }
+  /** Delivers the fault of an instruction, `executed` others of the run before it, where it needs nothing else. False: the run loop is wanted. */
+  private delivers(executed: number): boolean {
+    const { cpu, processor } = this;
+    const { s, clock, timeless } = cpu;
+    this.moveTo(executed);
+    const { now } = clock;
+    const asksAgain = s.get(StateLayout.faultVector) - 1 >= AGAIN_WITH_LIMITS;
+    const shadow = s.get(StateLayout.interruptibility) & Blocking.STI_OR_MOV_SS;
+    if (asksAgain || shadow !== 0 || cpu.points.armed || isExternalError(cpu) || timeless.full(now)) {
+      s.set(StateLayout.exitKind, ExitKind.fault);
+      return false;
+    }
+    cpu.breakpoints.exact = true;
+    const entered = this.events.deliverPendingFault(cpu);
+    cpu.breakpoints.met = 0;
+    processor.resumed = false;
+    s.i32[StateLayout.resumed >> 2] = NOT_RESUMED;
+    // Whoever took the event may have let time pass.
+    const passed = clock.now - now;
+    this.clockAtStart += passed;
+    if (!entered || passed !== 0 || this.mustLeave()) {
+      this.succeeded = false;
+      cpu.retiredBeforeFault = 0;
+      s.set(StateLayout.exitKind, ExitKind.helped);
+      return false;
+    }
+    timeless.add(now);
+    this.goOn();
+    return true;
   }
   /**
    * Is there anything that the run loop would look at before the next instruction? An entered handler is none: that matters to TF alone, under which

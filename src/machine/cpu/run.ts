@@ -31,10 +31,12 @@ export class Processor {
   /** The last `execute` ended with an instruction that retired, not with a fault or exit. */
   private completed = false;
   private emulatedEvent = false;
+  /** StopPoints.deliveries as of the last run. */
+  private deliveries = false;
   /** The instruction last emulated loaded a segment register or changed another part of the mode. */
   emulatedModeChange = false;
   /** RF was set before the present instruction. */
-  private resumed = false;
+  resumed = false;
   /** EFLAGS.AC as of the last change of mode. */
   alignmentFlag = 0;
 
@@ -45,15 +47,12 @@ export class Processor {
     readonly regions: Regions,
     private readonly events: EventDelivery,
   ) {
-    this.helpers = new HelperCalls(cpu, cache, this);
+    this.helpers = new HelperCalls(cpu, cache, regions, events, this);
     cpu.points.surroundings = {
       retired: () => this.retired,
       eip: () => cpu.s.eip,
       forget: (addresses) => cache.forgetPoints(addresses),
       watch: (page, on) => cpu.mmu.watchAccesses(page, on),
-      deliveriesChanged: () => {
-        cpu.modeDirty = true;
-      },
       peek: (linear, into) => void cpu.mmu.peek(linear, into),
     };
   }
@@ -69,6 +68,10 @@ export class Processor {
     const { points } = cpu;
     // Found out anew: from outside anything may have changed.
     this.frozen = false;
+    if (points.deliveries !== this.deliveries) {
+      this.deliveries = points.deliveries;
+      cpu.modeDirty = true;
+    }
     for (;;) {
       if (clock.nextDeadline <= clock.now) clock.runDue();
       if (points.armed && this.endsHere()) return;
@@ -309,7 +312,6 @@ export class Processor {
       const kept = this.cache.kept;
       this.helpers.enter(start, left);
       this.module.instance.run(entry, start, i32[StateLayout.tlb >> 2]!);
-      if (i32[StateLayout.exitKind >> 2] === ExitKind.site) this.regions.settle();
       const end = i32[StateLayout.exitBudget >> 2]!;
       if (end !== start) this.resumed = this.helpers.resumesAt(end);
       left -= this.helpers.exit(end);
@@ -335,10 +337,7 @@ export class Processor {
         case ExitKind.stop:
           if (left > 0) continue;
           break;
-        case ExitKind.helper:
         case ExitKind.helped:
-          if (i32[StateLayout.exitKind >> 2] === ExitKind.helper)
-            this.helpers.execute(this.regions.leftTo!, s.get(StateLayout.exitEa), left);
           this.afterHelper(shadow);
           return;
         case ExitKind.fault:

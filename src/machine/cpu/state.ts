@@ -127,7 +127,7 @@ export const StateLayout = {
   interruptibility: 0x23c,
   /** 0 active, 1 HLT, 2 shutdown, 3 wait-for-SIPI (SDM vol. 3, 24.4.2). */
   activity: 0x240,
-  /** A region's exit at a fault (ExitKind.site): where in the region, and flags that are in their producer's form (translate/region/flag-kinds.ts). */
+  /** A region's exit at an instruction that has not executed: where in the region (`exitEntry` is its number), and flags that are in their producer's form (translate/region/flag-kinds.ts). */
   exitSite: 0x244,
   exitFlagKind: 0x248,
   exitFlagOperand: 0x24c,

@@ -27,8 +27,6 @@ export interface Surroundings {
   readonly forget: (addresses: readonly number[]) => void;
   /** The pages with watched bytes are others. */
   readonly watch: (page: number, on: boolean) => void;
-  /** Whether deliveries are looked at has changed (`deliveries`). */
-  readonly deliveriesChanged: () => void;
   /** Copies memory by the guest's page tables without any effect; bytes that are not mapped stay. */
   peek: (linear: number, into: Uint8Array) => void;
 }
@@ -39,7 +37,6 @@ const NOWHERE: Surroundings = {
   eip: () => 0,
   forget: () => undefined,
   watch: () => undefined,
-  deliveriesChanged: () => undefined,
   peek: () => undefined,
 };
 
@@ -63,6 +60,8 @@ export class StopPoints {
   data = false;
   ports = false;
   msrs = false;
+  /** Deliveries to handlers are met, those by INT n too. */
+  deliveries = false;
   /** The machine stands still: nothing goes on before `begin`. */
   halted = false;
   /** The boundary behind this instruction must be looked at: accesses were noted, or `halted`. */
@@ -103,9 +102,7 @@ export class StopPoints {
     this.replaceExecution(of('execute'));
     this.watches = of('write', 'read', 'access', 'change') as WatchPoint[];
     this.replacePages(new Set(this.watches.flatMap(pagesOf)));
-    const { deliveries } = this;
     this.events = of('exception', 'interrupt');
-    if (this.deliveries !== deliveries) this.surroundings.deliveriesChanged();
     this.exits = of('exit');
     this.portPoints = of('port');
     this.msrPoints = of('msr');
@@ -134,12 +131,9 @@ export class StopPoints {
     for (const page of before) if (!pages.has(page)) this.surroundings.watch(page, false);
     for (const page of pages) if (!before.has(page)) this.surroundings.watch(page, true);
   }
-  /** Each delivery has to be looked at: translated code passes no gates by itself. */
-  get deliveries(): boolean {
-    return this.events.length > 0;
-  }
   private arm(): void {
     const some = this.execution || this.data || this.ports || this.msrs;
+    this.deliveries = this.events.length > 0 || this.single;
     this.armed = some || this.events.length > 0 || this.exits.length > 0 || this.limit !== Infinity || this.halted;
   }
 

@@ -34,7 +34,7 @@ export const ExitKind = {
   link: 1,
   /** The budget is used up at a block boundary. */
   budget: 2,
-  /** A helper must execute `exitEntry` (only where none may be called: emulation for the hypervisor), or an instruction that a region left at. */
+  /** A helper must execute `exitEntry`: only where none may be called (emulation for the hypervisor). */
   helper: 3,
   /** A fault is in the mailbox; EIP is the faulting instruction. */
   fault: 4,
@@ -42,12 +42,10 @@ export const ExitKind = {
   stop: 5,
   /** A block's head counted down to zero: a region is worth forming. `exitEntry` is the head. */
   hot: 6,
-  /** A region left at an instruction that has not executed, with a fault in the mailbox or for its helper: `exitEntry` is the region's number, `exitSite` the place. */
-  site: 7,
-  /** A helper has executed `exitEntry`, and the run loop does what follows (cpu/helper-calls.ts). */
-  helped: 8,
+  /** A helper has executed an instruction, or a fault was delivered, and the run loop does what follows (cpu/helper-calls.ts). */
+  helped: 7,
   /** A debugger's stop point lies before the instruction at EIP; `exitEntry + ENTRY_SIZE` executes it. */
-  point: 9,
+  point: 8,
 } as const;
 
 /** Longest block, in instructions. A run needs at least this much budget to enter a block, so that none is overrun. */

@@ -94,10 +94,12 @@ const sizes = (row: Row): readonly (16 | 32)[] => {
 export const formSize = (row: Row, operandSize: 16 | 32): 16 | 32 =>
   sizes(row).includes(operandSize) ? operandSize : sizes(row)[0]!;
 
+/** @param instantiated hears of each new instance */
 export const buildThreadedModule = (
   rows: readonly Row[],
   memory: WebAssembly.Memory,
   imports: RuntimeImports,
+  instantiated: (instance: ThreadedInstance) => void = () => undefined,
 ): ThreadedModule => {
   const builder = new ModuleBuilder(memory.buffer.byteLength / 65536, { imported: false, size: REGION_SLOTS });
   const imported = importSlowPaths(builder);
@@ -181,12 +183,14 @@ export const buildThreadedModule = (
   const module = new WebAssembly.Module(bytes);
   const instantiate = (): ThreadedInstance => {
     const { exports } = new WebAssembly.Instance(module, { env: { memory, ...imports } });
-    return {
+    const made: ThreadedInstance = {
       table: exports['table'] as WebAssembly.Table,
       auxiliary: exports['auxiliary'] as ThreadedInstance['auxiliary'],
       shared: sharedFunctions((name) => exports[name]!),
       run: exports['run'] as ThreadedInstance['run'],
     };
+    instantiated(made);
+    return made;
   };
   let instance = instantiate();
   return {

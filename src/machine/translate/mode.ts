@@ -71,8 +71,8 @@ export const refreshMode = (cpu: Cpu): void => {
     cpu.mmu.onFlush();
   }
   cpu.s.set(StateLayout.mode, computeMode(cpu));
-  const looked = b.instructions || cpu.points.deliveries;
-  cpu.s.set(StateLayout.gates, cpu.protectedMode && !looked && cpu.mmu.access === undefined ? 1 : 0);
+  const looked = b.instructions || cpu.points.deliveries || cpu.mmu.access !== undefined;
+  cpu.s.set(StateLayout.gates, cpu.protectedMode && !looked ? 1 : 0);
   cpu.mmu.inspection.refresh();
   cpu.s.set(StateLayout.tlb, cpu.mmu.contextAddress(cpu.mmu.context));
   cpu.modeDirty = false;

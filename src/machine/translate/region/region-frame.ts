@@ -15,6 +15,8 @@ import { RegionFlags } from './region-flags.ts';
 export type RegionRuntime = Runtime & {
   /** (kind, result, a, b) -> auxiliary word (flag-kinds.ts). */
   readonly auxiliary: number;
+  /** () -> 1 if control goes on at EIP (cpu/helper-calls.ts `atSite`). */
+  readonly atSite: number;
 };
 
 /** A place where a region can leave at an instruction that has not executed. */

@@ -233,6 +233,11 @@ export class RegionFunction {
   private store(address: number, local: Local): void {
     setState(this.code, address, () => this.code.localGet(local));
   }
+  private load(local: Local, address: number, c = this.code): void {
+    c.i32(0);
+    c.memory(0x28, 2, address);
+    c.localSet(local);
+  }
   private storeConstant(address: number, value: number): void {
     setState(this.code, address, () => this.code.i32(value));
   }
@@ -260,15 +265,26 @@ export class RegionFunction {
     throughJumpCache(c, type, { eip: this.exitEip, budget: N, tlb: TLB, line: target });
     c.return();
   }
-  /** At an instruction that has not executed: regions.ts finds out which from the site. */
+  /**
+   * At an instruction that has not executed: regions.ts finds out which from the site. What is to be done there is done, and control goes on at EIP,
+   * unless the run loop is wanted.
+   */
   private leaveAtSite(): void {
     const { e } = this;
+    const c = this.code;
+    const line = e.temporary(I32);
     this.storeRegisters();
     this.store(StateLayout.exitFlagOperand, e.b);
     this.store(StateLayout.exitFlagKind, e.kindLocal);
     this.store(StateLayout.exitSite, e.site);
     this.storeConstant(StateLayout.exitEntry, this.context.id);
-    this.storeConstant(StateLayout.exitKind, ExitKind.site);
+    c.call(this.context.runtime.atSite);
+    c.if();
+    this.load(this.exitEip, StateLayout.eip);
+    this.load(N, StateLayout.exitBudget);
+    this.load(TLB, StateLayout.tlb);
+    throughJumpCache(c, this.context.runtime.type, { eip: this.exitEip, budget: N, tlb: TLB, line });
+    c.end();
   }
 
   private prologue(): Code {
@@ -282,16 +298,11 @@ export class RegionFunction {
     // The block itself, behind its head.
     dispatchNext(c, this.context.runtime.type);
     c.end();
-    const load = (local: Local, address: number): void => {
-      c.i32(0);
-      c.memory(0x28, 2, address);
-      c.localSet(local);
-    };
     e.registers.forEach((local, i) => {
-      if (e.used & (1 << i)) load(local, StateLayout.gpr + i * 8);
+      if (e.used & (1 << i)) this.load(local, StateLayout.gpr + i * 8, c);
     });
-    load(e.result, StateLayout.lazyResult);
-    load(e.a, StateLayout.lazyAux);
+    this.load(e.result, StateLayout.lazyResult, c);
+    this.load(e.a, StateLayout.lazyAux, c);
     return c;
   }
 }

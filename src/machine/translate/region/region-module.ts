@@ -28,7 +28,7 @@ export class RegionCompiler {
   constructor(
     private readonly memory: WebAssembly.Memory,
     private readonly threaded: ThreadedModule,
-    private readonly outside: SlowPaths & RegionAccess,
+    private readonly outside: SlowPaths & RegionAccess & { atSite(): number },
   ) {
     this.runtime = this.declare(this.builder());
     this.imports = this.present();
@@ -58,6 +58,7 @@ export class RegionCompiler {
     return {
       ...importSlowPaths(builder),
       auxiliary: builder.import('auxiliary', builder.type([I32, I32, I32, I32], [I32])),
+      atSite: builder.import('atSite', builder.type([], [I32])),
       shared: sharedFunctions((name) => builder.import(name, builder.type(SHARED[name].parameters, [I32]))),
     };
   }

@@ -8,11 +8,11 @@ import { DecodeResult, Decoder, type OpcodeTable } from '../../isa/decode.ts';
 import type { Code } from '../../wasm/code.ts';
 import type { CodeCache } from '../code-cache.ts';
 import type { GranuleMask } from '../code-granules.ts';
-import { Entry, ExitKind } from '../entry.ts';
+import { Entry } from '../entry.ts';
 import type { ThreadedModule } from '../forms.ts';
 import type { HelperOperands } from '../helper-operands.ts';
 import { Mode, runsUnit } from '../mode.ts';
-import { DYNAMIC } from './flag-kinds.ts';
+import { CANONICAL, DYNAMIC } from './flag-kinds.ts';
 import { type CodeSource, exploreRegion, type FlowNode } from './flow-graph.ts';
 import { Instruction } from './instruction.ts';
 import type { Site } from './region-frame.ts';
@@ -113,8 +113,8 @@ export class Regions {
   private dying: Region[] = [];
   private waitingSince = 0;
   private nextId = 1;
-  /** The helper whose instruction the region last left at. */
-  leftTo: HelperOperands | undefined;
+  /** The region that was left last. */
+  private lastLeft: Region | undefined;
   private readonly decoder: Decoder;
   private readonly headFunction: number;
   private readonly i32: Int32Array;
@@ -237,26 +237,27 @@ export class Regions {
     });
   }
 
-  /** A region left with ExitKind.site: the state becomes that of a fault at an entry of the threaded tier, or `leftTo` says whose helper is wanted. */
-  settle(): void {
+  /** A region left at an instruction that has not executed: the state becomes as at its entry in the threaded tier. Its helper, if that is wanted. */
+  settle(): HelperOperands | undefined {
     const { s } = this.cpu;
-    const region = this.byId.get(s.get(StateLayout.exitEntry));
-    const site = region?.sites[s.get(StateLayout.exitSite)];
+    const id = s.get(StateLayout.exitEntry);
+    if (this.lastLeft?.id !== id) this.lastLeft = this.byId.get(id);
+    const site = this.lastLeft?.sites[s.get(StateLayout.exitSite)];
     if (site === undefined) throw new Error('a region left at an unknown place');
     s.eip = site.eip;
     s.set(StateLayout.exitBudget, (s.i32[StateLayout.exitBudget >> 2]! - site.done) | 0);
     const kind = site.kind === DYNAMIC ? s.get(StateLayout.exitFlagKind) : site.kind;
-    s.set(
-      StateLayout.lazyAux,
-      this.threaded.instance.auxiliary(
-        kind,
-        s.get(StateLayout.lazyResult),
-        s.get(StateLayout.lazyAux),
-        s.get(StateLayout.exitFlagOperand),
-      ),
-    );
-    this.leftTo = site.helper;
-    s.set(StateLayout.exitKind, site.helper === undefined ? ExitKind.fault : ExitKind.helper);
+    if (kind !== CANONICAL)
+      s.set(
+        StateLayout.lazyAux,
+        this.threaded.instance.auxiliary(
+          kind,
+          s.get(StateLayout.lazyResult),
+          s.get(StateLayout.lazyAux),
+          s.get(StateLayout.exitFlagOperand),
+        ),
+      );
+    return site.helper;
   }
 
   // ---- taking away --------------------------------------------------------------------------------------------------
