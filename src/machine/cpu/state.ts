@@ -167,6 +167,10 @@ export const StateLayout = {
   gates: 0x618,
   /** The budget behind an IRET that has loaded RF, or NOT_RESUMED (helper-calls.ts). */
   resumed: 0x61c,
+  /** The clock, 64 bits, where the budget will be 0 (helper-calls.ts), and the TSC offset of non-root operation. */
+  timeBase: 0x620,
+  timeOffset: 0x628,
+  allEnd: 0x630,
 } as const;
 
 /** Fields of a segment slot. `limit` is in bytes (granularity applied); `access` is the VMX access-rights word (SDM vol. 3, table 24-2). */
