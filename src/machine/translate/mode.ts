@@ -78,7 +78,7 @@ export const refreshMode = (cpu: Cpu): void => {
   if (concerned && b.refresh(cpu.s)) {
     cpu.mmu.watchBreakpoints();
     // Known code of a page with an instruction breakpoint must not be found: each instruction is looked at.
-    cpu.mmu.onFlush();
+    cpu.mmu.onBreakpoints();
   }
   cpu.s.set(StateLayout.mode, computeMode(cpu));
   const looked = b.instructions || cpu.points.deliveries;
