@@ -4,26 +4,12 @@
 import { disarm } from '../cpu/monitor-wait.ts';
 import { readMsr, writeMsr } from '../cpu/msr.ts';
 import { MsrSlot, type MsrValue } from '../cpu/msr-rows.ts';
-import {
-  Access,
-  Blocking,
-  CS,
-  DS,
-  ES,
-  Flag,
-  FS,
-  GS,
-  LDTR,
-  SEGMENT_STRIDE,
-  SegmentField,
-  SS,
-  StateLayout,
-  TR,
-} from '../cpu/state.ts';
+import { Access, Blocking, CS, DS, ES, Flag, FS, GS, LDTR, SS, StateLayout, TR } from '../cpu/state.ts';
 import { ExitControl, PinControl } from './controls.ts';
 import { pdptesValid } from './entry-checks.ts';
 import { ENTRY_FAILURE, ExitReason } from './exit-reasons.ts';
 import { Field } from './fields.ts';
+import { saveSegments } from './guest-segments.ts';
 import { EventType, IntrInfo, PendingDebug, pendingBreakpoints } from './qualification.ts';
 import type { NonRootOperation } from './non-root.ts';
 
@@ -46,38 +32,6 @@ export interface ExitInformation {
   /** A task switch: the EFLAGS of the old task, whose RF is saved. */
   taskFlags: number;
 }
-
-/** Segment registers, GDTR and IDTR into the guest-state area. Before RFLAGS: a change of VM makes other checks of the segments. */
-export const saveSegments = (vmx: NonRootOperation): void => {
-  const s = vmx.cpu.s;
-  const v = vmx.vmcs;
-  let changed = (v.read(Field.GUEST_RFLAGS) ^ s.eflagsRest) & Flag.VM;
-  const { u32 } = s;
-  const selectors = v.wordOf(Field.GUEST_ES_SELECTOR);
-  const bases = v.wordOf(Field.GUEST_ES_BASE);
-  const limits = v.wordOf(Field.GUEST_ES_LIMIT);
-  const rights = v.wordOf(Field.GUEST_ES_AR_BYTES);
-  for (let n = ES; n <= TR; n++) {
-    const at = (StateLayout.segments + n * SEGMENT_STRIDE) >> 2;
-    const selector = u32[at + (SegmentField.selector >> 2)]!;
-    const base = u32[at + (SegmentField.base >> 2)]!;
-    const limit = u32[at + (SegmentField.limit >> 2)]!;
-    const access = u32[at + (SegmentField.access >> 2)]!;
-    changed |= u32[selectors + n]! ^ selector;
-    changed |= u32[bases + n]! ^ base;
-    changed |= u32[limits + n]! ^ limit;
-    changed |= u32[rights + n]! ^ access;
-    u32[selectors + n] = selector;
-    u32[bases + n] = base;
-    u32[limits + n] = limit;
-    u32[rights + n] = access;
-  }
-  if (changed !== 0) vmx.segmentsHold = false;
-  v.write(Field.GUEST_GDTR_BASE, s.get(StateLayout.gdtrBase));
-  v.write(Field.GUEST_GDTR_LIMIT, s.get(StateLayout.gdtrLimit));
-  v.write(Field.GUEST_IDTR_BASE, s.get(StateLayout.idtrBase));
-  v.write(Field.GUEST_IDTR_LIMIT, s.get(StateLayout.idtrLimit));
-};
 
 /**
  * RF as the saved image would have it (27.3.3): set by faults other than #DB, clear for intercepted instructions, as in the old TSS for
@@ -263,12 +217,13 @@ const toHost = (vmx: NonRootOperation, reason: number): void => {
   const blocked = nmi || (virtual ? vmx.nmiBlocked : (s.get(StateLayout.interruptibility) & Blocking.NMI) !== 0);
   vmx.leaveNonRoot();
   s.set(StateLayout.interruptibility, blocked ? 8 : 0);
-  cpu.modeDirty = true;
   if (vmx.root !== undefined) {
+    // Its processor keeps the guest's mode, which the next entry finds (enterGuest).
     vmx.exitPending = true;
     vmx.root.onVmExit(reason);
     return;
   }
+  cpu.modeDirty = true;
   loadHostState(vmx);
 };
 
