@@ -5,7 +5,7 @@ import { Dr6, Dr7, dr7Written } from '../cpu/debug-registers.ts';
 import { injectEvent } from '../cpu/exceptions.ts';
 import { disarm } from '../cpu/monitor-wait.ts';
 import { MsrSlot } from '../cpu/msr-rows.ts';
-import { Blocking, Cr0, Cr4, ESP, StateLayout } from '../cpu/state.ts';
+import { Blocking, Cr0, Cr4, StateLayout } from '../cpu/state.ts';
 import { EntryControl, PinControl, PrimaryControl } from './controls.ts';
 import {
   CONTROL_CHECKS,
@@ -18,7 +18,7 @@ import {
   INJECTION_CHECKS,
   type EntryCheck,
 } from './entry-checks.ts';
-import { CR0_KEPT, entryFailureExit, loadMsrs } from './exit.ts';
+import { CR0_KEPT, entryFailureExit, GUEST_WORDS, loadMsrs } from './exit.ts';
 import { ExitReason } from './exit-reasons.ts';
 import { Field } from './fields.ts';
 import { loadSegments } from './guest-segments.ts';
@@ -37,15 +37,11 @@ const loadControlState = (vmx: Vmx): void => {
   const s = vmx.cpu.s;
   const v = vmx.vmcs;
   s.cr0 = (s.cr0 & CR0_KEPT) | (v.read(Field.GUEST_CR0) & ~CR0_KEPT);
-  s.cr3 = v.read(Field.GUEST_CR3);
-  s.cr4 = v.read(Field.GUEST_CR4);
+  GUEST_WORDS.load(v);
   if (vmx.controls.entry & EntryControl.LOAD_DEBUG_CONTROLS) {
     s.setDr(7, dr7Written(v.read(Field.GUEST_DR7)));
     s.setMsr(MsrSlot.DEBUGCTL, v.read(Field.GUEST_IA32_DEBUGCTL), v.read(Field.GUEST_IA32_DEBUGCTL + 1));
   }
-  s.setMsr(MsrSlot.SYSENTER_CS, v.read(Field.GUEST_SYSENTER_CS), 0);
-  s.setMsr(MsrSlot.SYSENTER_ESP, v.read(Field.GUEST_SYSENTER_ESP), 0);
-  s.setMsr(MsrSlot.SYSENTER_EIP, v.read(Field.GUEST_SYSENTER_EIP), 0);
   if (vmx.controls.entry & EntryControl.LOAD_IA32_PAT) {
     s.setMsr(MsrSlot.PAT, v.read(Field.GUEST_IA32_PAT), v.read(Field.GUEST_IA32_PAT + 1));
   }
@@ -57,8 +53,6 @@ const loadGuestState = (vmx: Vmx, injecting: boolean): void => {
   const v = vmx.vmcs;
   loadControlState(vmx);
   loadSegments(vmx);
-  s.eip = v.read(Field.GUEST_RIP);
-  s.setGpr(ESP, v.read(Field.GUEST_RSP));
   s.eflags = v.read(Field.GUEST_RFLAGS);
   const blocking = v.read(Field.GUEST_INTERRUPTIBILITY_INFO);
   vmx.nmiBlocked = (s.get(StateLayout.interruptibility) & Blocking.NMI) !== 0;

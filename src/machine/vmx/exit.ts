@@ -12,6 +12,7 @@ import { Field } from './fields.ts';
 import { saveSegments } from './guest-segments.ts';
 import { EventType, IntrInfo, PendingDebug, pendingBreakpoints } from './qualification.ts';
 import type { NonRootOperation } from './non-root.ts';
+import { SharedWords } from './shared-words.ts';
 
 /** Bits of CR0 that VM entries and VM exits never change: ET, 15:6, 17, 28:19, NW, CD (26.3.2.1, 27.5.1). */
 export const CR0_KEPT = 0x7ffa_ffd0;
@@ -59,16 +60,23 @@ const heldByMovSs = (vmx: NonRootOperation): number => {
   return pendingBreakpoints(breakpoints.met) | (s.eflagsRest & Flag.TF ? PendingDebug.SINGLE_STEP : 0);
 };
 
+/** Guest state that is loaded and saved as it is: control registers but CR0, the SYSENTER MSRs (whose high halves are 0), EIP and ESP. */
+export const GUEST_WORDS = new SharedWords([
+  [StateLayout.cr3, Field.GUEST_CR3],
+  [StateLayout.cr4, Field.GUEST_CR4],
+  [StateLayout.msrs + MsrSlot.SYSENTER_CS * 8, Field.GUEST_SYSENTER_CS],
+  [StateLayout.msrs + MsrSlot.SYSENTER_ESP * 8, Field.GUEST_SYSENTER_ESP],
+  [StateLayout.msrs + MsrSlot.SYSENTER_EIP * 8, Field.GUEST_SYSENTER_EIP],
+  [StateLayout.eip, Field.GUEST_RIP],
+  [StateLayout.gpr + ESP * 8, Field.GUEST_RSP],
+]);
+
 const saveGuestState = (vmx: NonRootOperation, reason: number, info: ExitInformation, instruction: boolean): void => {
   const s = vmx.cpu.s;
   const v = vmx.vmcs;
   const controls = vmx.controls;
   v.write(Field.GUEST_CR0, s.cr0);
-  v.write(Field.GUEST_CR3, s.cr3);
-  v.write(Field.GUEST_CR4, s.cr4);
-  v.write(Field.GUEST_SYSENTER_CS, s.msrLow(MsrSlot.SYSENTER_CS));
-  v.write(Field.GUEST_SYSENTER_ESP, s.msrLow(MsrSlot.SYSENTER_ESP));
-  v.write(Field.GUEST_SYSENTER_EIP, s.msrLow(MsrSlot.SYSENTER_EIP));
+  GUEST_WORDS.save(v);
   if (controls.exit & ExitControl.SAVE_DEBUG_CONTROLS) {
     v.write(Field.GUEST_DR7, s.dr(7));
     v.write(Field.GUEST_IA32_DEBUGCTL, s.msrLow(MsrSlot.DEBUGCTL));
@@ -80,8 +88,6 @@ const saveGuestState = (vmx: NonRootOperation, reason: number, info: ExitInforma
   }
   if (controls.exit & ExitControl.SAVE_PREEMPTION_TIMER) v.write(Field.GUEST_PREEMPTION_TIMER, vmx.preemptionTimer);
   saveSegments(vmx);
-  v.write(Field.GUEST_RIP, s.eip);
-  v.write(Field.GUEST_RSP, s.gpr(ESP));
   v.write(Field.GUEST_RFLAGS, savedFlags(s.eflags, reason, info, instruction, vmx.cpu.unfinished));
   v.write(Field.GUEST_ACTIVITY_STATE, vmx.delivering ? 0 : s.get(StateLayout.activity));
   v.write(Field.GUEST_INTERRUPTIBILITY_INFO, s.get(StateLayout.interruptibility));

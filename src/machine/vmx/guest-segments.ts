@@ -4,6 +4,7 @@
 import { ES, Flag, SEGMENT_STRIDE, SegmentField, SS, StateLayout, TR } from '../cpu/state.ts';
 import { Field } from './fields.ts';
 import type { NonRootOperation } from './non-root.ts';
+import { SharedWords } from './shared-words.ts';
 
 /** What a segment register has, in the processor's slot and in the VMCS: there ES to TR lie behind each other. */
 const PARTS = [
@@ -12,12 +13,12 @@ const PARTS = [
   [SegmentField.limit, Field.GUEST_ES_LIMIT],
   [SegmentField.access, Field.GUEST_ES_AR_BYTES],
 ] as const;
-const TABLES = [
+const TABLES = new SharedWords([
   [StateLayout.gdtrBase, Field.GUEST_GDTR_BASE],
   [StateLayout.gdtrLimit, Field.GUEST_GDTR_LIMIT],
   [StateLayout.idtrBase, Field.GUEST_IDTR_BASE],
   [StateLayout.idtrLimit, Field.GUEST_IDTR_LIMIT],
-] as const;
+]);
 const SEGMENTS = TR - ES + 1;
 
 const slotWord = (part: number, segment: number): number =>
@@ -41,7 +42,7 @@ export const saveSegments = (vmx: NonRootOperation): void => {
     s.set(StateLayout.segmentsApart, 0);
   }
   if (changed !== 0) vmx.segmentsHold = false;
-  for (const [address, field] of TABLES) v.write(field, s.get(address));
+  TABLES.save(v);
 };
 
 /** Out of it, with CPL. */
@@ -62,5 +63,5 @@ export const loadSegments = (vmx: NonRootOperation): void => {
     s.set(StateLayout.segmentsApart, 0);
   }
   s.cpl = (v.read(Field.GUEST_ES_AR_BYTES + 2 * SS) >>> 5) & 3;
-  for (const [address, field] of TABLES) s.set(address, v.read(field));
+  TABLES.load(v);
 };
