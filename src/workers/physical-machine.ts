@@ -13,7 +13,7 @@ import type { StopPoints } from '../machine/cpu/stop-points.ts';
 import { Blocking, type CpuState, Cr0, ESP, Flag, StateLayout } from '../machine/cpu/state.ts';
 import { PhysicalMemory } from '../machine/memory.ts';
 import type { Rom } from '../machine/rom.ts';
-import { saveSegments } from '../machine/vmx/exit.ts';
+import { saveSegments } from '../machine/vmx/guest-segments.ts';
 import { Field } from '../machine/vmx/fields.ts';
 import { IntrInfo, PendingDebug, pendingBreakpoints } from '../machine/vmx/qualification.ts';
 import { Vmx } from '../machine/vmx/vmx.ts';
@@ -227,7 +227,7 @@ export class PhysicalMachine implements Machine {
   }
   setTimer(cycle: number): void {
     this.timerPending = false;
-    this.clock.arm(this.timer, cycle);
+    if (this.timer.deadline !== cycle) this.clock.arm(this.timer, cycle);
   }
   halt(untilCycle: number): void {
     const wake = Math.min(this.clock.nextDeadline, untilCycle);

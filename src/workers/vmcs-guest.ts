@@ -2,8 +2,7 @@
 // Not VM entry and exit (machine/vmx), whose segments these are. SDM vol. 3, 24.4.
 
 import { type CpuState, ESP, StateLayout } from '../machine/cpu/state.ts';
-import { loadSegments } from '../machine/vmx/entry.ts';
-import { saveSegments } from '../machine/vmx/exit.ts';
+import { loadSegments, saveSegments } from '../machine/vmx/guest-segments.ts';
 import { Field } from '../machine/vmx/fields.ts';
 import type { Vmx } from '../machine/vmx/vmx.ts';
 

@@ -8,7 +8,7 @@ import { Field } from '../../src/machine/vmx/fields.ts';
 import { createSession } from '../../src/workers/engine-session.ts';
 import type { PhysicalMachine } from '../../src/workers/physical-machine.ts';
 import type { Session } from '../../src/workers/session.ts';
-import { saveSegments } from '../../src/machine/vmx/exit.ts';
+import { saveSegments } from '../../src/machine/vmx/guest-segments.ts';
 import type { Executor } from './executor.ts';
 import type { FuzzCase } from './fuzz-case.ts';
 

@@ -64,7 +64,7 @@ export const illegalState = (cpu: Cpu): string[] => {
 /** Gaps between the areas of linear memory: nothing may ever write there. */
 const gaps = (end: number, total: number): [first: number, end: number][] => [
   [0, StateLayout.gpr],
-  [StateLayout.resumed + 4, 0x1000],
+  [StateLayout.allEnd, 0x1000],
   [0x1400, 0x4000],
   // [0x4000, 0xc100): the state hash's words.
   [0xc100, LinearLayout.entries],

@@ -21,6 +21,7 @@ export const HelperCall = {
 
 /** In StateLayout.resumed: no IRET has loaded RF. No budget is so large. */
 const NOT_RESUMED = 0x7fff_ffff;
+const TWO_32 = 0x1_0000_0000;
 
 export class HelperCalls {
   /** The helper last executed completed its instruction. */
@@ -58,6 +59,10 @@ export class HelperCalls {
     this.clockAtStart = cpu.clock.now;
     this.retiredAtStart = this.processor.retired;
     this.deadline = cpu.clock.nextDeadline;
+    const end = this.clockAtStart + start;
+    const { u32 } = cpu.s;
+    u32[StateLayout.timeBase >> 2] = end;
+    u32[(StateLayout.timeBase + 4) >> 2] = Math.floor(end / TWO_32);
     cpu.breakpoints.exact = left === 1 || !(cpu.breakpoints.data || cpu.points.data);
     cpu.s.i32[StateLayout.resumed >> 2] = NOT_RESUMED;
     this.lookForRequests();

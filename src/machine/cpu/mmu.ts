@@ -37,8 +37,10 @@ export class Mmu {
   sparesCode = false;
   /** Called before a store to a page that MONITOR watches a line of. */
   onMonitoredStore: (pa: number, bytes: number) => void = () => undefined;
-  /** Called when mappings may have changed: cached code addresses are stale. */
+  /** Called when translations were dropped: what is known of code by linear address may be stale. */
   onFlush: () => void = () => undefined;
+  /** Called when breakpoints were armed or disarmed. */
+  onBreakpoints: () => void = () => undefined;
   /** Where `hostWrite` last gave the bounce buffer for. */
   private bounceLinear = 0;
   private bounceBytes = 0;

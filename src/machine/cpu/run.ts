@@ -4,17 +4,19 @@
 import type { CodeCache } from '../translate/code-cache.ts';
 import { Entry, ENTRY_SIZE, ExitKind, MAX_BLOCK } from '../translate/entry.ts';
 import type { ThreadedModule } from '../translate/forms.ts';
+import { Mode } from '../translate/mode.ts';
 import type { Regions } from '../translate/region/regions.ts';
 import type { Cpu } from './cpu.ts';
 import type { LinearAccess } from './linear-access.ts';
 import { Vector } from './cpu.ts';
 import { AGAIN, AGAIN_WITH_LIMITS } from './access-inspection.ts';
-import { Dr6 } from './debug-registers.ts';
+import { Dr6, Dr7 } from './debug-registers.ts';
 import { injectEvent } from './exceptions.ts';
 import { HelperCalls } from './helper-calls.ts';
 import { endMaskedWait } from './monitor-wait.ts';
 import { Activity, type EventDelivery, takeInterrupt } from './pending-interrupts.ts';
 import { Blocking, CS, Flag, StateLayout } from './state.ts';
+import { TlbContext } from './tlb.ts';
 import { ignoringError, isExternalError, stopsForError } from './x87/errors.ts';
 
 /** Instructions after which translated code comes back at the latest: V8 takes up a function's optimised code only when it is called. */
@@ -208,16 +210,33 @@ export class Processor {
     mode.nonRoot = true;
     cpu.mmu.access = access;
     cpu.vmExitPending = false;
-    cpu.modeDirty = true;
+    const { s } = cpu;
+    const guestMode = s.get(StateLayout.mode);
+    const context = s.get(StateLayout.tlb);
+    if (this.keepsGuestMode(guestMode)) {
+      s.set(StateLayout.mode, guestMode | Mode.timeAside);
+      s.set(StateLayout.tlb, cpu.mmu.contextAddress(TlbContext.none));
+    } else cpu.modeDirty = true;
+    const kept = !cpu.modeDirty;
     const done = act();
     const left = cpu.vmExitPending;
     this.emulatedModeChange = cpu.modeDirty;
     mode.nonRoot = false;
     cpu.mmu.access = undefined;
     cpu.vmExitPending = pending;
-    cpu.modeDirty = true;
+    if (kept && !cpu.modeDirty) {
+      s.set(StateLayout.mode, guestMode);
+      s.set(StateLayout.tlb, context);
+    } else cpu.modeDirty = true;
     if (left) return 'unhandled';
     return done ? 'done' : 'fault';
+  }
+  /** The mode word is the guest's still, from before its VM exit, and nothing is looked at in its accesses. */
+  private keepsGuestMode(guestMode: number): boolean {
+    const { s, modeDirty, breakpoints: b, mmu } = this.cpu;
+    const watched = (s.dr(7) & Dr7.ENABLES) !== 0 || b.instructions || b.data || b.io || mmu.inspection.active;
+    const sameAlignment = (s.eflagsRest & Flag.AC) === this.alignmentFlag;
+    return !modeDirty && (guestMode & Mode.nonRoot) !== 0 && sameAlignment && !watched;
   }
   private emulateEntry(entry: number): boolean {
     const cpu = this.cpu;

@@ -167,6 +167,12 @@ export const StateLayout = {
   gates: 0x618,
   /** The budget behind an IRET that has loaded RF, or NOT_RESUMED (helper-calls.ts). */
   resumed: 0x61c,
+  /** The clock, 64 bits, where the budget will be 0 (helper-calls.ts), and the TSC offset of non-root operation. */
+  timeBase: 0x620,
+  timeOffset: 0x628,
+  /** 0: the segment registers are as in the guest-state area of the current VMCS (vmx/guest-segments.ts). */
+  segmentsApart: 0x630,
+  allEnd: 0x634,
 } as const;
 
 /** Fields of a segment slot. `limit` is in bytes (granularity applied); `access` is the VMX access-rights word (SDM vol. 3, table 24-2). */
@@ -303,6 +309,7 @@ export class CpuState {
     this.set(at + SegmentField.base, base);
     this.set(at + SegmentField.limit, limit);
     this.set(at + SegmentField.access, access);
+    this.i32[StateLayout.segmentsApart >> 2] = 1;
     this.deriveLimits(segment);
   }
   /**

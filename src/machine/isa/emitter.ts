@@ -104,6 +104,8 @@ export abstract class Emitter extends ValueEmitter {
   abstract call(f: SharedFunction, ..._arguments: Val[]): Val;
   /** Address in the state of the segment or control register that is operand k. */
   abstract stateSlot(k: number): Val;
+  /** Instructions that may still retire, this one with them, in the budget that translated code was entered with. */
+  abstract budget(): Val;
   /** A 32-bit word of the CPU state. */
   abstract state(address: number): Val;
   abstract setState(address: number, value: Local): void;

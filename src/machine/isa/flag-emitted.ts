@@ -1,8 +1,9 @@
-// CLI, STI, PUSHF, POPF and PAUSE as descriptions, for the ordinary case: allowed by CPL and IOPL, outside virtual-8086 mode, and with nothing that
-// the run loop would have to look at behind the instruction. All other cases are the helpers' (cpu/flag-instructions.ts, cpu/system.ts).
+// CLI, STI, PUSHF, POPF, PAUSE and RDTSC as descriptions, for the ordinary case: allowed by CPL and IOPL, outside virtual-8086 mode, and with nothing
+// that the run loop would have to look at behind the instruction. All other cases are the helpers' (cpu/flag-instructions.ts, cpu/system.ts, cpu/msr.ts).
 // Not the rows (system-rows.ts). SDM vol. 2.
 
-import { Flag, StateLayout } from '../cpu/state.ts';
+import { MsrSlot } from '../cpu/msr-rows.ts';
+import { EAX, EDX, Flag, StateLayout } from '../cpu/state.ts';
 import { Mode } from '../translate/mode.ts';
 import type { Local } from '../wasm/code.ts';
 import type { Emitter, Val } from './emitter.ts';
@@ -59,5 +60,15 @@ export const popf: Semantics = (e) => {
   e.addStack(size / 8);
 };
 
-/** Outside VMX non-root operation nothing can intercept it. */
-export const pause: Semantics = (e) => e.orHelper(e.eqz(e.and(e.state(StateLayout.mode), e.const(Mode.nonRoot))));
+export const pause: Semantics = (e) => e.orHelper(e.eqz(e.and(e.state(StateLayout.mode), e.const(Mode.pauseAside))));
+
+/** The counter is the clock, which the budget counts, with what software wrote and VMX adds: modulo 2^64. */
+export const rdtsc: Semantics = (e) => {
+  e.orHelper(e.eqz(e.and(e.state(StateLayout.mode), e.const(Mode.timeAside))));
+  const zero = e.let(e.const(0));
+  const adjust = StateLayout.msrs + MsrSlot.TSC_ADJUST * 8;
+  const clock = e.sub64(e.peek64(zero, StateLayout.timeBase), e.extendS64(e.budget()));
+  const time = e.let64(e.add64(e.add64(clock, e.peek64(zero, adjust)), e.peek64(zero, StateLayout.timeOffset)));
+  e.setReg(EAX, 32, e.let(e.wrap(e.get(time))));
+  e.setReg(EDX, 32, e.let(e.wrap(e.shrU64(e.get(time), e.const64(32n)))));
+};

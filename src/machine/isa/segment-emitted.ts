@@ -45,6 +45,7 @@ const load = (e: Emitter, slot: Local, selector: Local): void => {
   const access = e.let(e.and(e.shrU(e.get(high), e.const(8)), e.const(0xd0ff)));
   e.poke32(slot, selector, SegmentField.selector);
   e.poke32(slot, access, SegmentField.access);
+  e.setState(StateLayout.segmentsApart, e.let(e.const(1)));
 };
 
 /** SS, which blocks interrupts, is the helper's. */

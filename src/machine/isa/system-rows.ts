@@ -92,7 +92,7 @@ export const systemRows: readonly Row[] = [
   ...hard('mov', '0f 22 /r', 'Cd Rd', movToCr),
   ...hard('mov', '0f 23 /r', 'Dd Rd', movToDr),
   ...hard('wrmsr', '0f 30', '', wrmsr),
-  ...hard('rdtsc', '0f 31', '', rdtsc),
+  ...guarded('rdtsc', '0f 31', '', emitted.rdtsc, rdtsc),
   ...hard('rdmsr', '0f 32', '', rdmsr),
   ...hard('rdpmc', '0f 33', '', rdpmc),
   ...guarded('sysenter', '0f 34', '', gates.sysenter, sysenter, transfers),

@@ -73,7 +73,8 @@ export class CodeCache {
     this.u8 = cpu.memory.u8;
     cpu.mmu.holdsCode = (pa, bytes) => this.granules.hit(pa, bytes);
     cpu.mmu.onCodeWrite = (pa, bytes) => this.codeWritten(pa, bytes);
-    cpu.mmu.onFlush = () => this.jumps.newGeneration();
+    cpu.mmu.onFlush = () => this.jumps.translationsDropped();
+    cpu.mmu.onBreakpoints = () => this.jumps.newGeneration();
   }
 
   /** Follows a change of mode, if there was one. */
@@ -119,15 +120,21 @@ export class CodeCache {
     this.kept = true;
     const offset = pa & 0xfff;
     const codePage = this.pageForBlock(page, mode, (eip - offset) | 0);
-    let entry = codePage.entries[offset]! || this.crossingEntry(codePage, offset, linear);
-    if (entry === 0 && cpu.faulted) return 0;
+    let entry = codePage.entries[offset]!;
+    let crosses = false;
+    if (entry === 0) {
+      entry = this.crossingEntry(codePage, offset, linear);
+      crosses = entry !== 0;
+      if (!crosses && cpu.faulted) return 0;
+    }
     if (entry === 0) {
       entry = this.decodeBlock(codePage, pa, linear, eip, MAX_BLOCK);
       if (entry === 0) return 0;
-      if (this.fetch.second < 0) codePage.entries[offset] = entry;
-      else codePage.crossing.set(offset, { entry, second: this.fetch.second });
+      crosses = this.fetch.second >= 0;
+      if (crosses) codePage.crossing.set(offset, { entry, second: this.fetch.second });
+      else codePage.entries[offset] = entry;
     }
-    this.jumps.enter(eip, entry);
+    this.jumps.enter(eip, entry, crosses);
     return entry;
   }
 

@@ -87,6 +87,18 @@ export const throughJumpCache = (c: Code, type: number, { eip, budget, tlb, line
   c.memory(0x28, 2, StateLayout.jumpTag);
   c.op(0x46);
   c.op(0x71);
+  c.localGet(line);
+  c.memory(0x28, 2, LinearLayout.jumpCache + 12);
+  c.localGet(eip);
+  c.i32(12);
+  c.op(0x76);
+  c.i32(2);
+  c.op(0x74);
+  c.localGet(tlb);
+  c.op(0x6a);
+  c.memory(0x28, 2, 0);
+  c.op(0x46);
+  c.op(0x71);
   c.if();
   c.localGet(line);
   c.memory(0x28, 2, LinearLayout.jumpCache + 8);

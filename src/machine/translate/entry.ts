@@ -54,5 +54,5 @@ export const MAX_BLOCK = 64;
 /** Executions of a block before a region is formed at its head. */
 export const HOT = 48;
 
-/** Jump cache: 16-byte lines { eip, tag, entry, 0 }. */
+/** Jump cache: 16-byte lines { eip, tag, entry, TLB word of the EIP's page }. */
 export const JUMP_LINES = 16384;

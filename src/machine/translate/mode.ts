@@ -21,6 +21,9 @@ export const Mode = {
   nonRoot: 256,
   /** No regions: instructions are looked at one by one (breakpoints), or the user wants the threaded tier alone. */
   threaded: 512,
+  /** PAUSE exits, or RDTSC faults or exits, here: their helpers see to it. */
+  pauseAside: 1024,
+  timeAside: 2048,
   /** Bits that change how code decodes. */
   decode: 127 | 512,
 } as const;
@@ -55,7 +58,14 @@ export const computeMode = (cpu: Cpu): number => {
     if (s.cr4 & Cr4.OSFXSR) mode |= Mode.sse;
   }
   if (s.cpl === 3) mode |= Mode.user;
-  if (cpu.vmx.nonRoot) mode |= Mode.nonRoot;
+  const timeStampRefused = (s.cr4 & Cr4.TSD) !== 0 && s.cpl !== 0;
+  // Emulation for the hypervisor has no budget that tells the time.
+  if (timeStampRefused || cpu.mmu.access !== undefined) mode |= Mode.timeAside;
+  if (cpu.vmx.nonRoot) {
+    mode |= Mode.nonRoot;
+    if (cpu.vmx.pauseExits) mode |= Mode.pauseAside;
+    if (cpu.vmx.rdtscExits) mode |= Mode.timeAside;
+  }
   if (cpu.breakpoints.instructions || cpu.tiers === 'threaded') mode |= Mode.threaded;
   return mode;
 };
@@ -68,11 +78,13 @@ export const refreshMode = (cpu: Cpu): void => {
   if (concerned && b.refresh(cpu.s)) {
     cpu.mmu.watchBreakpoints();
     // Known code of a page with an instruction breakpoint must not be found: each instruction is looked at.
-    cpu.mmu.onFlush();
+    cpu.mmu.onBreakpoints();
   }
   cpu.s.set(StateLayout.mode, computeMode(cpu));
   const looked = b.instructions || cpu.points.deliveries || cpu.mmu.access !== undefined;
   cpu.s.set(StateLayout.gates, cpu.protectedMode && !looked ? 1 : 0);
+  cpu.s.set(StateLayout.timeOffset, cpu.vmx.tscOffsetLow);
+  cpu.s.set(StateLayout.timeOffset + 4, cpu.vmx.tscOffsetHigh);
   cpu.mmu.inspection.refresh();
   cpu.s.set(StateLayout.tlb, cpu.mmu.contextAddress(cpu.mmu.context));
   cpu.modeDirty = false;

@@ -52,6 +52,10 @@ export abstract class ThreadedFrame extends TranslationEmitter {
     return this.sub(this.get(N), this.add(this.field16(Entry.done), this.const(1)));
   }
 
+  budget(): Val {
+    return this.sub(this.get(N), this.field16(Entry.done));
+  }
+
   // ---- registers ----------------------------------------------------------------------------------------------------
 
   private registerAddress(index: number, size: Size): number {

@@ -26,10 +26,16 @@ export class ActiveControls {
   ioBitmapB = 0;
   msrBitmap = 0;
 
-  /** True if a field is one of those kept here: bitmap addresses, execution controls, CR masks, shadows and targets. */
+  /** True if a field is one of those kept here: bitmap addresses, execution, exit and entry controls, CR masks, shadows and targets. */
   static covers(encoding: number): boolean {
     const block = encoding & 0xfff0;
-    return block === 0x2000 || block === 0x4000 || block === 0x6000 || encoding === Field.SECONDARY_VM_EXEC_CONTROL;
+    return (
+      block === 0x2000 ||
+      block === 0x4000 ||
+      block === 0x6000 ||
+      encoding === Field.VM_ENTRY_CONTROLS ||
+      encoding === Field.SECONDARY_VM_EXEC_CONTROL
+    );
   }
 
   load(vmcs: Vmcs): void {

@@ -1,11 +1,11 @@
 // A VM entry after VMLAUNCH or VMRESUME found a usable VMCS: checks, loading guest state and MSRs, event injection.
 // Not the checks themselves (entry-checks.ts). SDM vol. 3, ch. 26.
 
-import { Dr6, dr7Written } from '../cpu/debug-registers.ts';
+import { Dr6, Dr7, dr7Written } from '../cpu/debug-registers.ts';
 import { injectEvent } from '../cpu/exceptions.ts';
 import { disarm } from '../cpu/monitor-wait.ts';
 import { MsrSlot } from '../cpu/msr-rows.ts';
-import { Blocking, Cr0, Cr4, ES, ESP, SEGMENT_STRIDE, SegmentField, SS, StateLayout, TR } from '../cpu/state.ts';
+import { Blocking, Cr0, Cr4, StateLayout } from '../cpu/state.ts';
 import { EntryControl, PinControl, PrimaryControl } from './controls.ts';
 import {
   CONTROL_CHECKS,
@@ -18,9 +18,10 @@ import {
   INJECTION_CHECKS,
   type EntryCheck,
 } from './entry-checks.ts';
-import { CR0_KEPT, entryFailureExit, loadMsrs } from './exit.ts';
+import { CR0_KEPT, entryFailureExit, GUEST_WORDS, loadMsrs } from './exit.ts';
 import { ExitReason } from './exit-reasons.ts';
 import { Field } from './fields.ts';
+import { loadSegments } from './guest-segments.ts';
 import { InstructionError, VM_SUCCEED, type VmxResult } from './instruction-errors.ts';
 import { EventType, IntrInfo, PendingDebug } from './qualification.ts';
 import { LaunchState } from './vmcs.ts';
@@ -36,44 +37,14 @@ const loadControlState = (vmx: Vmx): void => {
   const s = vmx.cpu.s;
   const v = vmx.vmcs;
   s.cr0 = (s.cr0 & CR0_KEPT) | (v.read(Field.GUEST_CR0) & ~CR0_KEPT);
-  s.cr3 = v.read(Field.GUEST_CR3);
-  s.cr4 = v.read(Field.GUEST_CR4);
+  GUEST_WORDS.load(v);
   if (vmx.controls.entry & EntryControl.LOAD_DEBUG_CONTROLS) {
     s.setDr(7, dr7Written(v.read(Field.GUEST_DR7)));
     s.setMsr(MsrSlot.DEBUGCTL, v.read(Field.GUEST_IA32_DEBUGCTL), v.read(Field.GUEST_IA32_DEBUGCTL + 1));
   }
-  s.setMsr(MsrSlot.SYSENTER_CS, v.read(Field.GUEST_SYSENTER_CS), 0);
-  s.setMsr(MsrSlot.SYSENTER_ESP, v.read(Field.GUEST_SYSENTER_ESP), 0);
-  s.setMsr(MsrSlot.SYSENTER_EIP, v.read(Field.GUEST_SYSENTER_EIP), 0);
   if (vmx.controls.entry & EntryControl.LOAD_IA32_PAT) {
     s.setMsr(MsrSlot.PAT, v.read(Field.GUEST_IA32_PAT), v.read(Field.GUEST_IA32_PAT + 1));
   }
-};
-
-/** Segment registers, CPL, GDTR and IDTR out of the guest-state area. */
-export const loadSegments = (vmx: Vmx): void => {
-  const s = vmx.cpu.s;
-  const v = vmx.vmcs;
-  const { u32 } = s;
-  const selectors = v.wordOf(Field.GUEST_ES_SELECTOR);
-  const bases = v.wordOf(Field.GUEST_ES_BASE);
-  const limits = v.wordOf(Field.GUEST_ES_LIMIT);
-  const rights = v.wordOf(Field.GUEST_ES_AR_BYTES);
-  for (let n = ES; n <= TR; n++) {
-    const at = (StateLayout.segments + n * SEGMENT_STRIDE) >> 2;
-    const same =
-      u32[at + (SegmentField.selector >> 2)] === u32[selectors + n] &&
-      u32[at + (SegmentField.base >> 2)] === u32[bases + n] &&
-      u32[at + (SegmentField.limit >> 2)] === u32[limits + n] &&
-      u32[at + (SegmentField.access >> 2)] === u32[rights + n];
-    // Usually the registers have it still: a TypeScript root loads no host state.
-    if (!same) s.setSegment(n, u32[selectors + n]!, u32[bases + n]!, u32[limits + n]!, u32[rights + n]!);
-  }
-  s.cpl = (v.read(Field.GUEST_ES_AR_BYTES + 2 * SS) >>> 5) & 3;
-  s.set(StateLayout.gdtrBase, v.read(Field.GUEST_GDTR_BASE));
-  s.set(StateLayout.gdtrLimit, v.read(Field.GUEST_GDTR_LIMIT));
-  s.set(StateLayout.idtrBase, v.read(Field.GUEST_IDTR_BASE));
-  s.set(StateLayout.idtrLimit, v.read(Field.GUEST_IDTR_LIMIT));
 };
 
 /** 26.3.2: registers and the non-register state; blocking by STI and MOV SS ends where an event is injected (26.6.1). */
@@ -82,8 +53,6 @@ const loadGuestState = (vmx: Vmx, injecting: boolean): void => {
   const v = vmx.vmcs;
   loadControlState(vmx);
   loadSegments(vmx);
-  s.eip = v.read(Field.GUEST_RIP);
-  s.setGpr(ESP, v.read(Field.GUEST_RSP));
   s.eflags = v.read(Field.GUEST_RFLAGS);
   const blocking = v.read(Field.GUEST_INTERRUPTIBILITY_INFO);
   vmx.nmiBlocked = (s.get(StateLayout.interruptibility) & Blocking.NMI) !== 0;
@@ -94,6 +63,13 @@ const loadGuestState = (vmx: Vmx, injecting: boolean): void => {
   vmx.pendingDebug = injecting
     ? 0
     : pending & (pending & PendingDebug.ENABLED_BREAKPOINT ? ALL_PENDING : PendingDebug.SINGLE_STEP);
+};
+
+/** The mode word (translate/mode.ts) that a TypeScript root's processor has kept since the exit is right, if the segments are the same. VMWRITE sees to the controls. */
+const keepsMode = (vmx: Vmx, oldCr0: number, oldCr4: number, cpl: number): boolean => {
+  const { s, breakpoints: b } = vmx.cpu;
+  const watched = (s.dr(7) & Dr7.ENABLES) !== 0 || b.instructions || b.data || b.io;
+  return s.cr0 === oldCr0 && s.cr4 === oldCr4 && s.cpl === cpl && !watched;
 };
 
 /** What a linear address means may have changed. A TypeScript root invalidates exactly what it changed, unless it says otherwise. */
@@ -150,7 +126,6 @@ export const enterGuest = (vmx: Vmx): VmxResult => {
   const v = vmx.vmcs;
   const controls = vmx.controls;
   vmx.lastEntryFailure = undefined;
-  controls.load(v);
 
   const info = v.read(Field.VM_ENTRY_INTR_INFO);
   const injecting = IntrInfo.valid(info);
@@ -163,8 +138,8 @@ export const enterGuest = (vmx: Vmx): VmxResult => {
     return VM_SUCCEED;
   }
 
-  const oldCr0 = cpu.s.cr0;
-  const oldCr4 = cpu.s.cr4;
+  const { cr0: oldCr0, cr4: oldCr4, cpl } = cpu.s;
+  const sameSegments = cpu.s.get(StateLayout.segmentsApart) === 0;
   loadGuestState(vmx, injecting && IntrInfo.type(info) !== EventType.OTHER_EVENT);
   const badMsr = loadMsrs(vmx, Field.VM_ENTRY_MSR_LOAD_COUNT, Field.VM_ENTRY_MSR_LOAD_ADDR);
   if (badMsr !== 0) {
@@ -176,7 +151,7 @@ export const enterGuest = (vmx: Vmx): VmxResult => {
   v.launchState = LaunchState.LAUNCHED;
   vmx.enterNonRoot();
   disarm(cpu); // 26.3.4
-  cpu.modeDirty = true;
+  if (!(vmx.root !== undefined && sameSegments && keepsMode(vmx, oldCr0, oldCr4, cpl))) cpu.modeDirty = true;
   updateTranslation(vmx, oldCr0, oldCr4);
   cpu.nextEip = cpu.s.eip;
   if ((controls.pin & PinControl.ACTIVATE_PREEMPTION_TIMER) !== 0)

@@ -4,28 +4,15 @@
 import { disarm } from '../cpu/monitor-wait.ts';
 import { readMsr, writeMsr } from '../cpu/msr.ts';
 import { MsrSlot, type MsrValue } from '../cpu/msr-rows.ts';
-import {
-  Access,
-  Blocking,
-  CS,
-  DS,
-  ES,
-  Flag,
-  FS,
-  GS,
-  LDTR,
-  SEGMENT_STRIDE,
-  SegmentField,
-  SS,
-  StateLayout,
-  TR,
-} from '../cpu/state.ts';
+import { Access, Blocking, CS, DS, ES, Flag, FS, GS, LDTR, SS, StateLayout, TR } from '../cpu/state.ts';
 import { ExitControl, PinControl } from './controls.ts';
 import { pdptesValid } from './entry-checks.ts';
 import { ENTRY_FAILURE, ExitReason } from './exit-reasons.ts';
 import { Field } from './fields.ts';
+import { saveSegments } from './guest-segments.ts';
 import { EventType, IntrInfo, PendingDebug, pendingBreakpoints } from './qualification.ts';
 import type { NonRootOperation } from './non-root.ts';
+import { SharedWords } from './shared-words.ts';
 
 /** Bits of CR0 that VM entries and VM exits never change: ET, 15:6, 17, 28:19, NW, CD (26.3.2.1, 27.5.1). */
 export const CR0_KEPT = 0x7ffa_ffd0;
@@ -46,38 +33,6 @@ export interface ExitInformation {
   /** A task switch: the EFLAGS of the old task, whose RF is saved. */
   taskFlags: number;
 }
-
-/** Segment registers, GDTR and IDTR into the guest-state area. Before RFLAGS: a change of VM makes other checks of the segments. */
-export const saveSegments = (vmx: NonRootOperation): void => {
-  const s = vmx.cpu.s;
-  const v = vmx.vmcs;
-  let changed = (v.read(Field.GUEST_RFLAGS) ^ s.eflagsRest) & Flag.VM;
-  const { u32 } = s;
-  const selectors = v.wordOf(Field.GUEST_ES_SELECTOR);
-  const bases = v.wordOf(Field.GUEST_ES_BASE);
-  const limits = v.wordOf(Field.GUEST_ES_LIMIT);
-  const rights = v.wordOf(Field.GUEST_ES_AR_BYTES);
-  for (let n = ES; n <= TR; n++) {
-    const at = (StateLayout.segments + n * SEGMENT_STRIDE) >> 2;
-    const selector = u32[at + (SegmentField.selector >> 2)]!;
-    const base = u32[at + (SegmentField.base >> 2)]!;
-    const limit = u32[at + (SegmentField.limit >> 2)]!;
-    const access = u32[at + (SegmentField.access >> 2)]!;
-    changed |= u32[selectors + n]! ^ selector;
-    changed |= u32[bases + n]! ^ base;
-    changed |= u32[limits + n]! ^ limit;
-    changed |= u32[rights + n]! ^ access;
-    u32[selectors + n] = selector;
-    u32[bases + n] = base;
-    u32[limits + n] = limit;
-    u32[rights + n] = access;
-  }
-  if (changed !== 0) vmx.segmentsHold = false;
-  v.write(Field.GUEST_GDTR_BASE, s.get(StateLayout.gdtrBase));
-  v.write(Field.GUEST_GDTR_LIMIT, s.get(StateLayout.gdtrLimit));
-  v.write(Field.GUEST_IDTR_BASE, s.get(StateLayout.idtrBase));
-  v.write(Field.GUEST_IDTR_LIMIT, s.get(StateLayout.idtrLimit));
-};
 
 /**
  * RF as the saved image would have it (27.3.3): set by faults other than #DB, clear for intercepted instructions, as in the old TSS for
@@ -105,16 +60,23 @@ const heldByMovSs = (vmx: NonRootOperation): number => {
   return pendingBreakpoints(breakpoints.met) | (s.eflagsRest & Flag.TF ? PendingDebug.SINGLE_STEP : 0);
 };
 
+/** Guest state that is loaded and saved as it is: control registers but CR0, the SYSENTER MSRs (whose high halves are 0), EIP and ESP. */
+export const GUEST_WORDS = new SharedWords([
+  [StateLayout.cr3, Field.GUEST_CR3],
+  [StateLayout.cr4, Field.GUEST_CR4],
+  [StateLayout.msrs + MsrSlot.SYSENTER_CS * 8, Field.GUEST_SYSENTER_CS],
+  [StateLayout.msrs + MsrSlot.SYSENTER_ESP * 8, Field.GUEST_SYSENTER_ESP],
+  [StateLayout.msrs + MsrSlot.SYSENTER_EIP * 8, Field.GUEST_SYSENTER_EIP],
+  [StateLayout.eip, Field.GUEST_RIP],
+  [StateLayout.gpr + ESP * 8, Field.GUEST_RSP],
+]);
+
 const saveGuestState = (vmx: NonRootOperation, reason: number, info: ExitInformation, instruction: boolean): void => {
   const s = vmx.cpu.s;
   const v = vmx.vmcs;
   const controls = vmx.controls;
   v.write(Field.GUEST_CR0, s.cr0);
-  v.write(Field.GUEST_CR3, s.cr3);
-  v.write(Field.GUEST_CR4, s.cr4);
-  v.write(Field.GUEST_SYSENTER_CS, s.msrLow(MsrSlot.SYSENTER_CS));
-  v.write(Field.GUEST_SYSENTER_ESP, s.msrLow(MsrSlot.SYSENTER_ESP));
-  v.write(Field.GUEST_SYSENTER_EIP, s.msrLow(MsrSlot.SYSENTER_EIP));
+  GUEST_WORDS.save(v);
   if (controls.exit & ExitControl.SAVE_DEBUG_CONTROLS) {
     v.write(Field.GUEST_DR7, s.dr(7));
     v.write(Field.GUEST_IA32_DEBUGCTL, s.msrLow(MsrSlot.DEBUGCTL));
@@ -126,8 +88,6 @@ const saveGuestState = (vmx: NonRootOperation, reason: number, info: ExitInforma
   }
   if (controls.exit & ExitControl.SAVE_PREEMPTION_TIMER) v.write(Field.GUEST_PREEMPTION_TIMER, vmx.preemptionTimer);
   saveSegments(vmx);
-  v.write(Field.GUEST_RIP, s.eip);
-  v.write(Field.GUEST_RSP, s.gpr(ESP));
   v.write(Field.GUEST_RFLAGS, savedFlags(s.eflags, reason, info, instruction, vmx.cpu.unfinished));
   v.write(Field.GUEST_ACTIVITY_STATE, vmx.delivering ? 0 : s.get(StateLayout.activity));
   v.write(Field.GUEST_INTERRUPTIBILITY_INFO, s.get(StateLayout.interruptibility));
@@ -263,12 +223,13 @@ const toHost = (vmx: NonRootOperation, reason: number): void => {
   const blocked = nmi || (virtual ? vmx.nmiBlocked : (s.get(StateLayout.interruptibility) & Blocking.NMI) !== 0);
   vmx.leaveNonRoot();
   s.set(StateLayout.interruptibility, blocked ? 8 : 0);
-  cpu.modeDirty = true;
   if (vmx.root !== undefined) {
+    // Its processor keeps the guest's mode, which the next entry finds (enterGuest).
     vmx.exitPending = true;
     vmx.root.onVmExit(reason);
     return;
   }
+  cpu.modeDirty = true;
   loadHostState(vmx);
 };
 

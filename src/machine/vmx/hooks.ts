@@ -10,6 +10,9 @@ import type { Cpu, Operands } from '../cpu/cpu.ts';
 export interface VmxHooks {
   readonly nonRoot: boolean;
   readonly inVmx: boolean;
+  /** In non-root operation: do PAUSE and RDTSC leave the guest? */
+  readonly pauseExits: boolean;
+  readonly rdtscExits: boolean;
   /**
    * True while the run loop must ask `exitAtBoundary` whenever it is between two translations: window exiting, an expired preemption
    * timer, and what `boundaryStep` stands for. Everything that can open a window (STI, POPF, IRET, the shadow's end) ends a translation.
@@ -96,6 +99,8 @@ export interface VmxHooks {
 export const NO_VMX: VmxHooks = {
   nonRoot: false,
   inVmx: false,
+  pauseExits: false,
+  rdtscExits: false,
   boundaryWatch: false,
   boundaryStep: false,
   exitOnException: () => false,

@@ -267,6 +267,13 @@ export abstract class NonRootOperation implements VmxHooks {
     return this.nonRoot && decide.instructionExits(this.controls, reason) && this.leaveAt(op, reason, qualification);
   }
 
+  get pauseExits(): boolean {
+    return decide.instructionExits(this.controls, ExitReason.PAUSE);
+  }
+  get rdtscExits(): boolean {
+    return decide.instructionExits(this.controls, ExitReason.RDTSC);
+  }
+
   exitOnMovToCr(cr: number, value: number, op: Operands): boolean {
     if (!this.nonRoot) return false;
     const c = this.controls;

@@ -69,9 +69,11 @@ export const supportedEncodings = (capabilities: VmxCapabilities): Uint8Array =>
 
 /** One VMCS region. Moving `address` makes the same object look at another region. */
 export class Vmcs {
-  private base = 0;
+  /** Index of the region's first word in `u32`. */
+  base = 0;
   private pa = 0;
-  private readonly u32: Uint32Array;
+  /** Linear memory: the processor's state and machine memory. */
+  readonly u32: Uint32Array;
 
   constructor(private readonly memory: PhysicalMemory) {
     this.u32 = memory.u32;
@@ -121,6 +123,9 @@ export class Vmcs {
     this.u32[this.base + (VmcsLayout.launchState >> 2)] = value;
   }
 }
+
+/** Index of a field's word in its region, for code that is about the same fields each time. */
+export const wordInRegion = (encoding: number): number => OFFSETS[encoding]!;
 
 /** Byte offset of a field in the region, for views that diff raw regions; undefined if there is no such field. */
 export const fieldOffset = (encoding: number): number | undefined => {

@@ -2,7 +2,7 @@
 // instructions.ts; non-root operation is non-root.ts; entering a guest is entry.ts. SDM vol. 3, ch. 23, 24 and 30.
 
 import type { Cpu, Operands } from '../cpu/cpu.ts';
-import { Flag } from '../cpu/state.ts';
+import { Flag, StateLayout } from '../cpu/state.ts';
 import { ActiveControls } from './active-controls.ts';
 import type { VmxCapabilities } from './controls.ts';
 import { enterGuest } from './entry.ts';
@@ -99,9 +99,15 @@ export class Vmx extends NonRootOperation {
     this.pointer = pa;
     this.vmcs.address = pa;
     this.controls.load(this.vmcs);
+    this.checkAll();
+    return VM_SUCCEED;
+  }
+
+  /** Nothing is known of the current VMCS. */
+  private checkAll(): void {
     this.controlsHold = false;
     this.segmentsHold = false;
-    return VM_SUCCEED;
+    this.cpu.s.set(StateLayout.segmentsApart, 1);
   }
 
   /** 0: no such field here; 1: a field; 2: a read-only field. */
@@ -131,8 +137,15 @@ export class Vmx extends NonRootOperation {
     if (ActiveControls.covers(encoding)) this.controls.load(this.vmcs);
     if (!isGuestField(encoding)) {
       // What an entry injects is looked at whenever there is something.
-      if (!isInjectionField(encoding)) this.controlsHold = false;
-    } else if (isSegmentField(encoding)) this.segmentsHold = false;
+      if (!isInjectionField(encoding)) {
+        this.controlsHold = false;
+        this.cpu.modeDirty = true;
+      }
+    } else if (isSegmentField(encoding)) {
+      this.segmentsHold = false;
+      this.cpu.s.set(StateLayout.segmentsApart, 1);
+      this.cpu.modeDirty = true;
+    }
     return VM_SUCCEED;
   }
 
@@ -183,8 +196,7 @@ export class Vmx extends NonRootOperation {
       this.vmcs.address = this.pointer;
       this.controls.load(this.vmcs);
     }
-    this.controlsHold = false;
-    this.segmentsHold = false;
+    this.checkAll();
     this.inVmx = at(2) === 1;
     if (at(3) === 1) this.enterNonRoot();
     else this.leaveNonRoot();
