@@ -13,6 +13,8 @@ import { type CpuModel, CPU_MODELS } from '../machine/cpu/model.ts';
 import { StateLayout } from '../machine/cpu/state.ts';
 import { PcPlatform } from '../machine/devices/platform.ts';
 import { VIDEO_BASE, VIDEO_BYTES, VideoMemory } from '../machine/devices/video-memory.ts';
+import type { Persistent } from '../machine/snapshot.ts';
+import type { Position } from '../machine/stop-point.ts';
 import { StateHash } from '../machine/state-hash.ts';
 import type { EventMask } from '../monitor/events.ts';
 import { observeOp, OBSERVE_OP_HYPERCALL } from '../monitor/observe-op.ts';
@@ -42,6 +44,7 @@ import type {
   VmcsFieldView,
 } from './session.ts';
 import { UserError } from './session.ts';
+import { Snapshots } from './snapshots.ts';
 import { unpack } from './unpack.ts';
 import { VmcsHistory } from './vmcs-history.ts';
 
@@ -65,10 +68,20 @@ export const createSession = (config: BootConfig, makeRecorder: MakeRecorder = D
   }
 };
 
+interface OwnState {
+  readonly stop: Stop | undefined;
+  readonly waiting: boolean;
+  readonly hashed: number;
+  readonly position: Position;
+}
+
 class EngineSession implements Session {
   stop: Stop | undefined;
   waiting = false;
   readonly stateHashes: string[] = [];
+  /** How many of them lie before the present moment. */
+  private hashed = 0;
+  readonly snapshots: Snapshots;
   private readonly machine: PhysicalMachine;
   private readonly platform: PcPlatform;
   private hypervisor: Hypervisor | undefined;
@@ -128,6 +141,7 @@ class EngineSession implements Session {
       this.machine.cpu.interrupts = this.platform.interrupts;
       this.machine.cpu.errorPins = this.platform.errorPins;
     } else this.createDomain(config, model, start.kernel);
+    this.snapshots = this.makeSnapshots();
     const memory = new GuestMemory(this.machine, this.domain, this.video);
     const readMemory = (linear: number, into: Uint8Array): number => memory.readLinear(linear, into);
     this.machine.points.surroundings.peek = readMemory;
@@ -178,6 +192,27 @@ class EngineSession implements Session {
     this.recorder.runStart();
   }
 
+  private makeSnapshots(): Snapshots {
+    const { machine, platform, video, hypervisor } = this;
+    const others: Persistent<unknown>[] = [this.ownState, this.serial, this.debugConsole, this.vmcsHistory];
+    return new Snapshots({ machine, platform, video, hypervisor, others });
+  }
+  /** What is kept here. */
+  private readonly ownState: Persistent<OwnState> = {
+    saveState: () => ({
+      stop: this.stop,
+      waiting: this.waiting,
+      hashed: this.hashed,
+      position: this.machine.points.position,
+    }),
+    loadState: ({ stop, waiting, hashed, position }) => {
+      this.machine.points.position = position;
+      this.stop = stop;
+      this.waiting = waiting;
+      this.hashed = hashed;
+    },
+  };
+
   // ---- running ------------------------------------------------------------------------------------------------------
 
   private get instructions(): number {
@@ -191,7 +226,7 @@ class EngineSession implements Session {
     const endOfTime = this.machine.clock.now + (cycles ?? instructions + IDLE_LIMIT);
     const every = this.config.stateHashEvery;
     while (this.stop === undefined && this.instructions < end && this.machine.clock.now < endOfTime) {
-      const nextHash = every > 0 ? (this.stateHashes.length + 1) * every : Infinity;
+      const nextHash = every > 0 ? (this.hashed + 1) * every : Infinity;
       const before = this.machine.clock.now;
       this.runSome(Math.min(end, nextHash) - this.instructions, endOfTime - this.machine.clock.now);
       if (this.machine.points.halted) return;
@@ -207,8 +242,8 @@ class EngineSession implements Session {
   }
 
   private takeHash(): void {
-    const hash = this.stateHash();
-    this.stateHashes.push(hash);
+    // A moment that was there before has its hash already.
+    const hash = (this.stateHashes[this.hashed++] ??= this.stateHash());
     const word = (at: number): number => parseInt(hash.slice(8 * at, 8 * at + 8), 16);
     this.recorder.runHash(word(0), word(1), word(2), word(3));
   }

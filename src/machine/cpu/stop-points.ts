@@ -213,6 +213,9 @@ export class StopPoints {
 
   // ---- accesses -----------------------------------------------------------------------------------------------------
 
+  forEachWatchedPage(visit: (page: number) => void): void {
+    this.pages.forEach(visit);
+  }
   watchesPage(page: number): boolean {
     return this.pages.has(page);
   }
