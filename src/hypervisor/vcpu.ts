@@ -36,7 +36,7 @@ export const combineExceptions = (first: number, second: number): 'serial' | 'do
 };
 
 const FIELDS = [
-  'cr0', 'cr4', 'launched', 'blocked', 'outsideVmx', 'eventDelivered', 'deliversOutside', 'sliceEnd', 'detail0', 'detail1', 'detail2',
+  'cr0', 'cr4', 'launched', 'blocked', 'outsideVmx', 'eventDelivered', 'deliversOutside', 'exitWaits', 'sliceEnd', 'detail0', 'detail1', 'detail2',
 ] as const; // prettier-ignore
 
 export interface VcpuSaved {

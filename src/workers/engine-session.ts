@@ -2,7 +2,8 @@
 // place where the layers meet. Not a thread (machine-worker.ts) and not a terminal (cli/).
 
 import { GuestRegisters } from '../debugger/guest-registers.ts';
-import type { DebugTarget } from '../debugger/target.ts';
+import { RecordedHistory } from '../debugger/history.ts';
+import type { DebugTarget, History } from '../debugger/target.ts';
 import type { Domain } from '../hypervisor/domain.ts';
 import type { BootImage } from '../hypervisor/boot/image.ts';
 import { Hypervisor, machineBytesFor } from '../hypervisor/hypervisor.ts';
@@ -44,7 +45,8 @@ import type {
   VmcsFieldView,
 } from './session.ts';
 import { UserError } from './session.ts';
-import { Snapshots } from './snapshots.ts';
+import { type Input, RecordedSession } from './recorded-session.ts';
+import { type SessionSaved, Snapshots } from './snapshots.ts';
 import { unpack } from './unpack.ts';
 import { VmcsHistory } from './vmcs-history.ts';
 
@@ -82,6 +84,8 @@ class EngineSession implements Session {
   /** How many of them lie before the present moment. */
   private hashed = 0;
   readonly snapshots: Snapshots;
+  private readonly history: RecordedHistory<SessionSaved, Input> | undefined;
+  private readonly presentOnly: History;
   private readonly machine: PhysicalMachine;
   private readonly platform: PcPlatform;
   private hypervisor: Hypervisor | undefined;
@@ -142,20 +146,36 @@ class EngineSession implements Session {
       this.machine.cpu.errorPins = this.platform.errorPins;
     } else this.createDomain(config, model, start.kernel);
     this.snapshots = this.makeSnapshots();
+    this.presentOnly = new PresentOnly(this.machine.points);
     const memory = new GuestMemory(this.machine, this.domain, this.video);
     const readMemory = (linear: number, into: Uint8Array): number => memory.readLinear(linear, into);
     this.machine.points.surroundings.peek = readMemory;
     const guest = this.domain === undefined ? undefined : { vmx: this.machine.vmxUnit, vcpu: this.domain.vcpu };
     this.guestRegisters = new GuestRegisters(this.machine.cpu, guest, readMemory);
-    this.debug = new MachineTarget({
+    const target = new MachineTarget({
       points: this.machine.points,
       memory,
       registers: this.guestRegisters,
       runner: this,
       vcpuName: this.domain === undefined ? 'v0' : `d${this.domain.id}v0`,
-      history: new PresentOnly(this.machine.points),
-      changed: () => undefined,
+      position: () => this.position(),
+      history: () => this.history ?? this.presentOnly,
+      changed: () => this.history?.beginFuture(),
     });
+    this.debug = target;
+    if (config.record === undefined) return;
+    const recorded = new RecordedSession({
+      points: this.machine.points,
+      snapshots: this.snapshots,
+      position: () => this.position(),
+      runOn: (instructions, cycles) => this.runOn(instructions, cycles),
+      runToPoint: (until, go) => target.runTo(until, false, go),
+      give: (input) => this.give(input),
+      beginFuture: () => this.beginFuture(),
+    });
+    // Snapshots are no part of what the guest does: the host's clock may say when to take one.
+    const now = config.record.every === undefined ? { now: () => performance.now() } : {};
+    this.history = new RecordedHistory(recorded, { ...config.record, ...now });
   }
 
   private createDomain(config: BootConfig, model: CpuModel, kernel: BootImage): void {
@@ -221,9 +241,29 @@ class EngineSession implements Session {
       : this.machine.clock.now - this.hypervisor.idleCycles;
   }
 
-  run(instructions: number, cycles?: number): void {
+  private position(): Position & { readonly cycles: number } {
+    return { ...this.machine.points.position, cycles: this.machine.clock.now };
+  }
+
+  run(instructions: number, cycles = instructions + IDLE_LIMIT): void {
+    const { history, machine } = this;
+    if (history === undefined) {
+      this.runOn(instructions, cycles);
+      return;
+    }
     const end = this.instructions + instructions;
-    const endOfTime = this.machine.clock.now + (cycles ?? instructions + IDLE_LIMIT);
+    const endOfTime = machine.clock.now + cycles;
+    this.waiting = false;
+    history.runThrough((slice, cycle) => {
+      this.runOn(Math.min(slice, end - this.instructions), Math.min(cycle, endOfTime) - machine.clock.now);
+      const over = this.stop !== undefined || this.waiting || machine.points.halted;
+      return over || this.instructions >= end || machine.clock.now >= endOfTime;
+    });
+  }
+  /** Without regard to inputs of the past. */
+  private runOn(instructions: number, cycles: number): void {
+    const end = this.instructions + instructions;
+    const endOfTime = this.machine.clock.now + cycles;
     const every = this.config.stateHashEvery;
     while (this.stop === undefined && this.instructions < end && this.machine.clock.now < endOfTime) {
       const nextHash = every > 0 ? (this.hashed + 1) * every : Infinity;
@@ -272,9 +312,20 @@ class EngineSession implements Session {
   }
   typeSerial(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
+    const input = { serial: bytes.slice() };
+    if (this.history === undefined) this.give(input);
+    else this.history.give(input);
+  }
+  private give({ serial }: Input): void {
     this.waiting = false;
-    this.recorder.runInput(0, bytes.length, bytes[0]!);
-    this.platform.typeSerial(bytes);
+    this.recorder.runInput(0, serial.length, serial[0]!);
+    this.platform.typeSerial(serial);
+  }
+  /** What was sent, hashed and observed behind the present moment is of a future that will not be. */
+  private beginFuture(): void {
+    this.stateHashes.length = Math.min(this.stateHashes.length, this.hashed);
+    this.serial.beginFuture();
+    this.debugConsole.beginFuture();
   }
   takeSerial(): Uint8Array {
     return this.serial.take();

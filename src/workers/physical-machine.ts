@@ -291,11 +291,12 @@ export class PhysicalMachine implements Machine, Persistent<PhysicalMachineSaved
     if ((mmu.pageFlags[page]! & PageFlag.code) === 0) return;
     const { u8, ramBase } = this.memory;
     for (let at = 0; at < 4096; at += CODE_GRANULE) {
-      if (!mmu.holdsCode(page * 4096 + at, CODE_GRANULE)) continue;
-      for (let i = at; i < at + CODE_GRANULE; i++)
-        if (u8[ramBase + page * 4096 + i] !== (bytes === undefined ? 0 : bytes[i])) {
-          this.processor.forgetCode(page);
-          return;
+      const pa = page * 4096 + at;
+      if (!mmu.holdsCode(pa, CODE_GRANULE)) continue;
+      for (let i = 0; i < CODE_GRANULE; i++)
+        if (u8[ramBase + pa + i] !== (bytes === undefined ? 0 : bytes[at + i])) {
+          mmu.onCodeWrite(pa, CODE_GRANULE);
+          break;
         }
     }
   }

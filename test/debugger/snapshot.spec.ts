@@ -30,6 +30,8 @@ const NO_STATE: readonly RegExp[] = [
   /\.mmu\.bounce/,
   /\.vmxUnit\.(information|delivery[A-Z])/,
   /\.shadowOutsideVmx|\.hypercalls\.caller|\.access\.fetch/,
+  // Events delivered behind an earlier instruction; the position says how many behind the last one.
+  /\.points\.event/,
   // Checks of a VM entry that need not be made again: without them they are made.
   /\.vmxUnit\.(held|heldInjecting|controlsHold|segmentsHold)/,
 ];
@@ -56,7 +58,7 @@ const all = (session: Session): Map<string, unknown> => {
       ? 0
       : word,
   );
-  return reachable({ session, saved, words }, NO_STATE, machine.memory.memory.buffer);
+  return reachable({ session, saved, words, position: session.debug.position }, NO_STATE, machine.memory.memory.buffer);
 };
 const equal = (a: ReadonlyMap<string, unknown>, b: ReadonlyMap<string, unknown>): void => {
   const differing = differences(a, b);
