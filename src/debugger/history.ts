@@ -224,9 +224,11 @@ export class RecordedHistory<Saved, Input> implements History {
     yield* this.travel(from);
     const begin = this.machine.position.instructions;
     while (comparePositions(this.machine.position, target) < 0) {
+      const { cycles, events } = this.machine.position;
       const stop = this.advance(target, (until, instructions) => this.machine.runToPoint(until, instructions));
-      if (stop.kind === 'point') met(stop, this.machine.position);
-      else if (stop.kind === 'ended') return;
+      const at = this.machine.position;
+      if (stop.kind === 'point') met(stop, at);
+      else if (stop.kind === 'ended' || (at.cycles === cycles && at.events === events)) return;
       yield this.progress(begin, target);
     }
   }

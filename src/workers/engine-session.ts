@@ -83,6 +83,7 @@ class EngineSession implements Session {
   readonly stateHashes: string[] = [];
   /** How many of them lie before the present moment. */
   private hashed = 0;
+  private future = 0;
   readonly snapshots: Snapshots;
   private readonly history: RecordedHistory<SessionSaved, Input> | undefined;
   private readonly presentOnly: History;
@@ -213,9 +214,9 @@ class EngineSession implements Session {
   }
 
   private makeSnapshots(): Snapshots {
-    const { machine, platform, video, hypervisor } = this;
+    const { machine, platform, video, hypervisor, recorder } = this;
     const others: Persistent<unknown>[] = [this.ownState, this.serial, this.debugConsole, this.vmcsHistory];
-    return new Snapshots({ machine, platform, video, hypervisor, others });
+    return new Snapshots({ machine, platform, video, hypervisor, recorder, others });
   }
   /** What is kept here. */
   private readonly ownState: Persistent<OwnState> = {
@@ -326,6 +327,8 @@ class EngineSession implements Session {
     this.stateHashes.length = Math.min(this.stateHashes.length, this.hashed);
     this.serial.beginFuture();
     this.debugConsole.beginFuture();
+    this.recorder.beginFuture();
+    this.future++;
   }
   takeSerial(): Uint8Array {
     return this.serial.take();
@@ -424,7 +427,7 @@ class EngineSession implements Session {
 
   events(from: number, limit: number): EventBatch {
     const { records, first, next } = this.recorder.records(from, limit);
-    return { records, first, next };
+    return { records, first, next, future: this.future };
   }
   trace(): Uint8Array {
     this.recorder.flush();

@@ -143,6 +143,8 @@ export interface EventBatch {
   readonly records: Uint32Array<ArrayBuffer>;
   readonly first: number;
   readonly next: number;
+  /** Counts how often the past was changed: with another number than before, records given out then need not be what they were. */
+  readonly future: number;
 }
 
 export interface Session {

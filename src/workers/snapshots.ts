@@ -6,6 +6,7 @@ import type { PcPlatform } from '../machine/devices/platform.ts';
 import type { VideoMemory } from '../machine/devices/video-memory.ts';
 import { PageVersions } from '../machine/page-versions.ts';
 import type { Persistent } from '../machine/snapshot.ts';
+import type { Recorder, RecorderSaved } from '../monitor/recorder.ts';
 import type { PhysicalMachine, PhysicalMachineSaved } from './physical-machine.ts';
 
 export interface SnapshotParts {
@@ -13,6 +14,7 @@ export interface SnapshotParts {
   readonly platform: PcPlatform;
   readonly video: VideoMemory;
   readonly hypervisor: Hypervisor | undefined;
+  readonly recorder: Recorder;
   /** What the session itself keeps; in the order in which it is put back. */
   readonly others: readonly Persistent<unknown>[];
 }
@@ -23,6 +25,7 @@ export interface SessionSaved {
   readonly platformClock: readonly number[];
   readonly platform: readonly number[];
   readonly hypervisor: HypervisorSaved | undefined;
+  readonly recorder: RecorderSaved;
   readonly others: readonly unknown[];
 }
 
@@ -31,10 +34,10 @@ export class Snapshots {
   private readonly ramPages: number;
 
   constructor(private readonly parts: SnapshotParts) {
-    const { machine, video, hypervisor } = parts;
+    const { machine, video, hypervisor, recorder } = parts;
     const ram = machine.ram((visit) => hypervisor?.takeWritten(visit));
     this.ramPages = Math.ceil(ram.bytes.length / 4096);
-    this.pages = new PageVersions([ram, video.array, ...(hypervisor?.stateArrays ?? [])]);
+    this.pages = new PageVersions([ram, video.array, ...recorder.stateArrays, ...(hypervisor?.stateArrays ?? [])]);
   }
 
   /** Bytes of host memory that the pages take. */
@@ -44,19 +47,20 @@ export class Snapshots {
 
   /** The present state as a snapshot. `order`: its place among the others, ascending with time. */
   take(order: number): SessionSaved {
-    const { machine, platform, hypervisor, others } = this.parts;
+    const { machine, platform, hypervisor, recorder, others } = this.parts;
     this.pages.capture(order);
     return {
       machine: machine.saveState(),
       platformClock: platform.clock.saveState(),
       platform: platform.saveState(),
       hypervisor: hypervisor?.saveState(),
+      recorder: recorder.saveState(),
       others: others.map((part) => part.saveState()),
     };
   }
 
   goTo(order: number, saved: SessionSaved): void {
-    const { machine, platform, hypervisor, others } = this.parts;
+    const { machine, platform, hypervisor, recorder, others } = this.parts;
     this.pages.restore(order, (page, bytes) => {
       if (page < this.ramPages) machine.replacing(page, bytes);
     });
@@ -66,6 +70,7 @@ export class Snapshots {
     platform.clock.loadState(saved.platformClock);
     if (saved.hypervisor !== undefined) hypervisor?.loadState(saved.hypervisor);
     machine.loadState(saved.machine);
+    recorder.loadState(saved.recorder);
     for (const [i, part] of others.entries()) part.loadState(saved.others[i]);
   }
 

@@ -66,17 +66,19 @@ describe('time travel', () => {
     assert.equal(session.takeSerial().length, 0, 'what was sent out is not sent again');
   });
   it('a run in the past is the run that was, with its input', () => {
-    const config = configOf(TSUBAME, { bare: true, memoryBytes: 16 << 20, record: RECORD, stateHashEvery: 1 << 18 });
+    const config = configOf(TSUBAME, { memoryBytes: 16 << 20, record: RECORD, stateHashEvery: 1 << 18 });
     const { session } = record(config, LINES, 4_000_000, randomly(5));
     const { history, position } = session.debug;
     const hash = session.stateHash();
     const hashes = [...session.stateHashes];
+    const records = session.events(0, 1e6);
     finish(history.travel({ instructions: 1_000_000, events: 0 }));
     while (comparePositions(session.debug.position, position) < 0)
       session.run(1e9, position.cycles! - session.debug.position.cycles!);
     assert.deepEqual(session.debug.position, position);
     assert.equal(session.stateHash(), hash);
     assert.deepEqual(session.stateHashes, hashes);
+    assert.deepEqual(session.events(0, 1e6), records, 'what was observed is not observed twice');
   });
   it('typing or writing in the past begins a new future', () => {
     const config = configOf(TSUBAME, { bare: true, memoryBytes: 16 << 20, record: RECORD });
