@@ -3,6 +3,7 @@
 // Round trips: as cited from Agesen et al., "Software Techniques for Avoiding Hardware Virtualization Exits", USENIX ATC 2012, table 1;
 // check them against the paper before quoting.
 
+import type { Persistent } from '../machine/snapshot.ts';
 import { ExitReason, exitReasonName } from '../machine/vmx/exit-reasons.ts';
 
 export interface CostProfile {
@@ -42,7 +43,13 @@ export const exitCost = (profile: CostProfile, reason: number): number =>
 const REASONS = 128;
 
 /** Exits and their cycles by basic reason. */
-export class ExitAccount {
+export interface AccountSaved {
+  readonly count: Float64Array;
+  readonly cycles: Float64Array;
+  readonly total: number;
+}
+
+export class ExitAccount implements Persistent<AccountSaved> {
   readonly count = new Float64Array(REASONS);
   readonly cycles = new Float64Array(REASONS);
   /** Cycles of all exits. */
@@ -70,5 +77,14 @@ export class ExitAccount {
       count,
       cycles: this.cycles[reason]!,
     })).filter((exit) => exit.count > 0);
+  }
+
+  saveState(): AccountSaved {
+    return { count: this.count.slice(), cycles: this.cycles.slice(), total: this.total };
+  }
+  loadState(state: AccountSaved): void {
+    this.count.set(state.count);
+    this.cycles.set(state.cycles);
+    this.total = state.total;
   }
 }

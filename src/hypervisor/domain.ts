@@ -4,13 +4,14 @@
 import type { Bus } from '../machine/bus.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { InterruptSource } from '../machine/cpu/cpu.ts';
+import type { Persistent, StateArray } from '../machine/snapshot.ts';
 import { EXCEPTION_NAMES, IntrInfo } from '../machine/vmx/qualification.ts';
 import { Field } from '../machine/vmx/fields.ts';
 import { LivelockWatch } from './exits/page-fault.ts';
 import type { InterruptAssist } from './interrupts.ts';
 import { type HypervisorObserver, ShutdownReason } from './observer.ts';
 import type { P2m } from './p2m.ts';
-import type { Vcpu } from './vcpu.ts';
+import type { Vcpu, VcpuSaved } from './vcpu.ts';
 
 /** The virtual PC of a domain: a second instance of what the bare machine has, on its own bus and clock. */
 export interface VirtualPlatform {
@@ -52,7 +53,16 @@ const SHUTDOWN_REASON: Readonly<Record<DomainStopKind, number>> = {
 
 const hex = (value: number): string => `0x${(value >>> 0).toString(16)}`;
 
-export class Domain {
+export interface DomainSaved {
+  readonly stopped: DomainStop | undefined;
+  readonly livelock: readonly number[];
+  readonly chain: Int32Array;
+  readonly chainLength: number;
+  readonly assist: readonly number[];
+  readonly vcpu: VcpuSaved;
+}
+
+export class Domain implements Persistent<DomainSaved> {
   /** Undefined while the domain can run. */
   stopped: DomainStop | undefined;
   vcpu!: Vcpu;
@@ -104,5 +114,28 @@ export class Domain {
     const idt = `IDT at ${hex(vmx.vmread(Field.GUEST_IDTR_BASE))}, limit ${hex(vmx.vmread(Field.GUEST_IDTR_LIMIT))}`;
     details.push(`${idt}, ESP ${hex(vmx.vmread(Field.GUEST_RSP))}`);
     this.stop({ kind: 'triple-fault', message: `triple fault at ${hex(this.vcpu.rip)}`, details });
+  }
+
+  /** Without the platform, which is its owner's, and without the p2m, which is all arrays. */
+  saveState(): DomainSaved {
+    return {
+      stopped: this.stopped,
+      livelock: this.livelock.saveState(),
+      chain: this.chain.slice(),
+      chainLength: this.chainLength,
+      assist: this.assist.saveState(),
+      vcpu: this.vcpu.saveState(),
+    };
+  }
+  loadState(state: DomainSaved): void {
+    this.stopped = state.stopped;
+    this.livelock.loadState(state.livelock);
+    this.chain.set(state.chain);
+    this.chainLength = state.chainLength;
+    this.assist.loadState(state.assist);
+    this.vcpu.loadState(state.vcpu);
+  }
+  get stateArrays(): readonly StateArray[] {
+    return [...this.p2m.stateArrays, ...this.vcpu.shadow.stateArrays];
   }
 }

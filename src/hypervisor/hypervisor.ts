@@ -4,13 +4,14 @@
 
 import type { CpuModel } from '../machine/cpu/model.ts';
 import { Flag } from '../machine/cpu/state.ts';
+import type { Persistent, StateArray } from '../machine/snapshot.ts';
 import { ENTRY_FAILURE, exitReasonName } from '../machine/vmx/exit-reasons.ts';
 import { Field } from '../machine/vmx/fields.ts';
 import { INSTRUCTION_ERRORS } from '../machine/vmx/instruction-errors.ts';
 import { IntrInfo } from '../machine/vmx/qualification.ts';
 import type { BootImage } from './boot/image.ts';
-import { DEFAULT_PROFILE, ExitAccount, type CostProfile } from './costs.ts';
-import { Domain, type VirtualPlatform } from './domain.ts';
+import { type AccountSaved, DEFAULT_PROFILE, ExitAccount, type CostProfile } from './costs.ts';
+import { Domain, type DomainSaved, type VirtualPlatform } from './domain.ts';
 import { exitHandlers, unhandledExit, type ExitHandler } from './exits.ts';
 import { FrameAllocator } from './frames.ts';
 import { Hypercalls, type HypercallHandler } from './hypercalls.ts';
@@ -60,7 +61,15 @@ export interface DomainConfig {
   readonly platform: VirtualPlatform;
 }
 
-export class Hypervisor {
+export interface HypervisorSaved {
+  readonly account: AccountSaved;
+  readonly idle: number;
+  readonly charge: number;
+  readonly charged: number;
+  readonly domain: DomainSaved | undefined;
+}
+
+export class Hypervisor implements Persistent<HypervisorSaved> {
   readonly frames: FrameAllocator;
   readonly hypercalls = new Hypercalls();
   readonly account: ExitAccount;
@@ -327,5 +336,27 @@ export class Hypervisor {
     machine.halt(Math.min(deadline, endOfTime));
     this.idle += machine.clock.now - before;
     return machine.clock.now < endOfTime;
+  }
+
+  // ---- snapshots ----------------------------------------------------------------------------------------------------
+
+  /** After the domain was made. Frames, hypercalls and bitmaps do not change any more. */
+  saveState(): HypervisorSaved {
+    const { idle, charge, charged } = this;
+    return { account: this.account.saveState(), idle, charge, charged, domain: this.domain?.saveState() };
+  }
+  loadState(state: HypervisorSaved): void {
+    this.account.loadState(state.account);
+    this.idle = state.idle;
+    this.charge = state.charge;
+    this.charged = state.charged;
+    if (state.domain !== undefined) this.domain!.loadState(state.domain);
+  }
+  get stateArrays(): readonly StateArray[] {
+    return this.domain?.stateArrays ?? [];
+  }
+  /** Calls back with the machine frames that the hypervisor has written since the last call in ways that the machine does not see. */
+  takeWritten(visit: (mfn: number) => void): void {
+    this.domain?.vcpu.shadow.takeWritten(visit);
   }
 }

@@ -3,6 +3,7 @@
 // SDM vol. 3, 26.5 and 31.7; Xen: arch/x86/hvm/vmx/intr.c (vmx_intr_assist).
 
 import { Blocking, Flag } from '../machine/cpu/state.ts';
+import type { Persistent } from '../machine/snapshot.ts';
 import { PrimaryControl } from '../machine/vmx/controls.ts';
 import { Field } from '../machine/vmx/fields.ts';
 import { EventType, IntrInfo } from '../machine/vmx/qualification.ts';
@@ -21,7 +22,7 @@ export const interruptBlocker = (rflags: number, interruptibility: number, entry
   return AssistBlocker.NONE;
 };
 
-export class InterruptAssist {
+export class InterruptAssist implements Persistent<readonly number[]> {
   /** Physical cycle of the outstanding window request, or -1. */
   private windowSince = -1;
   injected = 0;
@@ -120,5 +121,18 @@ export class InterruptAssist {
       value,
       vmx.vmread(Field.VM_EXIT_REASON) & 0xffff,
     );
+  }
+
+  saveState(): readonly number[] {
+    return [this.windowSince, this.injected, this.windowRequests, this.windowExits, this.reinjected];
+  }
+  /** The window itself is a control of the VMCS. */
+  loadState(state: readonly number[]): void {
+    const [since, injected, requests, exits, reinjected] = state as [number, number, number, number, number];
+    this.windowSince = since;
+    this.injected = injected;
+    this.windowRequests = requests;
+    this.windowExits = exits;
+    this.reinjected = reinjected;
   }
 }

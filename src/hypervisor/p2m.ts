@@ -3,6 +3,7 @@
 
 import type { Bus } from '../machine/bus.ts';
 import { PAGE_SIZE, type PhysicalMemory } from '../machine/memory.ts';
+import { type StateArray, stateArray } from '../machine/snapshot.ts';
 import type { Machine } from './machine.ts';
 
 /** gfns of the legacy video window, a0000h to bfffffh: device memory on every PC. */
@@ -99,5 +100,9 @@ export class P2m {
       this.machine.wrote(pa, length);
       done += length;
     }
+  }
+
+  get stateArrays(): readonly StateArray[] {
+    return [stateArray(this.mfnOf), stateArray(this.gfnOf)];
   }
 }

@@ -1,9 +1,10 @@
 // One virtual processor: what the guest sees of its control registers against what is really loaded, event injection, and
 // completing an instruction for it. Not the exit handlers (exits.ts) and not shadow paging (shadow/). SDM vol. 3, 24.6.6 and 26.5.
 
-import { Breakpoints } from '../machine/cpu/breakpoints.ts';
+import { Breakpoints, type BreakpointState } from '../machine/cpu/breakpoints.ts';
 import { Dr7, dr6WithDebug, dr7WithDebug } from '../machine/cpu/debug-registers.ts';
 import { Blocking, Cr0, Cr4, Flag } from '../machine/cpu/state.ts';
+import { type Persistent, saveFields } from '../machine/snapshot.ts';
 import { TimelessEvents } from '../machine/timeless-events.ts';
 import { Field } from '../machine/vmx/fields.ts';
 import { EventType, IntrInfo, PendingDebug, pendingBreakpoints } from '../machine/vmx/qualification.ts';
@@ -12,8 +13,8 @@ import type { Domain } from './domain.ts';
 import { GuestMsrs } from './guest-msrs.ts';
 import type { Machine, VmxPort } from './machine.ts';
 import { CrLoad, ExceptionDelivery, NO_LINE, PageFaultDelivery } from './observer.ts';
-import { GuestAccess } from './shadow/guest-access.ts';
-import type { ShadowPaging } from './shadow/paging.ts';
+import { GuestAccess, type GuestAccessSaved } from './shadow/guest-access.ts';
+import type { ShadowPaging, ShadowSaved } from './shadow/paging.ts';
 
 export const Vector = { DB: 1, UD: 6, DF: 8, TS: 10, NP: 11, SS: 12, GP: 13, PF: 14 } as const;
 /** "This exception has no error code." */
@@ -34,7 +35,21 @@ export const combineExceptions = (first: number, second: number): 'serial' | 'do
   return isContributory(first) && isContributory(second) ? 'double' : 'serial';
 };
 
-export class Vcpu {
+const FIELDS = [
+  'cr0', 'cr4', 'launched', 'blocked', 'outsideVmx', 'eventDelivered', 'deliversOutside', 'exitWaits', 'sliceEnd', 'detail0', 'detail1', 'detail2',
+] as const; // prettier-ignore
+
+export interface VcpuSaved {
+  readonly fields: Pick<Vcpu, (typeof FIELDS)[number]>;
+  readonly unfinishedIo: { readonly elements: number; readonly data: number };
+  readonly timeless: readonly [number, number];
+  readonly breakpoints: BreakpointState;
+  readonly msrs: Uint32Array;
+  readonly access: GuestAccessSaved;
+  readonly shadow: ShadowSaved;
+}
+
+export class Vcpu implements Persistent<VcpuSaved> {
   readonly vmx: VmxPort;
   readonly access: GuestAccess;
   readonly msrs = new GuestMsrs();
@@ -283,5 +298,26 @@ export class Vcpu {
     const real = ((this.cr4 & ~Cr4.PAE) | pae | this.vmx.capabilities.cr4Fixed0) >>> 0;
     this.vmx.vmwrite(Field.GUEST_CR4, real);
     this.vmx.vmwrite(Field.CR4_READ_SHADOW, this.cr4);
+  }
+
+  saveState(): VcpuSaved {
+    return {
+      fields: saveFields(this, FIELDS),
+      unfinishedIo: { ...this.unfinishedIo },
+      timeless: this.timeless.saveState(),
+      breakpoints: this.breakpoints.saveState(),
+      msrs: this.msrs.words.slice(),
+      access: this.access.saveState(),
+      shadow: this.shadow.saveState(),
+    };
+  }
+  loadState(state: VcpuSaved): void {
+    Object.assign(this, state.fields);
+    Object.assign(this.unfinishedIo, state.unfinishedIo);
+    this.timeless.loadState(state.timeless);
+    this.breakpoints.loadState(state.breakpoints);
+    this.msrs.words.set(state.msrs);
+    this.access.loadState(state.access);
+    this.shadow.loadState(state.shadow);
   }
 }

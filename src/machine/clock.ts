@@ -1,6 +1,8 @@
 // Virtual time and the timers that live on it. Not wall-clock time: the only source is the CPU's progress, so that a run
 // repeats bit for bit. Unit: cycles of the time-stamp counter (one retired instruction is one cycle; idle time is skipped to the next timer).
 
+import type { Persistent } from './snapshot.ts';
+
 /** Cycles a virtual second has. 1 GHz: one cycle is one nanosecond of virtual time. */
 export const CYCLES_PER_SECOND = 1_000_000_000;
 
@@ -18,7 +20,7 @@ class ClockTimer implements Timer {
 }
 
 /** Cycles are JavaScript numbers: exact up to 2^53, that is 104 days of virtual time. */
-export class Clock {
+export class Clock implements Persistent<readonly number[]> {
   private cycles = 0;
   private readonly timers: ClockTimer[] = [];
   private next = Infinity;
@@ -42,6 +44,9 @@ export class Clock {
   /** Arms (or re-arms) a timer for an absolute cycle; Infinity disarms it. A deadline in the past fires at the next `advanceTo`. */
   arm(timer: Timer, deadline: number): void {
     (timer as ClockTimer).deadline = deadline;
+    this.findNext();
+  }
+  private findNext(): void {
     let next = Infinity;
     for (const t of this.timers) if (t.deadline < next) next = t.deadline;
     this.next = next;
@@ -63,5 +68,17 @@ export class Clock {
       this.arm(due, Infinity);
       due.fire(at);
     }
+  }
+
+  /** The present cycle, then each timer's deadline in the order in which the timers were made. */
+  saveState(): readonly number[] {
+    return [this.cycles, ...this.timers.map((timer) => timer.deadline)];
+  }
+  loadState(state: readonly number[]): void {
+    if (state.length !== this.timers.length + 1)
+      throw new Error(`clock: state of ${state.length} numbers, ${this.timers.length + 1} expected`);
+    this.cycles = state[0]!;
+    for (const [i, timer] of this.timers.entries()) timer.deadline = state[i + 1]!;
+    this.findNext();
   }
 }

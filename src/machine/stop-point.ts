@@ -10,6 +10,11 @@ export interface Position {
   readonly instructions: number;
   /** Events delivered since the last of them retired. */
   readonly events: number;
+  /**
+   * The guest's clock, which goes on where the guest waits and no instruction retires. Left out in a moment that is asked for: the first with
+   * so many instructions and events.
+   */
+  readonly cycles?: number;
 }
 
 /** Where execution shall stop. Ids are the debugger's own, unique among all points. All addresses are linear. */

@@ -2,9 +2,11 @@
 // first instruction faults again, or a line that stays high behind a trap gate, is a loop without instructions: time must pass all the same,
 // or whoever runs the guest up to a cycle would never come to its end. Not the delivery of events (cpu/exceptions.ts).
 
+import type { Persistent } from './snapshot.ts';
+
 const MOST = 64;
 
-export class TimelessEvents {
+export class TimelessEvents implements Persistent<readonly [cycle: number, count: number]> {
   private cycle = -1;
   private count = 0;
 
@@ -22,5 +24,11 @@ export class TimelessEvents {
   }
   reset(): void {
     this.cycle = -1;
+  }
+  saveState(): readonly [cycle: number, count: number] {
+    return [this.cycle, this.count];
+  }
+  loadState(state: readonly [cycle: number, count: number]): void {
+    [this.cycle, this.count] = state;
   }
 }

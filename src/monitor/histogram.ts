@@ -1,17 +1,24 @@
 // A histogram of whole numbers with logarithmic buckets: 32 parts to each power of two, so that a percentile is right to 1/32
 // and adding a value costs no allocation. Not a list of samples: order and exact values are gone.
 
+import type { Persistent } from '../machine/snapshot.ts';
+
 const PART_BITS = 5;
 const PARTS = 1 << PART_BITS;
-const BUCKETS = (32 - PART_BITS + 1) * PARTS;
+export const BUCKETS = (32 - PART_BITS + 1) * PARTS;
 const LARGEST = 0xffff_ffff;
 
-export class Histogram {
-  private readonly buckets = new Uint32Array(BUCKETS);
+/** Without the buckets. */
+type HistogramSaved = readonly [count: number, sum: number, min: number, max: number];
+
+export class Histogram implements Persistent<HistogramSaved> {
   count = 0;
   sum = 0;
   min = 0;
   max = 0;
+
+  /** @param buckets BUCKETS zeros, saved by whoever gives them. */
+  constructor(private readonly buckets = new Uint32Array(BUCKETS)) {}
 
   /** @param value not negative; above 2^32 - 1 it is counted in the last bucket (sum and max stay exact). */
   add(value: number): void {
@@ -35,6 +42,13 @@ export class Histogram {
       if (seen >= rank) return Math.min(this.max, Math.max(this.min, lowerEnd(bucket)));
     }
     return this.max;
+  }
+
+  saveState(): HistogramSaved {
+    return [this.count, this.sum, this.min, this.max];
+  }
+  loadState(state: HistogramSaved): void {
+    [this.count, this.sum, this.min, this.max] = state;
   }
 }
 

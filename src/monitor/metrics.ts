@@ -2,10 +2,11 @@
 // They count whatever the mask says, cost an addition each and never look at a record twice. Not the trace (store.ts).
 
 import { ShadowOutcome } from '../hypervisor/observer.ts';
+import { type Persistent, type StateArray, stateArray } from '../machine/snapshot.ts';
 import { exitReasonName } from '../machine/vmx/exit-reasons.ts';
 import { CODE_SETS } from './codes.ts';
 import { Kind } from './events.ts';
-import { Histogram } from './histogram.ts';
+import { BUCKETS, Histogram } from './histogram.ts';
 import { domainAt, kindAt, operandAt, RECORD_WORDS, vcpuAt } from './record.ts';
 
 /** Basic exit reasons go up to 75 today. */
@@ -49,7 +50,15 @@ export interface CodeCount {
   readonly count: number;
 }
 
-export class Metrics {
+export interface MetricsSaved {
+  readonly counts: readonly [coalesced: number, merged: number, spurious: number, windows: number];
+  /** queued, windowWait, then exitCost by reason; undefined: nothing was added. */
+  readonly histograms: readonly (ReturnType<Histogram['saveState']> | undefined)[];
+}
+
+export class Metrics implements Persistent<MetricsSaved> {
+  /** Of all histograms: queued, windowWait, then exitCost by reason. */
+  private readonly buckets = new Uint32Array((REASONS + 2) * BUCKETS);
   private readonly exitCount = new Float64Array(REASONS);
   private readonly exitCycles = new Float64Array(REASONS);
   private readonly exitCost: (Histogram | undefined)[] = new Array<Histogram | undefined>(REASONS).fill(undefined);
@@ -62,8 +71,8 @@ export class Metrics {
   private readonly domains = new Float64Array(DOMAINS * DOMAIN_COUNTERS.length);
   private readonly domainExits = new Float64Array(DOMAINS * DOMAIN_REASONS);
   /** From an interrupt's edge to its injection, and from a window request to its exit; in cycles. */
-  readonly queued = new Histogram();
-  readonly windowWait = new Histogram();
+  readonly queued = this.histogram(0);
+  readonly windowWait = this.histogram(1);
   coalesced = 0;
   merged = 0;
   spurious = 0;
@@ -83,7 +92,7 @@ export class Metrics {
     if (open === 0) return;
     this.open[(domain << 8) | vcpu] = 0;
     this.exitCycles[open - 1]! += cycles;
-    (this.exitCost[open - 1] ??= new Histogram()).add(cycles);
+    (this.exitCost[open - 1] ??= this.histogram(open + 1)).add(cycles);
   }
   shadowFault(domain: number, outcome: number): void {
     this.shadow[outcome & 15]!++;
@@ -180,6 +189,32 @@ export class Metrics {
   /** Exits of a domain by basic reason; the last reason stands for all above. */
   domainExitCount(domain: number, reason: number): number {
     return this.domainExits[(domain & 0xff) * DOMAIN_REASONS + reason]!;
+  }
+
+  private histogram(index: number): Histogram {
+    return new Histogram(this.buckets.subarray(index * BUCKETS, (index + 1) * BUCKETS));
+  }
+
+  get stateArrays(): readonly StateArray[] {
+    return [
+      this.buckets, this.exitCount, this.exitCycles, this.open, this.shadow, this.vectors, this.traps, this.lines, this.domains, this.domainExits,
+    ].map(stateArray); // prettier-ignore
+  }
+  saveState(): MetricsSaved {
+    return {
+      counts: [this.coalesced, this.merged, this.spurious, this.windows],
+      histograms: [this.queued, this.windowWait, ...this.exitCost].map((histogram) => histogram?.saveState()),
+    };
+  }
+  loadState({ counts, histograms }: MetricsSaved): void {
+    [this.coalesced, this.merged, this.spurious, this.windows] = counts;
+    this.queued.loadState(histograms[0]!);
+    this.windowWait.loadState(histograms[1]!);
+    for (let reason = 0; reason < REASONS; reason++) {
+      const saved = histograms[reason + 2];
+      if (saved === undefined) this.exitCost[reason] = undefined;
+      else (this.exitCost[reason] ??= this.histogram(reason + 2)).loadState(saved);
+    }
   }
 
   private bump(domain: number, counter: number): void {

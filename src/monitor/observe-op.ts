@@ -141,7 +141,7 @@ const OPERATIONS: Readonly<Record<number, Operation>> = {
       const capacity = s.get(3);
       const wanted = s.get64(8);
       if (capacity < 1 || capacity > READ_CAPACITY || s.get(5) !== 0) return -Errno.EINVAL;
-      const slice = recorder.records(wanted, capacity);
+      const slice = recorder.recordsSoFar(wanted, capacity);
       if (slice.next > slice.first && !caller.writeGuest(s.get(2), guestRecords(slice))) return -Errno.EFAULT;
       s.set(4, slice.next - slice.first);
       s.set64(6, Math.max(0, slice.first - wanted));

@@ -3,9 +3,10 @@
 // Not the table of kinds (events.ts). One method an instrumentation point, in the order of hypervisor/observer.ts.
 
 import type { HypervisorObserver } from '../hypervisor/observer.ts';
+import type { Persistent, StateArray } from '../machine/snapshot.ts';
 import { packAccess, packLead, packSlot } from './codes.ts';
 import { type EventMask, Kind, MASK_NONE } from './events.ts';
-import { Metrics } from './metrics.ts';
+import { Metrics, type MetricsSaved } from './metrics.ts';
 import { CONTEXT_CONTINUED, highContextOf, highWordOf, RECORD_BYTES } from './record.ts';
 import { RecordRing } from './ring.ts';
 import { EventStore, type RecordSlice } from './store.ts';
@@ -40,7 +41,18 @@ export interface RecorderOptions {
 const TWO_32 = 0x1_0000_0000;
 const bit = (kind: number): number => 1 << (kind & 31);
 
-export class Recorder implements HypervisorObserver {
+export interface RecorderSaved {
+  readonly made: number;
+  readonly mask: EventMask;
+  readonly running: boolean;
+  readonly metrics: MetricsSaved;
+}
+
+/**
+ * A past that was left and is run again makes the same records again: they are counted, so that everybody knows where in the stream the present
+ * moment is, and not written. What a guest can ask for (observe-op.ts) ends at the present moment; who looks from outside sees the whole stream.
+ */
+export class Recorder implements HypervisorObserver, Persistent<RecorderSaved> {
   readonly store: EventStore;
   readonly metrics: Metrics;
   private readonly ring: RecordRing;
@@ -50,6 +62,11 @@ export class Recorder implements HypervisorObserver {
   private wanted: EventMask = MASK_NONE;
   private running = true;
   private halfFull = false;
+  /** Records that the run has made up to the present moment, and up to the newest moment that was left. */
+  private made = 0;
+  private madeEver = 0;
+  /** The value of `made` at which the recorder put in a record of its own (mon.highwater). */
+  private ownAt = Infinity;
   private readonly words: Uint32Array<ArrayBuffer>;
   /** Time split at 2^32: what `put` subtracts, and the words that hold the upper halves. */
   private icountBase = 0;
@@ -101,13 +118,50 @@ export class Recorder implements HypervisorObserver {
     this.flush();
     return this.store.slice(from, limit);
   }
+  /** The same, but none behind the present moment. */
+  recordsSoFar(from: number, limit: number): RecordSlice {
+    this.flush();
+    return this.store.slice(from, Math.min(limit, this.present - from));
+  }
+  /** Sequence number of the first record behind the present moment. The ring is empty. */
+  private get present(): number {
+    if (this.made >= this.madeEver) return this.store.next;
+    return Math.min(this.store.next, this.made + (this.made > this.ownAt ? 1 : 0));
+  }
+  /** The records behind the present moment are of a future that will not be. */
+  beginFuture(): void {
+    this.flush();
+    this.store.truncate(this.present);
+    this.madeEver = this.made;
+    if (this.made > this.ownAt) return;
+    this.ownAt = Infinity;
+    this.halfFull = false;
+  }
+
+  get stateArrays(): readonly StateArray[] {
+    return this.metrics.stateArrays;
+  }
+  saveState(): RecorderSaved {
+    return { made: this.made, mask: this.wanted, running: this.running, metrics: this.metrics.saveState() };
+  }
+  loadState({ made, mask, running, metrics }: RecorderSaved): void {
+    this.flush();
+    this.madeEver = Math.max(this.made, this.madeEver);
+    this.made = made;
+    this.wanted = mask;
+    this.running = running;
+    this.apply();
+    this.metrics.loadState(metrics);
+  }
   /** Moves what the ring holds into the store. */
   flush(): void {
     this.ring.drain(this.take);
     if (!this.halfFull && this.store.held * 2 >= this.store.capacity) {
       this.halfFull = true;
       if ((this.high & bit(Kind['mon.highwater'])) !== 0) {
-        this.put(Kind['mon.highwater'], 0, this.store.held, this.store.capacity, 0, 0, 0);
+        this.ownAt = Math.max(this.made, this.madeEver);
+        this.metrics.recorded(this.point.domain);
+        this.write(Kind['mon.highwater'], 0, this.store.held, this.store.capacity, 0, 0, 0);
       }
     }
   }
@@ -326,6 +380,10 @@ export class Recorder implements HypervisorObserver {
   }
 
   private put(kind: number, context: number, a: number, b: number, c: number, d: number, e: number): void {
+    this.metrics.recorded(this.point.domain);
+    if (++this.made > this.madeEver) this.write(kind, context, a, b, c, d, e);
+  }
+  private write(kind: number, context: number, a: number, b: number, c: number, d: number, e: number): void {
     let at = this.ring.claim();
     if (at < 0) {
       this.flush();
@@ -353,7 +411,6 @@ export class Recorder implements HypervisorObserver {
     words[at + 9] = c;
     words[at + 10] = d;
     words[at + 11] = e;
-    this.metrics.recorded(domain);
   }
 
   private rebase(icount: number, cycles: number): void {

@@ -127,6 +127,19 @@ export class EventStore {
     }
   }
 
+  /** Forgets the records from a sequence number on: they did not happen. */
+  truncate(to: number): void {
+    if (to >= this.end && this.gap === undefined) return;
+    const sums = new Float64Array(KINDS);
+    this.cyclesTotal = this.before(to, sums);
+    this.totals.set(sums);
+    this.end = Math.min(to, this.end);
+    this.chunks.length = Math.ceil((this.end - this.base) / CHUNK_RECORDS);
+    this.lostCount -= this.gap?.count ?? 0;
+    this.gap = undefined;
+    while (this.gaps.length > 0 && this.gaps.at(-1)!.sequence >= this.end) this.lostCount -= this.gaps.pop()!.count;
+  }
+
   /** A copy of up to `limit` records from sequence number `from` on. */
   slice(from: number, limit: number): RecordSlice {
     const first = Math.min(Math.max(from, this.base), this.end);

@@ -50,7 +50,8 @@ export interface TargetParts {
   readonly runner: Runner;
   /** "d0v0". */
   readonly vcpuName: string;
-  readonly history: History;
+  readonly position: () => Position;
+  readonly history: () => History;
   /** The debugger has changed the guest: what was recorded behind this moment is not its future any more. */
   readonly changed: () => void;
 }
@@ -65,10 +66,10 @@ export class MachineTarget implements DebugTarget {
   }
 
   get position(): Position {
-    return this.parts.points.position;
+    return this.parts.position();
   }
   get history(): History {
-    return this.parts.history;
+    return this.parts.history();
   }
 
   readMemory(linear: number, into: Uint8Array): number {
@@ -95,16 +96,20 @@ export class MachineTarget implements DebugTarget {
   }
 
   run(instructions: number, cycles?: number): DebugStop {
+    const until = { instructions: this.position.instructions + instructions, events: 0 };
+    return this.runTo(until, instructions === 1, () => this.parts.runner.run(instructions, cycles));
+  }
+
+  /** Runs the machine by `go`, to `until` at most or to a point. The count of the session may be ahead by the events that take a cycle of their own: the end is the points' to see. */
+  runTo(until: Position, single: boolean, go: () => void): DebugStop {
     const { points, runner } = this.parts;
     if (runner.stop !== undefined) return { kind: 'ended' };
     if (this.installed !== this.wanted) {
       points.replace(this.wanted);
       this.installed = this.wanted;
     }
-    const { instructions: from } = this.position;
-    points.begin({ instructions: from + instructions, events: 0 }, instructions === 1);
-    // The count of the session may be ahead by the events that take a cycle of their own: the end is the points' to see.
-    runner.run(instructions, cycles);
+    points.begin(until, single);
+    go();
     const { halted, ids, detail } = points;
     const met = [...ids];
     points.end();

@@ -2,7 +2,8 @@
 // place where the layers meet. Not a thread (machine-worker.ts) and not a terminal (cli/).
 
 import { GuestRegisters } from '../debugger/guest-registers.ts';
-import type { DebugTarget } from '../debugger/target.ts';
+import { RecordedHistory } from '../debugger/history.ts';
+import type { DebugTarget, History } from '../debugger/target.ts';
 import type { Domain } from '../hypervisor/domain.ts';
 import type { BootImage } from '../hypervisor/boot/image.ts';
 import { Hypervisor, machineBytesFor } from '../hypervisor/hypervisor.ts';
@@ -13,6 +14,8 @@ import { type CpuModel, CPU_MODELS } from '../machine/cpu/model.ts';
 import { StateLayout } from '../machine/cpu/state.ts';
 import { PcPlatform } from '../machine/devices/platform.ts';
 import { VIDEO_BASE, VIDEO_BYTES, VideoMemory } from '../machine/devices/video-memory.ts';
+import type { Persistent } from '../machine/snapshot.ts';
+import type { Position } from '../machine/stop-point.ts';
 import { StateHash } from '../machine/state-hash.ts';
 import type { EventMask } from '../monitor/events.ts';
 import { observeOp, OBSERVE_OP_HYPERCALL } from '../monitor/observe-op.ts';
@@ -42,6 +45,8 @@ import type {
   VmcsFieldView,
 } from './session.ts';
 import { UserError } from './session.ts';
+import { type Input, RecordedSession } from './recorded-session.ts';
+import { type SessionSaved, Snapshots } from './snapshots.ts';
 import { unpack } from './unpack.ts';
 import { VmcsHistory } from './vmcs-history.ts';
 
@@ -65,10 +70,23 @@ export const createSession = (config: BootConfig, makeRecorder: MakeRecorder = D
   }
 };
 
+interface OwnState {
+  readonly stop: Stop | undefined;
+  readonly waiting: boolean;
+  readonly hashed: number;
+  readonly position: Position;
+}
+
 class EngineSession implements Session {
   stop: Stop | undefined;
   waiting = false;
   readonly stateHashes: string[] = [];
+  /** How many of them lie before the present moment. */
+  private hashed = 0;
+  private future = 0;
+  readonly snapshots: Snapshots;
+  private readonly history: RecordedHistory<SessionSaved, Input> | undefined;
+  private readonly presentOnly: History;
   private readonly machine: PhysicalMachine;
   private readonly platform: PcPlatform;
   private hypervisor: Hypervisor | undefined;
@@ -128,20 +146,37 @@ class EngineSession implements Session {
       this.machine.cpu.interrupts = this.platform.interrupts;
       this.machine.cpu.errorPins = this.platform.errorPins;
     } else this.createDomain(config, model, start.kernel);
+    this.snapshots = this.makeSnapshots();
+    this.presentOnly = new PresentOnly(this.machine.points);
     const memory = new GuestMemory(this.machine, this.domain, this.video);
     const readMemory = (linear: number, into: Uint8Array): number => memory.readLinear(linear, into);
     this.machine.points.surroundings.peek = readMemory;
     const guest = this.domain === undefined ? undefined : { vmx: this.machine.vmxUnit, vcpu: this.domain.vcpu };
     this.guestRegisters = new GuestRegisters(this.machine.cpu, guest, readMemory);
-    this.debug = new MachineTarget({
+    const target = new MachineTarget({
       points: this.machine.points,
       memory,
       registers: this.guestRegisters,
       runner: this,
       vcpuName: this.domain === undefined ? 'v0' : `d${this.domain.id}v0`,
-      history: new PresentOnly(this.machine.points),
-      changed: () => undefined,
+      position: () => this.position(),
+      history: () => this.history ?? this.presentOnly,
+      changed: () => this.history?.beginFuture(),
     });
+    this.debug = target;
+    if (config.record === undefined) return;
+    const recorded = new RecordedSession({
+      points: this.machine.points,
+      snapshots: this.snapshots,
+      position: () => this.position(),
+      runOn: (instructions, cycles) => this.runOn(instructions, cycles),
+      runToPoint: (until, go) => target.runTo(until, false, go),
+      give: (input) => this.give(input),
+      beginFuture: () => this.beginFuture(),
+    });
+    // Snapshots are no part of what the guest does: the host's clock may say when to take one.
+    const now = config.record.every === undefined ? { now: () => performance.now() } : {};
+    this.history = new RecordedHistory(recorded, { ...config.record, ...now });
   }
 
   private createDomain(config: BootConfig, model: CpuModel, kernel: BootImage): void {
@@ -178,6 +213,27 @@ class EngineSession implements Session {
     this.recorder.runStart();
   }
 
+  private makeSnapshots(): Snapshots {
+    const { machine, platform, video, hypervisor, recorder } = this;
+    const others: Persistent<unknown>[] = [this.ownState, this.serial, this.debugConsole, this.vmcsHistory];
+    return new Snapshots({ machine, platform, video, hypervisor, recorder, others });
+  }
+  /** What is kept here. */
+  private readonly ownState: Persistent<OwnState> = {
+    saveState: () => ({
+      stop: this.stop,
+      waiting: this.waiting,
+      hashed: this.hashed,
+      position: this.machine.points.position,
+    }),
+    loadState: ({ stop, waiting, hashed, position }) => {
+      this.machine.points.position = position;
+      this.stop = stop;
+      this.waiting = waiting;
+      this.hashed = hashed;
+    },
+  };
+
   // ---- running ------------------------------------------------------------------------------------------------------
 
   private get instructions(): number {
@@ -186,12 +242,32 @@ class EngineSession implements Session {
       : this.machine.clock.now - this.hypervisor.idleCycles;
   }
 
-  run(instructions: number, cycles?: number): void {
+  private position(): Position & { readonly cycles: number } {
+    return { ...this.machine.points.position, cycles: this.machine.clock.now };
+  }
+
+  run(instructions: number, cycles = instructions + IDLE_LIMIT): void {
+    const { history, machine } = this;
+    if (history === undefined) {
+      this.runOn(instructions, cycles);
+      return;
+    }
     const end = this.instructions + instructions;
-    const endOfTime = this.machine.clock.now + (cycles ?? instructions + IDLE_LIMIT);
+    const endOfTime = machine.clock.now + cycles;
+    this.waiting = false;
+    history.runThrough((slice, cycle) => {
+      this.runOn(Math.min(slice, end - this.instructions), Math.min(cycle, endOfTime) - machine.clock.now);
+      const over = this.stop !== undefined || this.waiting || machine.points.halted;
+      return over || this.instructions >= end || machine.clock.now >= endOfTime;
+    });
+  }
+  /** Without regard to inputs of the past. */
+  private runOn(instructions: number, cycles: number): void {
+    const end = this.instructions + instructions;
+    const endOfTime = this.machine.clock.now + cycles;
     const every = this.config.stateHashEvery;
     while (this.stop === undefined && this.instructions < end && this.machine.clock.now < endOfTime) {
-      const nextHash = every > 0 ? (this.stateHashes.length + 1) * every : Infinity;
+      const nextHash = every > 0 ? (this.hashed + 1) * every : Infinity;
       const before = this.machine.clock.now;
       this.runSome(Math.min(end, nextHash) - this.instructions, endOfTime - this.machine.clock.now);
       if (this.machine.points.halted) return;
@@ -207,8 +283,8 @@ class EngineSession implements Session {
   }
 
   private takeHash(): void {
-    const hash = this.stateHash();
-    this.stateHashes.push(hash);
+    // A moment that was there before has its hash already.
+    const hash = (this.stateHashes[this.hashed++] ??= this.stateHash());
     const word = (at: number): number => parseInt(hash.slice(8 * at, 8 * at + 8), 16);
     this.recorder.runHash(word(0), word(1), word(2), word(3));
   }
@@ -237,9 +313,22 @@ class EngineSession implements Session {
   }
   typeSerial(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
+    const input = { serial: bytes.slice() };
+    if (this.history === undefined) this.give(input);
+    else this.history.give(input);
+  }
+  private give({ serial }: Input): void {
     this.waiting = false;
-    this.recorder.runInput(0, bytes.length, bytes[0]!);
-    this.platform.typeSerial(bytes);
+    this.recorder.runInput(0, serial.length, serial[0]!);
+    this.platform.typeSerial(serial);
+  }
+  /** What was sent, hashed and observed behind the present moment is of a future that will not be. */
+  private beginFuture(): void {
+    this.stateHashes.length = Math.min(this.stateHashes.length, this.hashed);
+    this.serial.beginFuture();
+    this.debugConsole.beginFuture();
+    this.recorder.beginFuture();
+    this.future++;
   }
   takeSerial(): Uint8Array {
     return this.serial.take();
@@ -338,7 +427,7 @@ class EngineSession implements Session {
 
   events(from: number, limit: number): EventBatch {
     const { records, first, next } = this.recorder.records(from, limit);
-    return { records, first, next };
+    return { records, first, next, future: this.future };
   }
   trace(): Uint8Array {
     this.recorder.flush();

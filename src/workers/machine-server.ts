@@ -55,6 +55,7 @@ export class MachineServer {
   private readonly pacer = new Pacer();
   private index = new TimelineIndex();
   private activity: LineActivityCounter | undefined;
+  private future = 0;
   private views: readonly LiveView[] = [];
   private statusDue = 0;
   private liveDue = 0;
@@ -105,6 +106,7 @@ export class MachineServer {
     }
     this.index = new TimelineIndex();
     this.activity = new LineActivityCounter(this.session);
+    this.future = 0;
     this.port.post({ type: 'booted', lanes: LANES, cyclesPerSecond: CYCLES_PER_SECOND });
     if (paused) this.report();
     else this.run();
@@ -179,6 +181,13 @@ export class MachineServer {
     }
     for (;;) {
       const batch = session.events(this.index.next, BATCH);
+      // Some of what was read is of a future that will not be: the stream is read anew.
+      if (batch.future !== this.future) {
+        this.future = batch.future;
+        this.index = new TimelineIndex();
+        this.activity = new LineActivityCounter(session);
+        continue;
+      }
       if (batch.records.length === 0) break;
       this.index.append(batch.records, batch.first);
       this.activity?.append(batch.records);

@@ -8,11 +8,14 @@ import { deliverEvent, deliverPendingFault } from '../machine/cpu/exceptions.ts'
 import type { Cpu } from '../machine/cpu/cpu.ts';
 import type { CpuModel } from '../machine/cpu/model.ts';
 import type { LinearAccess } from '../machine/cpu/linear-access.ts';
-import type { Processor } from '../machine/cpu/run.ts';
+import { PageFlag } from '../machine/cpu/mmu.ts';
+import type { Processor, ProcessorSaved } from '../machine/cpu/run.ts';
 import type { StopPoints } from '../machine/cpu/stop-points.ts';
 import { Blocking, type CpuState, Cr0, ESP, Flag, StateLayout } from '../machine/cpu/state.ts';
 import { PhysicalMemory } from '../machine/memory.ts';
 import type { Rom } from '../machine/rom.ts';
+import type { Persistent, StateArray } from '../machine/snapshot.ts';
+import type { EntryCheck } from '../machine/vmx/entry-checks.ts';
 import { saveSegments } from '../machine/vmx/guest-segments.ts';
 import { Field } from '../machine/vmx/fields.ts';
 import { IntrInfo, PendingDebug, pendingBreakpoints } from '../machine/vmx/qualification.ts';
@@ -23,7 +26,15 @@ import { LOCAL_TIMER_VECTOR } from '../hypervisor/machine.ts';
 import type { Timer } from '../machine/clock.ts';
 import { initializeProcessor } from '../machine/cpu/reset.ts';
 
-export class PhysicalMachine implements Machine {
+export interface PhysicalMachineSaved {
+  readonly clock: readonly number[];
+  readonly vmx: readonly number[];
+  readonly lastEntryFailure: EntryCheck | undefined;
+  readonly processor: ProcessorSaved;
+  readonly timerPending: boolean;
+}
+
+export class PhysicalMachine implements Machine, Persistent<PhysicalMachineSaved> {
   readonly memory: PhysicalMemory;
   readonly bus = new Bus();
   readonly clock = new Clock();
@@ -240,4 +251,56 @@ export class PhysicalMachine implements Machine {
     this.clock.runDue();
     this.timerPending = false;
   }
+
+  // ---- snapshots ----------------------------------------------------------------------------------------------------
+
+  /** RAM. `others` tells the pages that software in TypeScript writes itself. */
+  ram(others: (visit: (page: number) => void) => void): StateArray {
+    return {
+      bytes: this.memory.ram,
+      takeChanged: (visit) => {
+        const pages = this.cpu.mmu.watchChanges();
+        if (pages === undefined) for (let page = 0; page < this.memory.ramBytes >>> 12; page++) visit(page);
+        else pages.forEach(visit);
+        this.vmxUnit.vmcs.takeWritten(visit);
+        others(visit);
+      },
+    };
+  }
+  /** Without RAM. */
+  saveState(): PhysicalMachineSaved {
+    return {
+      clock: this.clock.saveState(),
+      vmx: this.vmxUnit.saveState(),
+      lastEntryFailure: this.vmxUnit.lastEntryFailure,
+      processor: this.processor.saveState(),
+      timerPending: this.timerPending,
+    };
+  }
+  /** After RAM. Devices on the bus have loaded theirs before, at the clock's time. */
+  loadState(state: PhysicalMachineSaved): void {
+    this.vmxUnit.loadState(state.vmx);
+    this.vmxUnit.lastEntryFailure = state.lastEntryFailure;
+    this.processor.loadState(state.processor);
+    this.timerPending = state.timerPending;
+    this.clock.loadState(state.clock);
+  }
+  /** A page of RAM is about to get other bytes (undefined: zeros) in a way that no store does: decoded code that differs is forgotten. */
+  replacing(page: number, bytes: Uint8Array | undefined): void {
+    const { mmu } = this.cpu;
+    if ((mmu.pageFlags[page]! & PageFlag.code) === 0) return;
+    const { u8, ramBase } = this.memory;
+    for (let at = 0; at < 4096; at += CODE_GRANULE) {
+      const pa = page * 4096 + at;
+      if (!mmu.holdsCode(pa, CODE_GRANULE)) continue;
+      for (let i = 0; i < CODE_GRANULE; i++)
+        if (u8[ramBase + pa + i] !== (bytes === undefined ? 0 : bytes[at + i])) {
+          mmu.onCodeWrite(pa, CODE_GRANULE);
+          break;
+        }
+    }
+  }
 }
+
+/** Bytes compared at once: those of a granule of decoded code (machine/translate/code-granules.ts), or fewer. */
+const CODE_GRANULE = 64;

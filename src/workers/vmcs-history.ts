@@ -1,6 +1,7 @@
 // What the VMCS looked like at the last two VM exits, so that a panel can mark what changed between them. Copies the raw region, and only
 // while somebody looks. Not the decoding (guest-view.ts).
 
+import type { Persistent } from '../machine/snapshot.ts';
 import { fieldOffset, VMCS_BYTES } from '../machine/vmx/vmcs.ts';
 import type { Vmx } from '../machine/vmx/vmx.ts';
 
@@ -8,7 +9,14 @@ const WORDS = VMCS_BYTES / 4;
 /** Slices of the run without a look after which copying stops. */
 const PATIENCE = 64;
 
-export class VmcsHistory {
+interface VmcsHistorySaved {
+  readonly copied: number;
+  /** Undefined: nothing was copied. */
+  readonly last: Uint32Array | undefined;
+  readonly before: Uint32Array | undefined;
+}
+
+export class VmcsHistory implements Persistent<VmcsHistorySaved> {
   private last = new Uint32Array(WORDS);
   private before = new Uint32Array(WORDS);
   /** Exits copied since the copying began: with fewer than two there is nothing to compare. */
@@ -42,5 +50,20 @@ export class VmcsHistory {
     const at = (fieldOffset(encoding) ?? 0) >> 2;
     const high = wide ? (fieldOffset(encoding + 1) ?? 0) >> 2 : at;
     return this.last[at] !== this.before[at] || this.last[high] !== this.before[high];
+  }
+
+  /** Whether anybody looks is no state. */
+  saveState(): VmcsHistorySaved {
+    const any = this.copied > 0;
+    return {
+      copied: this.copied,
+      last: any ? this.last.slice() : undefined,
+      before: any ? this.before.slice() : undefined,
+    };
+  }
+  loadState({ copied, last, before }: VmcsHistorySaved): void {
+    this.copied = copied;
+    if (last !== undefined) this.last.set(last);
+    if (before !== undefined) this.before.set(before);
   }
 }

@@ -262,7 +262,7 @@ class FakeSession implements Session {
     return this.map.lookup(symbol);
   }
   events(from: number, limit: number): ReturnType<Session['events']> {
-    return this.recorder.records(from, limit);
+    return { ...this.recorder.records(from, limit), future: 0 };
   }
   trace(): Uint8Array {
     return new Uint8Array(0);

@@ -1,6 +1,7 @@
 // Exit reason 0: exceptions and NMIs. Page faults go to shadow paging; where the shadow cannot be repaired the faulting instruction
 // is emulated (page-table writes, CR0.WP=0 writes, devices in memory). Xen: sh_page_fault's emulate path in mm/shadow/multi.c.
 
+import type { Persistent } from '../../machine/snapshot.ts';
 import { Field } from '../../machine/vmx/fields.ts';
 import { EventType, IntrInfo } from '../../machine/vmx/qualification.ts';
 import { DemoteTrigger, HandlerOutcome, ShadowFlag, ShadowOutcome } from '../observer.ts';
@@ -15,7 +16,7 @@ const LIVELOCK_ANYWHERE = 4096;
 const hex = (value: number): string => `0x${(value >>> 0).toString(16)}`;
 
 /** Watches for faults that repairing does not cure: our own bug, or a guest that cannot run on shadow tables. */
-export class LivelockWatch {
+export class LivelockWatch implements Persistent<readonly number[]> {
   private linear = -1;
   private cycle = -1;
   private count = 0;
@@ -39,6 +40,19 @@ export class LivelockWatch {
     const first = cycle !== this.unshadowCycle;
     this.unshadowCycle = cycle;
     return first;
+  }
+
+  saveState(): readonly number[] {
+    return [this.linear, this.cycle, this.count, this.anywhere, this.unshadowCycle];
+  }
+  loadState(state: readonly number[]): void {
+    [this.linear, this.cycle, this.count, this.anywhere, this.unshadowCycle] = state as [
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
   }
 }
 

@@ -2,6 +2,7 @@
 // hypercall arguments. Walks the guest's tables, reaches RAM or the virtual bus, and keeps the shadows in agreement with what
 // it writes. Not an instruction emulator (the machine has that). Xen: hvm_copy_to/from_guest and sh_x86_emulate_ops.
 
+import { type Persistent, saveFields } from '../../machine/snapshot.ts';
 import type { EmulatorOps } from '../machine.ts';
 import type { HypervisorObserver } from '../observer.ts';
 import type { P2m } from '../p2m.ts';
@@ -10,7 +11,10 @@ import type { ShadowPaging } from './paging.ts';
 
 const PF_VECTOR = 14;
 
-export class GuestAccess implements EmulatorOps {
+const FIELDS = ['faultVector', 'faultError', 'faultAddress', 'tableWrites'] as const;
+export type GuestAccessSaved = Pick<GuestAccess, (typeof FIELDS)[number]>;
+
+export class GuestAccess implements EmulatorOps, Persistent<GuestAccessSaved> {
   faultVector = -1;
   faultError = -1;
   faultAddress = 0;
@@ -113,5 +117,14 @@ export class GuestAccess implements EmulatorOps {
     this.tableWrites++;
     this.observer?.guestTableWrite(gfn, offset, old, this.p2m.readWord(gfn, word), size);
     if (!shadow.noteTableWrite(gfn, offset, size, value)) shadow.validate(gfn, offset, size);
+  }
+
+  saveState(): GuestAccessSaved {
+    return saveFields(this, FIELDS);
+  }
+  /** The page of the last fetch is looked up anew: `begin` comes before every use. */
+  loadState(state: GuestAccessSaved): void {
+    Object.assign(this, state);
+    this.fetchPage = -1;
   }
 }

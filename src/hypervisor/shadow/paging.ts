@@ -3,6 +3,7 @@
 // No out-of-sync tables: the period is before Xen 3.3. Not the emulation of the faulting instruction (guest-access.ts, exits/page-fault.ts).
 // Xen: arch/x86/mm/shadow/multi.c (sh_page_fault, sh_update_cr3), common.c (shadow_prealloc, sh_remove_shadows).
 
+import { type Persistent, saveFields, type StateArray, stateArray } from '../../machine/snapshot.ts';
 import type { Machine } from '../machine.ts';
 import {
   Cr3Flag,
@@ -49,10 +50,26 @@ export interface ShadowOptions {
 }
 export const DEFAULT_SHADOW_OPTIONS: ShadowOptions = { prefetch: 32, earlyUnshadow: 3 };
 
+const MODE_FIELDS = ['paging', 'wp', 'pae', 'pse', 'pge', 'cr3'] as const;
+const WALKER_FIELDS = [
+  'gfn', 'error', 'l2Gfn', 'l2Word', 'l2Low', 'l1Gfn', 'l1Word', 'l1Low', 'large', 'writable', 'touched',
+] as const; // prettier-ignore
+
 /** Fewest pages with which any instruction can make progress (code, stack, two operands across pages, PAE directories), with slack. */
 export const MIN_POOL_PAGES = 24;
 
-export class ShadowPaging {
+export interface ShadowSaved {
+  readonly mode: Record<string, number | boolean>;
+  readonly pdptes: Uint32Array;
+  readonly counters: Record<string, number>;
+  readonly pool: readonly number[];
+  readonly tables: readonly (number | boolean)[];
+  readonly walker: Record<string, number | boolean>;
+  readonly roots: Int32Array;
+  readonly odd: readonly [gfn: number, writes: number];
+}
+
+export class ShadowPaging implements Persistent<ShadowSaved> {
   readonly mode = new PagingState();
   readonly counters = new ShadowCounters();
   readonly pool: ShadowPool;
@@ -388,5 +405,36 @@ export class ShadowPaging {
       this.tables.flags |= ShadowFlag.PREALLOC_UNHOOK;
       this.tables.destroy(victim, DemoteTrigger.POOL);
     }
+  }
+
+  saveState(): ShadowSaved {
+    return {
+      mode: saveFields(this.mode, MODE_FIELDS),
+      pdptes: this.mode.pdptes.slice(),
+      counters: this.counters.view(),
+      pool: this.pool.saveState(),
+      tables: this.tables.saveState(),
+      walker: saveFields(this.walker, WALKER_FIELDS),
+      roots: this.roots.slice(),
+      odd: [this.lastOddGfn, this.oddWrites],
+    };
+  }
+  loadState(state: ShadowSaved): void {
+    Object.assign(this.mode, state.mode);
+    this.mode.pdptes.set(state.pdptes);
+    Object.assign(this.counters, state.counters);
+    this.pool.loadState(state.pool);
+    this.tables.loadState(state.tables);
+    Object.assign(this.walker, state.walker);
+    this.roots.set(state.roots);
+    [this.lastOddGfn, this.oddWrites] = state.odd;
+  }
+  get stateArrays(): readonly StateArray[] {
+    return [stateArray(this.seen), ...this.pool.stateArrays];
+  }
+  /** Calls back with the machine frames that the shadows have written since the last call. */
+  takeWritten(visit: (mfn: number) => void): void {
+    visit(this.topMfn);
+    this.pool.takeWritten(visit);
   }
 }

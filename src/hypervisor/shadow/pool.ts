@@ -3,6 +3,7 @@
 // Xen: arch/x86/mm/shadow/common.c (pool, hash table); the exact reverse map stands in for Xen's search for writable mappings.
 
 import type { PhysicalMemory } from '../../machine/memory.ts';
+import { type Persistent, type StateArray, stateArray } from '../../machine/snapshot.ts';
 import { ShadowPageType } from '../observer.ts';
 
 /** Words of a table: entries of PAE tables take two. A slot is the number of an entry's low word in the pool. */
@@ -26,7 +27,10 @@ export const isDirectory = (type: number): boolean =>
 /** Distance of two entries in words. */
 export const stride = (type: number): 1 | 2 => (type >= ShadowPageType.L1_PAE && type <= ShadowPageType.L2_PAE ? 2 : 1);
 
-export class ShadowPool {
+/** Who has not seen yet that a page of the pool was written: its frame, its part of `next`, its part of `prev`. */
+const Unseen = { FRAME: 1, NEXT: 2, PREV: 4, ALL: 7 } as const;
+
+export class ShadowPool implements Persistent<readonly number[]> {
   /** By page: ShadowPageType, or 0xff for a free page. */
   readonly type: Uint8Array;
   /** By page: gfn of the shadowed table, or number of the superpage. */
@@ -48,6 +52,8 @@ export class ShadowPool {
   private readonly lruPrev: Int32Array;
   private readonly free: Int32Array;
   private freeCount: number;
+  /** By page: Unseen bits, for snapshots. */
+  private readonly unseen: Uint8Array;
   private readonly u32: Uint32Array;
   /** Index into `memory.u32` of slot 0. */
   private readonly word0: number;
@@ -74,6 +80,7 @@ export class ShadowPool {
     this.lruNext = new Int32Array(pages).fill(NIL);
     this.lruPrev = new Int32Array(pages).fill(NIL);
     this.free = new Int32Array(pages);
+    this.unseen = new Uint8Array(pages).fill(Unseen.ALL);
     this.freeCount = pages;
     for (let i = 0; i < pages; i++) this.free[i] = pages - 1 - i;
   }
@@ -95,6 +102,7 @@ export class ShadowPool {
   /** Stores an entry's low word, nothing else. High words of PAE entries stay 0. */
   store(slot: number, low: number): void {
     this.u32[this.word0 + slot] = low;
+    this.unseen[slot >>> 10] = Unseen.ALL;
   }
 
   /** The page that shadows `key` under `type`, or NIL. */
@@ -113,6 +121,7 @@ export class ShadowPool {
     if (shadowsFrame(type)) this.tableTypes[key] = this.tableTypes[key]! | (1 << type);
     const first = this.word0 + page * WORDS;
     this.u32.fill(0, first, first + WORDS);
+    this.unseen[page] = Unseen.ALL;
     this.insertFirst(page);
     return page;
   }
@@ -146,15 +155,24 @@ export class ShadowPool {
     const first = heads[list]!;
     this.next[slot] = first;
     this.prev[slot] = NIL;
-    if (first !== NIL) this.prev[first] = slot;
+    if (first !== NIL) {
+      this.prev[first] = slot;
+      this.unseen[first >>> 10] = Unseen.ALL;
+    }
     heads[list] = slot;
+    this.unseen[slot >>> 10] = Unseen.ALL;
   }
   private unlink(heads: Int32Array, list: number, slot: number): void {
     const next = this.next[slot]!;
     const prev = this.prev[slot]!;
     if (prev === NIL) heads[list] = next;
-    else this.next[prev] = next;
-    if (next !== NIL) this.prev[next] = prev;
+    else {
+      this.next[prev] = next;
+      this.unseen[prev >>> 10] = Unseen.ALL;
+    }
+    if (next === NIL) return;
+    this.prev[next] = prev;
+    this.unseen[next >>> 10] = Unseen.ALL;
   }
 
   /** Marks a page as used now. */
@@ -192,6 +210,37 @@ export class ShadowPool {
     else this.lruNext[prev] = next;
     if (next === NIL) this.lruTail[list] = prev;
     else this.lruPrev[next] = prev;
+  }
+
+  /** What is not in the arrays. */
+  saveState(): readonly number[] {
+    return [this.freeCount, ...this.lruHead, ...this.lruTail];
+  }
+  loadState(state: readonly number[]): void {
+    this.freeCount = state[0]!;
+    this.lruHead.set(state.slice(1, 3));
+    this.lruTail.set(state.slice(3, 5));
+  }
+  get stateArrays(): readonly StateArray[] {
+    const compared = [
+      this.type, this.key, this.filled, this.frameHead, this.upHead, this.tableTypes, this.lruNext, this.lruPrev, this.free, ...this.lookup,
+    ]; // prettier-ignore
+    return [
+      ...compared.map(stateArray),
+      { ...stateArray(this.next), takeChanged: (visit) => this.takeUnseen(Unseen.NEXT, visit) },
+      { ...stateArray(this.prev), takeChanged: (visit) => this.takeUnseen(Unseen.PREV, visit) },
+    ];
+  }
+  /** Calls back with the frames of the pool that were written since the last call. */
+  takeWritten(visit: (mfn: number) => void): void {
+    this.takeUnseen(Unseen.FRAME, (page) => visit(this.mfnOf(page)));
+  }
+  private takeUnseen(bit: number, visit: (page: number) => void): void {
+    for (let page = 0; page < this.pages; page++) {
+      if ((this.unseen[page]! & bit) === 0) continue;
+      this.unseen[page] = this.unseen[page]! & ~bit;
+      visit(page);
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 // Writing shadow entries: each change keeps the reverse map, the up-pointers and the note of what the TLB may still hold.
 // Not the decision what an entry grants (propagate.ts) and not when tables are made (paging.ts).
 
+import type { Persistent } from '../../machine/snapshot.ts';
 import type { Machine } from '../machine.ts';
 import type { HypervisorObserver } from '../observer.ts';
 import { DemoteTrigger, ShadowFlag, ShadowPageAction, ShadowSetCause, TlbScope, WrmapMethod } from '../observer.ts';
@@ -12,7 +13,7 @@ import { isDirectory, NIL, shadowsFrame, stride, WORDS, type ShadowPool } from '
 /** A/D differences are the processor's own doing and never a change. */
 const COMPARED = ~(Pte.A | Pte.D);
 
-export class ShadowTables {
+export class ShadowTables implements Persistent<readonly (number | boolean)[]> {
   /** Flags of the shadow event in the making (ShadowFlag bits). */
   flags = 0;
   /** A table was taken away or mappings lost rights: all translations must go before the guest runs again. */
@@ -221,5 +222,16 @@ export class ShadowTables {
   /** Before every VM entry. */
   flushIfNeeded(): void {
     if (this.flushPending) this.flush(true);
+  }
+
+  saveState(): readonly (number | boolean)[] {
+    return [this.flags, this.flushPending, this.staleWritable, this.staleGlobal];
+  }
+  loadState(state: readonly (number | boolean)[]): void {
+    const [flags, pending, writable, global] = state as [number, boolean, boolean, boolean];
+    this.flags = flags;
+    this.flushPending = pending;
+    this.staleWritable = writable;
+    this.staleGlobal = global;
   }
 }

@@ -1,6 +1,7 @@
 // The four breakpoints of DR0 to DR3 as DR7 arms them: where they are, whether an access meets one, and what was met and waits to be
 // reported. Not MOV DR (control-registers.ts), not the delivery of #DB (run.ts, exceptions.ts). SDM vol. 3, 17.2 and 17.3.1.
 
+import { type Persistent, saveFields } from '../snapshot.ts';
 import type { CpuState } from './state.ts';
 import { Cr4 } from './state.ts';
 
@@ -9,7 +10,10 @@ const Kind = { INSTRUCTION: 0, WRITE: 1, IO: 2, ACCESS: 3 } as const;
 /** LENn of DR7 to bytes; 10b is eight bytes on family 6 model 15 and later, and undefined before. */
 const LENGTHS = [1, 2, 8, 4] as const;
 
-export class Breakpoints {
+const FLAGS = ['instructions', 'data', 'io', 'met', 'exact'] as const;
+export type BreakpointState = Pick<Breakpoints, (typeof FLAGS)[number]> & { readonly armed: readonly number[] };
+
+export class Breakpoints implements Persistent<BreakpointState> {
   /** Some breakpoint of the class is armed. Everything else costs nothing while these are false. */
   instructions = false;
   data = false;
@@ -106,5 +110,17 @@ export class Breakpoints {
       if (this.kind[i] !== Kind.IO) continue;
       if (port < this.address[i]! + this.length[i]! && this.address[i]! < port + bytes) this.met |= 1 << i;
     }
+  }
+
+  saveState(): BreakpointState {
+    const armed = [...this.address, ...this.length, ...this.kind, ...this.seen];
+    return { ...saveFields(this, FLAGS), armed };
+  }
+  loadState({ armed, ...flags }: BreakpointState): void {
+    Object.assign(this, flags);
+    this.address.set(armed.slice(0, 4));
+    this.length.set(armed.slice(4, 8));
+    this.kind.set(armed.slice(8, 12));
+    this.seen.set(armed.slice(12));
   }
 }

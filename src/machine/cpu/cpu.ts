@@ -4,9 +4,10 @@
 import type { Bus } from '../bus.ts';
 import type { Clock } from '../clock.ts';
 import type { PhysicalMemory } from '../memory.ts';
+import { type Persistent, saveFields } from '../snapshot.ts';
 import { TimelessEvents } from '../timeless-events.ts';
 import type { VmxHooks } from '../vmx/hooks.ts';
-import { Breakpoints } from './breakpoints.ts';
+import { type BreakpointState, Breakpoints } from './breakpoints.ts';
 import { StopPoints } from './stop-points.ts';
 import type { CpuModel } from './model.ts';
 import type { Mmu } from './mmu.ts';
@@ -106,7 +107,20 @@ export type EnterGate = (
   esp: number,
 ) => number;
 
-export class Cpu {
+/** What is kept beside the state's words and saved with them. */
+const FIELDS = [
+  'nextEip', 'faultAddress', 'tripleFault', 'nmiUnblockedByIret', 'allowance', 'retiredByHelper', 'retiredBeforeFault', 'codeChanged', 'unfinished',
+  'enteredHandler', 'checksLimits', 'vmExitPending', 'modeDirty',
+] as const; // prettier-ignore
+
+export interface CpuSaved {
+  readonly words: Uint32Array;
+  readonly fields: Pick<Cpu, (typeof FIELDS)[number]>;
+  readonly timeless: readonly [number, number];
+  readonly breakpoints: BreakpointState;
+}
+
+export class Cpu implements Persistent<CpuSaved> {
   readonly s: CpuState;
   mmu!: Mmu;
   vmx!: VmxHooks;
@@ -269,5 +283,22 @@ export class Cpu {
   /** True if the code segment's default operand size is 32 bits. */
   get code32(): boolean {
     return (this.s.access(CS) & Access.DB) !== 0;
+  }
+
+  saveState(): CpuSaved {
+    return {
+      words: this.s.u32.slice(StateLayout.gpr >> 2, StateLayout.end >> 2),
+      fields: saveFields(this, FIELDS),
+      timeless: this.timeless.saveState(),
+      breakpoints: this.breakpoints.saveState(),
+    };
+  }
+  /** What is derived from the mode word follows in `Processor.loadState`. */
+  loadState(state: CpuSaved): void {
+    this.s.u32.set(state.words, StateLayout.gpr >> 2);
+    this.s.set(StateLayout.segmentsApart, 1);
+    Object.assign(this, state.fields);
+    this.timeless.loadState(state.timeless);
+    this.breakpoints.loadState(state.breakpoints);
   }
 }

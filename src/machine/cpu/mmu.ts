@@ -14,7 +14,12 @@ import { Tlb, TlbContext } from './tlb.ts';
 const BOUNCE = 0x1000;
 
 /** Page attributes that forbid a direct write entry. */
-export const PageFlag = { code: 1, watched: 2, rom: 4, monitored: 8 } as const;
+export const PageFlag = { code: 1, watched: 2, rom: 4, monitored: 8, unchanged: 16 } as const;
+
+export interface MmuSaved {
+  readonly tlb: readonly Int32Array[];
+  readonly walker: readonly number[];
+}
 
 /** First address of the page after this one. */
 const secondPage = (linear: number): number => ((linear & 0xfffff000) + 4096) >>> 0;
@@ -37,6 +42,8 @@ export class Mmu {
   sparesCode = false;
   /** Called before a store to a page that MONITOR watches a line of. */
   onMonitoredStore: (pa: number, bytes: number) => void = () => undefined;
+  /** Pages stored to since `watchChanges`, which are noted at their first store; undefined: nobody wants to know. */
+  private changed: number[] | undefined;
   /** Called when translations were dropped: what is known of code by linear address may be stale. */
   onFlush: () => void = () => undefined;
   /** Called when breakpoints were armed or disarmed. */
@@ -186,6 +193,23 @@ export class Mmu {
     const flags = this.pageFlags[pa >>> 12]!;
     if (flags & PageFlag.code) this.onCodeWrite(pa, bytes);
     if (flags & PageFlag.monitored) this.onMonitoredStore(pa, bytes);
+    if (flags & PageFlag.unchanged) this.noteChange(pa >>> 12);
+  }
+  private noteChange(page: number): void {
+    this.pageFlags[page] = this.pageFlags[page]! & ~PageFlag.unchanged;
+    this.changed?.push(page);
+  }
+  /** RAM pages stored to since the last call; from now on each page's first store is noted. Undefined at the first call: any page may have been. */
+  watchChanges(): readonly number[] | undefined {
+    const { changed } = this;
+    if (changed === undefined) for (let page = 0; page < this.memory.ramBytes >>> 12; page++) this.markUnchanged(page);
+    else for (const page of changed) this.markUnchanged(page);
+    this.changed = [];
+    this.tlb.watchAllStores();
+    return changed;
+  }
+  private markUnchanged(page: number): void {
+    this.pageFlags[page] = this.pageFlags[page]! | PageFlag.unchanged;
   }
   unprotectPage(page: number, flag: number): void {
     this.pageFlags[page] = this.pageFlags[page]! & ~flag;
@@ -410,5 +434,20 @@ export class Mmu {
     this.tlb.flush(0);
     this.tlb.flush(1);
     this.flushGuest();
+  }
+  /** What a walk does not find in memory: cached translations and PDPTEs. */
+  saveTranslations(): MmuSaved {
+    return {
+      tlb: this.tlb.saveState(),
+      walker: [...this.walker.saveState(), +this.walker.lastDirty, +this.walker.lastWritable],
+    };
+  }
+  loadTranslations({ tlb, walker }: MmuSaved): void {
+    this.walker.loadState(walker.slice(0, 8));
+    this.walker.lastDirty = walker[8] === 1;
+    this.walker.lastWritable = walker[9] === 1;
+    this.tlb.loadState(tlb);
+    this.cpu.points.forEachWatchedPage((page) => this.tlb.watchAccesses((page << 12) >>> 0, true));
+    this.inspection.refresh();
   }
 }

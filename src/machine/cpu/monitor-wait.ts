@@ -85,3 +85,13 @@ export const noteMonitoredStore = (cpu: Cpu, physical: number, bytes: number): v
   const line = cpu.s.get(StateLayout.monitorAddress);
   if (physical + bytes > line && physical < line + MONITOR_LINE) disarm(cpu);
 };
+
+/** Other state is about to take the place of the processor's, and has taken it: the mark of the watched page follows. */
+export const disarmForLoad = (cpu: Cpu): void => {
+  if (cpu.s.get(StateLayout.monitor) !== 0)
+    cpu.mmu.unprotectPage(cpu.s.get(StateLayout.monitorAddress) >>> 12, PageFlag.monitored);
+};
+export const armAfterLoad = (cpu: Cpu): void => {
+  if (cpu.s.get(StateLayout.monitor) !== 0)
+    cpu.mmu.protectPage(cpu.s.get(StateLayout.monitorAddress) >>> 12, PageFlag.monitored);
+};

@@ -6,14 +6,16 @@ import { Entry, ENTRY_SIZE, ExitKind, MAX_BLOCK } from '../translate/entry.ts';
 import type { ThreadedModule } from '../translate/forms.ts';
 import { Mode } from '../translate/mode.ts';
 import type { Regions } from '../translate/region/regions.ts';
-import type { Cpu } from './cpu.ts';
+import { type Persistent, saveFields } from '../snapshot.ts';
+import type { Cpu, CpuSaved } from './cpu.ts';
 import type { LinearAccess } from './linear-access.ts';
 import { Vector } from './cpu.ts';
 import { AGAIN, AGAIN_WITH_LIMITS } from './access-inspection.ts';
 import { Dr6, Dr7 } from './debug-registers.ts';
 import { injectEvent } from './exceptions.ts';
 import { HelperCalls } from './helper-calls.ts';
-import { endMaskedWait } from './monitor-wait.ts';
+import { armAfterLoad, disarmForLoad, endMaskedWait } from './monitor-wait.ts';
+import type { MmuSaved } from './mmu.ts';
 import { Activity, type EventDelivery, takeInterrupt } from './pending-interrupts.ts';
 import { Blocking, CS, Flag, StateLayout } from './state.ts';
 import { TlbContext } from './tlb.ts';
@@ -22,7 +24,17 @@ import { ignoringError, isExternalError, stopsForError } from './x87/errors.ts';
 /** Instructions after which translated code comes back at the latest: V8 takes up a function's optimised code only when it is called. */
 const STRETCH = 65536;
 
-export class Processor {
+const FIELDS = ['retired', 'stopRequested', 'frozen', 'emulatedModeChange', 'alignmentFlag'] as const;
+
+export interface ProcessorSaved {
+  readonly cpu: CpuSaved;
+  readonly memory: MmuSaved;
+  readonly fields: Pick<Processor, (typeof FIELDS)[number]>;
+  readonly completed: boolean;
+  readonly resumed: boolean;
+}
+
+export class Processor implements Persistent<ProcessorSaved> {
   /** Instructions retired since reset; each REP iteration counts. Exact up to 2^53. */
   retired = 0;
   /** Asked for by a device or the user: the loop returns at the next boundary. */
@@ -253,6 +265,29 @@ export class Processor {
     }
     s.eip = cpu.nextEip;
     return true;
+  }
+
+  /** Between two calls of `run`. Decoded code and regions are no state: nothing that the guest could see depends on them. */
+  saveState(): ProcessorSaved {
+    return {
+      cpu: this.cpu.saveState(),
+      memory: this.cpu.mmu.saveTranslations(),
+      fields: saveFields(this, FIELDS),
+      completed: this.completed,
+      resumed: this.resumed,
+    };
+  }
+  /** After the memory's pages were put back, and the decoded code of those that differ was thrown away. */
+  loadState(state: ProcessorSaved): void {
+    const { cpu } = this;
+    disarmForLoad(cpu);
+    cpu.loadState(state.cpu);
+    armAfterLoad(cpu);
+    cpu.mmu.loadTranslations(state.memory);
+    Object.assign(this, state.fields);
+    this.completed = state.completed;
+    this.resumed = state.resumed;
+    this.cache.stateReplaced();
   }
 
   /** Code in a physical page was replaced from outside (a loader, a debugger, a test). */

@@ -86,6 +86,8 @@ export class StopPoints {
   private readonly notes: Note[] = [];
   /** A delivery is the end of what was asked for. */
   private single = false;
+  /** No point is met: the way to a moment that is known. */
+  private muted = false;
   /** Where `begin` was: the points before that instruction do not stop it. */
   private startRetired = -1;
   private startEvents = -1;
@@ -148,8 +150,9 @@ export class StopPoints {
     this.eventsAt = at.instructions;
     this.eventCount = at.events;
   }
-  /** The machine may go on from here, to `until` at most. `single`: only over one instruction or one delivery. */
-  begin(until: Position, single: boolean): void {
+  /** The machine may go on from here, to `until` at most. `single`: only over one instruction or one delivery. `muted`: no point is met. */
+  begin(until: Position, single: boolean, muted = false): void {
+    this.muted = muted;
     const { instructions, events } = this.position;
     this.startRetired = instructions;
     this.startEvents = events;
@@ -167,6 +170,7 @@ export class StopPoints {
   end(): void {
     this.limit = Infinity;
     this.single = false;
+    this.muted = false;
     this.halted = false;
     this.boundary = false;
     this.arm();
@@ -177,6 +181,7 @@ export class StopPoints {
     this.armed = true;
   }
   private meet(id: number): void {
+    if (this.muted) return;
     if (!this.ids.includes(id)) this.ids.push(id);
     this.halt();
   }
@@ -194,7 +199,7 @@ export class StopPoints {
   /** Before the instruction at a linear address: does a point stop the run? */
   stopsBefore(linear: number): boolean {
     const ids = this.execution ? this.execute.get(linear) : undefined;
-    if (ids === undefined) return false;
+    if (ids === undefined || this.muted) return false;
     const { instructions, events } = this.position;
     if (instructions === this.startRetired && events === this.startEvents) return false;
     for (const id of ids) this.meet(id);
@@ -207,6 +212,9 @@ export class StopPoints {
 
   // ---- accesses -----------------------------------------------------------------------------------------------------
 
+  forEachWatchedPage(visit: (page: number) => void): void {
+    this.pages.forEach(visit);
+  }
   watchesPage(page: number): boolean {
     return this.pages.has(page);
   }

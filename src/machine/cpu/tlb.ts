@@ -2,6 +2,7 @@
 // and taking write entries away. Not the walk (page-walk.ts) nor the accesses (mmu.ts). SDM vol. 3, 4.10.
 
 import { LinearLayout, type PhysicalMemory } from '../memory.ts';
+import type { Persistent } from '../snapshot.ts';
 
 /** Contexts: root and VMX non-root, supervisor and user each; `none` stays empty (the instruction emulator, alignment checks). */
 export const TlbContext = { rootSupervisor: 0, rootUser: 1, guestSupervisor: 2, guestUser: 3, none: 4 } as const;
@@ -17,7 +18,7 @@ const SEEN = 0xfff;
 /** In words: the write table follows the read table. */
 const WRITE = 0x0010_0000;
 
-export class Tlb {
+export class Tlb implements Persistent<readonly Int32Array[]> {
   private readonly i32: Int32Array;
   /** Filled slots (word indices), so that a flush costs what was filled. */
   private readonly journal: Int32Array[] = [];
@@ -112,6 +113,57 @@ export class Tlb {
         const word = list[i]!;
         const value = this.i32[word + WRITE]!;
         if (value !== INVALID && ((value + ((word - base) << 12)) | 0) === host) this.i32[word + WRITE] = value | SEEN;
+      }
+    }
+  }
+
+  /** Stores to any page must be seen from now on. */
+  watchAllStores(): void {
+    for (let context = 0; context < FILLED_CONTEXTS; context++) {
+      const list = this.journal[context]!;
+      for (let i = 0; i < this.journalLength[context]!; i++) {
+        const word = list[i]! + WRITE;
+        if (this.i32[word] !== INVALID) this.i32[word] = this.i32[word]! | SEEN;
+      }
+    }
+  }
+
+  /** For each context: every entry's word number, and its value with 1 added if it may be written. What the program did decides, nothing else. */
+  saveState(): readonly Int32Array[] {
+    return this.journal.map((list, context) => {
+      const saved = new Int32Array(2 * this.journalLength[context]!);
+      const values = new Int32Array(this.journalLength[context]!);
+      let at = 0;
+      for (let i = 0; i < this.journalLength[context]!; i++) {
+        const word = list[i]!;
+        const value = this.i32[word]!;
+        if (value === INVALID) continue;
+        saved[at] = word;
+        values[at >> 1] = value;
+        saved[at + 1] = (value & ~SEEN) | (this.i32[word + WRITE] === INVALID ? 0 : 1);
+        at += 2;
+        // A page that was invalidated and filled again is noted twice.
+        this.i32[word] = INVALID;
+      }
+      for (let i = 0; i < at; i += 2) {
+        const word = saved[i]!;
+        this.i32[word] = values[i >> 1]!;
+        list[i >> 1] = word;
+      }
+      this.journalLength[context] = at >> 1;
+      return saved.slice(0, at);
+    });
+  }
+  /** Stores to the pages must all be seen. */
+  loadState(state: readonly Int32Array[]): void {
+    for (const [context, saved] of state.entries()) {
+      this.flush(context);
+      for (let i = 0; i < saved.length; i += 2) {
+        const word = saved[i]!;
+        const value = saved[i + 1]! & ~SEEN;
+        this.record(context, word);
+        this.i32[word] = value;
+        this.i32[word + WRITE] = saved[i + 1]! & 1 ? value | SEEN : INVALID;
       }
     }
   }

@@ -135,9 +135,6 @@ class Channel {
     }
   }
 
-  /** The count last written, for observers. */
-  written = 0;
-
   setMode(mode: number, format: number, bcd: boolean): void {
     this.mode = mode > 5 ? mode - 4 : mode;
     this.format = format;
@@ -152,8 +149,8 @@ class Channel {
     this.stoppedAt = 0;
     this.before = this.mode !== 0;
   }
-  /** True when the count is complete: it has its last byte. */
-  write(value: number, tick: number): boolean {
+  /** The count if it is complete, with this as its last byte; else 0. */
+  write(value: number, tick: number): number {
     if (this.format === 3 && this.writeLow < 0) {
       this.writeLow = value;
       // In mode 0 the first byte stops the count and lowers the output (datasheet, mode 0).
@@ -161,7 +158,7 @@ class Channel {
         this.stoppedAt = this.elapsed(tick);
         this.start = NaN;
       }
-      return false;
+      return 0;
     }
     const raw = this.format === 1 ? value : this.format === 2 ? value << 8 : this.writeLow | (value << 8);
     this.writeLow = -1;
@@ -183,9 +180,8 @@ class Channel {
       this.start = this.gate ? tick + 1 : NaN;
       this.stoppedAt = 0;
     }
-    this.written = count;
     this.loaded = true;
-    return true;
+    return count;
   }
   private decode(raw: number): number {
     if (!this.bcd) return raw;
@@ -339,8 +335,8 @@ export class Pit8254 implements Device {
     const tick = this.tick;
     if (offset < 3) {
       const channel = this.channels[offset as 0 | 1 | 2];
-      const complete = channel.write(value, tick);
-      if (complete) this.observer?.program(offset, channel.mode, channel.written, cycleOf(channel.written));
+      const count = channel.write(value, tick);
+      if (count > 0) this.observer?.program(offset, channel.mode, count, cycleOf(count));
       if (offset === 0) this.channel0Changed(false);
       return;
     }

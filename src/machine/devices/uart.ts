@@ -306,6 +306,9 @@ export class Uart16550 implements Device {
   }
   /** A fixed part, then the characters that the host typed and the guest has not received: the only part of variable length. */
   saveState(): number[] {
+    // Delivered characters need not be kept; nobody sees the difference.
+    this.queue = this.queue.slice(this.head);
+    this.head = 0;
     return [
       this.ier,
       this.fcr,
@@ -324,7 +327,7 @@ export class Uart16550 implements Device {
       this.arrival,
       this.waiting,
       ...this.fifo,
-      ...this.queue.slice(this.head),
+      ...this.queue,
     ];
   }
   loadState(state: readonly number[]): void {

@@ -1,6 +1,7 @@
 // The legacy video window A0000h-BFFFFh as plain memory behind the bus: what text mode needs. Not planar graphics (vga-text.ts has the
 // registers). IBM VGA Technical Reference, "Video Memory Organization".
 
+import type { StateArray } from '../snapshot.ts';
 import type { Device } from './device.ts';
 
 export const VIDEO_BASE = 0xa0000;
@@ -10,6 +11,8 @@ export class VideoMemory implements Device {
   readonly name = 'video-memory';
   readonly wide = true;
   private readonly bytes = new Uint8Array(VIDEO_BYTES);
+  /** For snapshots, in place of `saveState`. */
+  readonly array: StateArray = { bytes: this.bytes };
   private readonly view = new DataView(this.bytes.buffer);
 
   read(offset: number, size: 1 | 2 | 4): number {

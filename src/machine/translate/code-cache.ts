@@ -416,6 +416,10 @@ export class CodeCache {
       this.i32[at >> 2] = stale;
     }
   }
+  /** The processor's state was replaced by another: no jump may find its target by what was known before. */
+  stateReplaced(): void {
+    this.jumps.stateReplaced();
+  }
   /** Everything goes: the entry area is full, or memory was replaced. */
   flush(): void {
     this.onDiscard();

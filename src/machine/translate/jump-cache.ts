@@ -68,6 +68,13 @@ export class JumpCache {
     this.codeLimit = limit;
     this.newGeneration();
   }
+  /** The state has another code segment, perhaps, and other mappings; its tag is one of another time. */
+  stateReplaced(): void {
+    const { s } = this.cpu;
+    this.codeBase = s.base(CS);
+    this.codeLimit = s.limit(CS);
+    this.newGeneration();
+  }
   private setTag(): void {
     const mode = this.cpu.s.get(StateLayout.mode) & ((1 << MODE_BITS) - 1);
     this.i32[StateLayout.jumpTag >> 2] = (this.generation << MODE_BITS) | mode;

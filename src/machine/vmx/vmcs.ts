@@ -74,6 +74,8 @@ export class Vmcs {
   private pa = 0;
   /** Linear memory: the processor's state and machine memory. */
   readonly u32: Uint32Array;
+  /** Pages of regions that were looked at before, since `takeWritten`. */
+  private readonly left = new Set<number>();
 
   constructor(private readonly memory: PhysicalMemory) {
     this.u32 = memory.u32;
@@ -84,8 +86,16 @@ export class Vmcs {
     return this.pa;
   }
   set address(pa: number) {
+    this.left.add(this.pa >>> 12);
     this.pa = pa;
     this.base = (this.memory.ramBase + pa) >>> 2;
+  }
+
+  /** Calls back with the pages of all regions that may have been written through this object since the last call. */
+  takeWritten(visit: (page: number) => void): void {
+    this.left.add(this.pa >>> 12);
+    this.left.forEach(visit);
+    this.left.clear();
   }
 
   /** Index of a field's word in memory, until `address` moves. Fields of one kind for ES to TR lie behind each other. */

@@ -182,13 +182,13 @@ export class Vmx extends NonRootOperation {
     return [
       this.vmxonPointer, this.pointer, +this.inVmx, +this.nonRoot, +this.exitPending, this.aborted, this.pendingDebug,
       +this.nmiBlocked, +this.monitorTrapPending, +this.monitorTrapArmed, +this.preemptionExpired,
-      this.preemption?.deadline ?? Infinity,
+      this.preemption?.deadline ?? Infinity, this.tscOffsetLow, this.tscOffsetHigh,
     ]; // prettier-ignore
   }
 
   /** Inverse of `saveState`, after machine memory was restored. Throws on a wrong length: a bug of ours. */
   loadState(state: readonly number[]): void {
-    if (state.length !== 12) throw new Error(`VMX state has ${state.length} numbers, not 12`);
+    if (state.length !== 14) throw new Error(`VMX state has ${state.length} numbers, not 14`);
     const at = (i: number): number => state[i]!;
     this.vmxonPointer = at(0);
     this.pointer = at(1);
@@ -208,6 +208,8 @@ export class Vmx extends NonRootOperation {
     this.monitorTrapArmed = at(9) === 1;
     this.preemptionExpired = at(10) === 1;
     if (this.preemption !== undefined) this.cpu.clock.arm(this.preemption, at(11));
+    this.tscOffsetLow = at(12);
+    this.tscOffsetHigh = at(13);
     this.updateBoundaryWatch();
     this.cpu.modeDirty = true;
   }

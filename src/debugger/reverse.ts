@@ -1,0 +1,107 @@
+// Searching the past: the step back, the last stop point that was met before here, who wrote an address last, when a line was last executed.
+// Built on the history's travelling and replaying (target.ts); nothing here knows snapshots' contents. The search goes from the newest
+// stretch of the past backwards, so that what is near is found soon.
+
+import { icountAt } from '../monitor/record.ts';
+import { comparePositions } from './position.ts';
+import type { DebugStop, DebugTarget, Position, StopPoint, Work } from './target.ts';
+
+/** Instructions of the first stretch that is searched; each further one is longer. */
+const FIRST_STRETCH = 50_000;
+const GROWTH = 4;
+
+export interface Met {
+  readonly stop: DebugStop;
+  readonly at: Position;
+}
+
+/** Puts the machine one instruction, or one delivery, back. False: it stands at its oldest moment. */
+export function* stepBack(target: DebugTarget): Work<boolean> {
+  const { history } = target;
+  const from = target.position;
+  if (comparePositions(from, history.oldest) <= 0) return false;
+  const { instructions, events } = from;
+  if (events > 0) {
+    yield* history.travel({ instructions, events: events - 1 });
+    return true;
+  }
+  // Behind the instruction before, as many events were delivered as it takes steps from its boundary to here.
+  yield* history.travel({ instructions: Math.max(instructions - 1, history.oldest.instructions), events: 0 });
+  let last = target.position;
+  for (;;) {
+    yield {};
+    target.run(1);
+    const at = target.position;
+    if (comparePositions(at, from) >= 0 || comparePositions(at, last) === 0) break;
+    last = at;
+  }
+  yield* history.travel(last);
+  return true;
+}
+
+/**
+ * The last point that was met before the present moment, and where; undefined: none. The machine stands there, or where it was. `here`: what the
+ * instruction that led to the present moment did counts too.
+ */
+export function* lastMet(target: DebugTarget, here = false): Work<Met | undefined> {
+  const { history, position: before } = target;
+  let end = before;
+  for (let stretch = FIRST_STRETCH; comparePositions(end, history.oldest) > 0; stretch *= GROWTH) {
+    const wanted = { instructions: Math.max(history.oldest.instructions, end.instructions - stretch), events: 0 };
+    const start = comparePositions(wanted, end) < 0 ? wanted : history.oldest;
+    let found: Met | undefined;
+    // A point that is met where a stretch begins belongs to the stretch before it, which goes an instruction beyond its end.
+    yield* history.replay(start, { instructions: end.instructions + 1, events: 0 }, (stop, at) => {
+      const order = comparePositions(at, before);
+      if (order < 0 || (here && order === 0)) found = { stop, at };
+    });
+    if (found !== undefined) {
+      yield* history.travel(found.at);
+      return found;
+    }
+    end = start;
+  }
+  yield* history.travel(before);
+  return undefined;
+}
+
+/** The same for other points than the debugger's, which are in force again afterwards. */
+export function* lastMetOf(
+  target: DebugTarget,
+  points: readonly StopPoint[],
+  own: readonly StopPoint[],
+  here = false,
+): Work<Met | undefined> {
+  target.setPoints(points);
+  try {
+    return yield* lastMet(target, here);
+  } finally {
+    target.setPoints(own);
+  }
+}
+
+/** Who wrote these bytes last: the machine stands behind the instruction. */
+export const lastWrite = (
+  target: DebugTarget,
+  address: number,
+  bytes: number,
+  own: readonly StopPoint[],
+): Work<Met | undefined> => lastMetOf(target, [{ id: 0, on: 'write', address, bytes }], own, true);
+
+/** When one of these addresses (those of a line, say) was executed last: the machine stands before the instruction. */
+export const lastExecution = (
+  target: DebugTarget,
+  addresses: readonly number[],
+  own: readonly StopPoint[],
+): Work<Met | undefined> =>
+  lastMetOf(
+    target,
+    addresses.map((address, id) => ({ id, on: 'execute', address })),
+    own,
+  );
+
+/** The moment of a recorded event: the boundary at which it happened, or in which instruction. */
+export const positionOfRecord = (words: Uint32Array, at: number): Position => ({
+  instructions: icountAt(words, at),
+  events: 0,
+});
