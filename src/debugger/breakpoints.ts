@@ -52,7 +52,7 @@ export class Breakpoint {
   }
 
   /** Met, but never stopped, since it was last asked: a sentence that says why. */
-  get missed(): string | undefined {
+  whyMissed(): string | undefined {
     const { condition, hitCondition, logMessage, name } = this.order;
     const met = this.hits + this.refused;
     if (met === this.told || logMessage !== undefined) return undefined;
@@ -127,6 +127,19 @@ export class BreakpointBook {
       else output.push(judge.expand(logMessage));
     }
     return { stops, output };
+  }
+
+  /** The breakpoints that stop at a moment of the past; counts of hits are the present's, they do not say. */
+  stopsAt(stop: DebugStop & { readonly kind: 'point' }, judge: Judge): Breakpoint[] {
+    const met = new Set(stop.ids.map((id) => this.owners.get(id)).filter((owner) => owner !== undefined));
+    return [...met].filter(({ order: { condition, logMessage } }) => {
+      if (logMessage !== undefined) return false;
+      try {
+        return condition === undefined || judge.truth(condition);
+      } catch {
+        return true;
+      }
+    });
   }
 
   private rebuild(): void {

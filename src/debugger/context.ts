@@ -1,26 +1,30 @@
 // Where the guest stands, for stepping and for expressions: joins registers, frames, instructions and debug data of one machine.
 
 import type { FunctionCode } from '../symbols/debug-info.ts';
+import { type ReadMemory, toBytes } from '../symbols/location-value.ts';
+import { type CType, sizeOf, stripped } from '../symbols/types.ts';
+import type { ValueSource } from '../symbols/value/read.ts';
+import type { Value } from '../symbols/value/value.ts';
 import type { Scope } from '../symbols/dwarf/scopes.ts';
 import { readWord } from '../symbols/unwind/unwinder.ts';
 import type { Code, Instruction } from './code.ts';
 import type { Execution } from './execution.ts';
-import type { Frame, Frames } from './frames.ts';
+import { BUILTIN } from './expression/builtin-types.ts';
+import { evaluate, type EvaluationWorld } from './expression/evaluate.ts';
+import { Names } from './expression/names.ts';
+import { type Frame, type Frames, GENERAL } from './frames.ts';
 import { code32Of, pcOf } from './guest-state.ts';
 import type { DebuggedMachine } from './machine.ts';
-import type { StepContext, StepLine } from './stepping.ts';
+import { registerNamed } from './registers.ts';
+import type { StepLine } from './stepping.ts';
+import type { BackContext } from './stepping-back.ts';
 import type { DebugVcpu } from './target.ts';
 
 /** Sources that have no prologues: every instruction is the programmer's own. */
 const ASSEMBLY = /\.(s|asm|nasm|inc)$/i;
 export const isAssembly = (file: string): boolean => ASSEMBLY.test(file);
 
-export interface Evaluated {
-  readonly text: string;
-  readonly truth: boolean;
-}
-
-export class GuestContext implements StepContext {
+export class GuestContext implements BackContext {
   constructor(
     private readonly machine: DebuggedMachine,
     readonly execution: Execution,
@@ -109,6 +113,21 @@ export class GuestContext implements StepContext {
     return visible?.inlined === true ? visible.ranges : undefined;
   }
 
+  statements(address: number): { readonly entry: number; readonly lines: readonly number[] } {
+    const { symbols } = this.machine;
+    const symbol = symbols.symbol(address);
+    if (symbol === undefined) return { entry: address, lines: [] };
+    const end = symbol.address + (symbol.size || symbol.limit - symbol.address);
+    const lines: number[] = [];
+    for (let at = symbol.address; at < end;) {
+      const span = symbols.lineSpan(at);
+      if (span === undefined) break;
+      if (symbols.lineSpan(span.start)?.begins === true) lines.push(span.start);
+      at = span.end;
+    }
+    return { entry: symbol.address, lines };
+  }
+
   bodyOf(address: number): number | undefined {
     const { symbols } = this.machine;
     const symbol = symbols.symbol(address);
@@ -136,22 +155,81 @@ export class GuestContext implements StepContext {
 
   // ---- expressions --------------------------------------------------------------------------------------------------
 
-  /** The address that an expression means. @throws Error with a sentence */
-  address(expression: string): number {
-    return this.lvalue(expression, undefined).address;
+  /** The value of a C expression in a frame; left out: where the guest stands. @throws Error with a sentence */
+  evaluate(expression: string, frame: Frame = this.frames.top): Value {
+    const world = this.world(frame);
+    if (world === undefined)
+      throw new Error('without debug data there are no expressions: give an ELF file as the symbols');
+    const result = evaluate(expression, world);
+    if (!result.ok) throw new Error(result.reason);
+    return result.value;
+  }
+
+  /** The value as a truth. @throws Error with a sentence */
+  truth(expression: string): boolean {
+    const result = this.evaluate(`!!(${expression})`);
+    if (!result.bytes.ok) throw new Error(result.bytes.reason);
+    return result.integer !== 0n;
+  }
+
+  /** The address that an expression means: an address, a pointer, a function or an object. @throws Error with a sentence */
+  address(expression: string, frame?: Frame): number {
+    const text = expression.trim();
+    if (/^(0x[0-9a-f]+|\d+)$/i.test(text)) return Number(text) >>> 0;
+    const symbol = this.machine.debug === undefined ? this.machine.symbols.symbol(text) : undefined;
+    if (symbol !== undefined) return symbol.address;
+    const value = this.evaluate(text, frame);
+    const { kind } = stripped(value.type);
+    if (value.address !== undefined && kind !== 'pointer' && kind !== 'base' && kind !== 'enum') return value.address;
+    if (value.integer === undefined) throw new Error(`"${text}" has no address`);
+    return Number(BigInt.asUintN(32, value.integer));
   }
 
   /** Where the object that an expression names lies in memory. @throws Error with a sentence */
-  lvalue(expression: string, _frame: Frame | undefined): { readonly address: number; readonly bytes: number } {
+  lvalue(expression: string, frame?: Frame): { readonly address: number; readonly bytes: number } {
     const text = expression.trim();
     if (/^(0x[0-9a-f]+|\d+)$/i.test(text)) return { address: Number(text) >>> 0, bytes: 4 };
-    const symbol = this.machine.symbols.symbol(text);
-    if (symbol !== undefined) return { address: symbol.address, bytes: symbol.size || 4 };
-    throw new Error(`"${text}" is neither an address nor a symbol`);
+    const value = this.evaluate(text, frame);
+    if (value.address === undefined) throw new Error(`"${text}" does not lie in memory`);
+    return { address: value.address, bytes: sizeOf(value.type) };
   }
 
-  evaluate(expression: string, _frame: Frame | undefined): Evaluated {
-    throw new Error(`"${expression}" cannot be told without debug data`);
+  /** What a frame's names mean; undefined without debug data. */
+  names(frame: Frame): Names | undefined {
+    const { debug, target } = this.machine;
+    if (debug === undefined) return undefined;
+    const memory: ReadMemory = (address, into) => target.readMemory(address, into);
+    const source: ValueSource = frame.physical ?? { memory, registers: [] };
+    return new Names(debug, frame.physical, frame.level, source, (name) => this.extraRegister(name));
+  }
+
+  private world(frame: Frame): EvaluationWorld | undefined {
+    const { target } = this.machine;
+    const names = this.names(frame);
+    if (names === undefined) return undefined;
+    return {
+      names,
+      source: frame.physical ?? { memory: (address, into) => target.readMemory(address, into), registers: [] },
+      writeMemory: (address, bytes) => {
+        this.written = true;
+        return target.writeMemory(address, bytes) === bytes.length;
+      },
+      // What a caller had in a register lies where its callees have saved it.
+      writeRegister: (number, value) => {
+        const name = [...GENERAL, 'eip', 'eflags'][number];
+        this.written = true;
+        return name !== undefined && (frame.physical?.level ?? 0) === 0 && this.vcpu.write(name, value >>> 0);
+      },
+    };
+  }
+  /** An expression has changed the guest. */
+  written = false;
+
+  /** Those that are not among DWARF's numbers: segments, control and debug registers, tables. */
+  private extraRegister(name: string): { readonly type: CType; readonly bytes: Uint8Array } | undefined {
+    const register = registerNamed(name);
+    if (register === undefined || register.bits > 32 || register.group === 'general') return undefined;
+    return { type: BUILTIN['unsigned int'], bytes: toBytes(BigInt(this.vcpu.read(register.name)), 4) };
   }
 }
 

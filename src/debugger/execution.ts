@@ -50,6 +50,12 @@ export class Execution {
   }
   private extra: readonly StopPoint[] = [];
 
+  /** The machine is left without points: they are in force, and out of it, from a run on. */
+  disarm(): void {
+    this.target.setPoints([]);
+    this.target.run(0);
+  }
+
   /** Runs to the first landing that accepts or the first breakpoint that counts. */
   *run(landings: readonly Landing[] = []): Work<Outcome> {
     const byId = new Map(landings.map((landing) => [this.book.nextId(), landing]));
@@ -94,6 +100,11 @@ export class Execution {
     } finally {
       this.arm([]);
     }
+  }
+
+  /** The breakpoints that would have stopped the guest, in the past: nothing is counted and nothing said. */
+  pastStops(stop: DebugStop & { readonly kind: 'point' }): readonly Breakpoint[] {
+    return this.book.stopsAt(stop, this.judge);
   }
 
   private userStops(stop: DebugStop & { readonly kind: 'point' }): readonly Breakpoint[] {

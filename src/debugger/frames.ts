@@ -24,7 +24,8 @@ export interface Frame {
   readonly level: number;
 }
 
-const GENERAL = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'] as const;
+/** DWARF's order. */
+export const GENERAL = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'] as const;
 /** DWARF's numbers of ST0 and XMM0 (Intel386 psABI, table 2.14). */
 const ST0 = 11;
 const XMM0 = 21;

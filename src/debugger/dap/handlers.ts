@@ -4,11 +4,14 @@
 import type { Command, Dap, Handler } from './protocol.ts';
 import { dataBreakpointInfo, setDataBreakpoints } from './requests/data-breakpoints.ts';
 import { disassemble } from './requests/disassemble.ts';
+import { completions, evaluate, setExpression } from './requests/evaluate.ts';
 import { exceptionInfo, setExceptionBreakpoints } from './requests/exception-breakpoints.ts';
 import { setFunctionBreakpoints } from './requests/function-breakpoints.ts';
 import { setInstructionBreakpoints } from './requests/instruction-breakpoints.ts';
+import { goto, gotoTargets } from './requests/goto.ts';
 import { attach, configurationDone, disconnect, initialize, launch, restart, terminate } from './requests/lifecycle.ts';
 import { readMemory, writeMemory } from './requests/memory.ts';
+import { reverseContinue, stepBack } from './requests/reverse.ts';
 import { cancel, continueRun, pause } from './requests/run.ts';
 import { scopes } from './requests/scopes.ts';
 import { breakpointLocations, setBreakpoints } from './requests/source-breakpoints.ts';
@@ -39,11 +42,18 @@ export const HANDLERS: { readonly [C in Command]?: Handler<C> } = {
   scopes,
   variables,
   setVariable,
+  evaluate,
+  setExpression,
+  completions,
   continue: continueRun,
   next,
   stepIn,
   stepInTargets,
   stepOut,
+  stepBack,
+  reverseContinue,
+  gotoTargets,
+  goto,
   pause,
   readMemory,
   writeMemory,

@@ -10,6 +10,7 @@ import { GuestContext } from '../context.ts';
 import type { StepEnd } from '../stepping.ts';
 import type { StopDetail, Work } from '../target.ts';
 import { formatAddress } from '../../symbols/location.ts';
+import { printValue } from '../../symbols/value/format.ts';
 import type { Container } from './containers.ts';
 import { describeDetail } from './details.ts';
 import { Handles } from './handles.ts';
@@ -175,7 +176,10 @@ export class DebugSession implements Judge {
   }
 
   private stopped(reason: string, body: Partial<Dap.StoppedEvent['body']>): void {
-    for (const breakpoint of this.book.all) if (breakpoint.missed !== undefined) this.say(breakpoint.missed);
+    for (const breakpoint of this.book.all) {
+      const why = breakpoint.whyMissed();
+      if (why !== undefined) this.say(why);
+    }
     this.machine.changed();
     this.emit('stopped', { reason, threadId: FIRST_THREAD, allThreadsStopped: true, ...body });
   }
@@ -245,13 +249,13 @@ export class DebugSession implements Judge {
   // ---- asking about the guest ---------------------------------------------------------------------------------------
 
   truth(expression: string): boolean {
-    return this.context.evaluate(expression, undefined).truth;
+    return this.context.truth(expression);
   }
 
   expand(message: string): string {
     return message.replace(/\{([^{}]*)\}/g, (_, expression: string) => {
       try {
-        return this.context.evaluate(expression, undefined).text;
+        return printValue(this.context.evaluate(expression), { symbolAt: (address) => this.nameOf(address) });
       } catch (error) {
         return `{${expression}: ${error instanceof Error ? error.message : String(error)}}`;
       }

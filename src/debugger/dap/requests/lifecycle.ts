@@ -21,7 +21,8 @@ export const initialize: Handler<'initialize'> = {
     session.firstLine = linesStartAt1 === false ? 0 : 1;
     session.firstColumn = columnsStartAt1 === false ? 0 : 1;
     session.later(() => session.emit('initialized', undefined));
-    return session.capabilities;
+    // Only a machine that records its past can go back.
+    return { ...session.capabilities, supportsStepBack: session.machine.target.history.limit > 0 };
   },
 };
 
@@ -133,7 +134,7 @@ export const disconnect: Handler<'disconnect'> = {
   answer: (session, { terminateDebuggee, suspendDebuggee }) => {
     session.abandon();
     session.book.clear();
-    session.execution.arm([]);
+    session.execution.disarm();
     session.leave((terminateDebuggee ?? !session.attached) ? 'end' : suspendDebuggee === true ? 'suspend' : 'run');
   },
 };
