@@ -46,6 +46,10 @@ export class GuestContext implements BackContext {
     this.frames.forget();
     return this.frames.physical?.cfa;
   }
+  get frame(): number | undefined {
+    const { file } = this.machine.symbols.locate(this.pc);
+    return file === undefined || ASSEMBLY.test(file) ? undefined : this.cfa;
+  }
   get returnAddress(): number | undefined {
     const { physical } = this.frames;
     return physical?.cfa === undefined ? undefined : readWord(physical.memory, (physical.cfa - 4) >>> 0);

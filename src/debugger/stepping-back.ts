@@ -3,7 +3,7 @@
 // inverse; calls are passed, because only lines of the same frame count. Not the recorded past itself (target.ts, History).
 
 import { at, type Execution } from './execution.ts';
-import type { StepContext, StepEnd, StepLine } from './stepping.ts';
+import { isFrame, type StepContext, type StepEnd, type StepLine } from './stepping.ts';
 import type { DebugStop, Position, StopPoint, Work } from './target.ts';
 
 /** Instructions of the past that are looked through first, and by what they grow while nothing is found. */
@@ -28,23 +28,24 @@ export function* stepInstructionBack({ execution: { target } }: StepContext): Wo
 
 /** To where the line began that was executed before this one; from the middle of a line to its beginning. */
 export function* stepLineBack(context: BackContext): Work<StepEnd> {
-  const { execution } = context;
-  const { history } = execution.target;
-  for (;;) {
-    const first = context.line(context.pc, false);
-    if (first === undefined) return yield* stepInstructionBack(context);
-    const found = yield* lineBefore(context, first);
-    if (found === undefined) {
-      yield* history.travel(history.oldest);
-      return { kind: 'done' };
+  const { target } = context.execution;
+  const { history } = target;
+  while (before(history.oldest, target.position)) {
+    const { entry } = context.statements(context.pc);
+    if (context.pc === entry) {
+      // The line before is the caller's, that of the CALL.
+      yield* stepInstructionBack(context);
+      const caller = context.line(context.pc, false);
+      if (caller === undefined || caller.begins) break;
+      continue;
     }
-    yield* history.travel(found.position);
-    if (!found.entered) return { kind: 'done' };
-    // At the function's entry: the line before is the caller's, that of the CALL.
-    yield* stepInstructionBack(context);
-    const caller = context.line(context.pc, false);
-    if (caller === undefined || caller.begins) return { kind: 'done' };
+    const line = context.line(context.pc, false);
+    if (line === undefined) return yield* stepInstructionBack(context);
+    const found = yield* lineBefore(context, line, entry);
+    yield* history.travel(found?.position ?? history.oldest);
+    if (found?.entered !== true) break;
   }
+  return { kind: 'done' };
 }
 
 interface Found {
@@ -54,12 +55,13 @@ interface Found {
 }
 
 /** The last moment at which a step forwards in this frame would have ended. */
-function* lineBefore(context: BackContext, first: StepLine): Work<Found | undefined> {
-  const { execution, pc, cfa } = context;
+function* lineBefore(context: BackContext, first: StepLine, entry: number): Work<Found | undefined> {
+  const { execution, pc, frame } = context;
   const { target } = execution;
   const now = { ...target.position };
-  const { entry, lines } = context.statements(pc);
-  const points = pointsAt(execution, new Set([entry, ...lines]));
+  const points = pointsAt(execution, new Set([entry, ...context.statements(pc).lines]));
+  // A step into a function without a prologue ends at its entry.
+  const stopsAtEntry = context.bodyOf(entry) === entry;
   for (let window = FIRST_WINDOW; ; window *= GROWTH) {
     const from = start(target.history.oldest, now, window);
     let key: string | undefined;
@@ -67,18 +69,14 @@ function* lineBefore(context: BackContext, first: StepLine): Work<Found | undefi
     let changes = 0;
     target.setPoints(points);
     yield* target.history.replay(from, now, (_stop, position) => {
-      if (!before(position, now) || context.cfa !== cfa) return;
-      if (context.pc === entry) {
-        [key, last, changes] = [undefined, { position: { ...position }, entered: true }, changes + 1];
-        // Where the first line begins at the entry itself, it is both.
-        if (pc === entry) return;
-      }
+      if (!before(position, now) || !isFrame(context, frame)) return;
+      const entered = context.pc === entry;
+      if (entered) [key, last, changes] = [undefined, { position: { ...position }, entered: true }, changes + 1];
       const line = context.line(context.pc, false, first.owner);
-      if (line === undefined || !line.begins || line.nobody || line.key === key) return;
+      if (line === undefined || !line.begins || line.nobody || line.key === key || (entered && !stopsAtEntry)) return;
       if (key !== undefined) changes++;
       key = line.key;
-      if (context.pc !== entry || last?.entered !== true || pc !== entry)
-        last = { position: { ...position }, entered: false };
+      last = { position: { ...position }, entered: false };
     });
     const whole = !before(target.history.oldest, from);
     // The first line that is met in a window may have begun before it.

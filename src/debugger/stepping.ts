@@ -16,6 +16,8 @@ export interface StepContext {
   readonly esp: number;
   /** CFA of the physical frame at the pc: the value of ESP in the caller before the call. */
   readonly cfa: number | undefined;
+  /** The same as the CFA, where it is certain: tells frames of one function apart. Undefined in assembly, which keeps ESP as it likes. */
+  readonly frame: number | undefined;
   /** Linear address that the frame returns to. */
   readonly returnAddress: number | undefined;
   instruction(address: number): Instruction;
@@ -76,9 +78,9 @@ export function* stepLine(context: StepContext, into: boolean, only?: number): W
 /** Runs until control is outside the line. `left`: in the same frame, elsewhere; else the step is over. */
 function* leave(context: StepContext, line: StepLine, into: boolean, only: number | undefined): Work<StepEnd | 'left'> {
   const { execution } = context;
-  const { cfa } = context;
+  const { frame } = context;
   const inside = (address: number): boolean => line.ranges.some(({ start, end }) => address >= start && address < end);
-  const sameFrame = (): boolean => context.cfa === cfa;
+  const sameFrame = (): boolean => isFrame(context, frame);
   const { exits, specials } = exitsOf(context, line, into, only);
   for (;;) {
     let here: Instruction | undefined = specials.get(context.pc);
@@ -105,6 +107,12 @@ function* leave(context: StepContext, line: StepLine, into: boolean, only: numbe
     if (!inside(context.pc)) return 'left';
   }
 }
+
+/** Whether the guest stands in a frame; where that is not certain, it does. */
+export const isFrame = (context: StepContext, frame: number | undefined): boolean => {
+  const now = context.frame;
+  return frame === undefined || now === undefined || now === frame;
+};
 
 interface Exits {
   /** Outside the line, where its jumps and its end lead. */
@@ -135,7 +143,7 @@ const exitsOf = (context: StepContext, line: StepLine, into: boolean, only: numb
 
 /** Executes a CALL that is to be stepped into. Undefined: came back, because the function has no lines. */
 function* enter(context: StepContext, call: Instruction, only: number | undefined): Work<StepEnd | undefined> {
-  const { execution, cfa } = context;
+  const { execution, frame } = context;
   const behind = (call.address + call.length) >>> 0;
   const outcome = yield* executeOne(context, call);
   if (outcome !== undefined) return outcome;
@@ -143,12 +151,12 @@ function* enter(context: StepContext, call: Instruction, only: number | undefine
   const body = context.bodyOf(context.pc);
   if (body !== undefined) {
     if (body === context.pc) return DONE;
-    const entry = context.cfa;
-    const run = yield* execution.run([{ spot: at(body), accept: () => context.cfa === entry }]);
+    const entry = context.frame;
+    const run = yield* execution.run([{ spot: at(body), accept: () => isFrame(context, entry) }]);
     return run.kind === 'landed' ? DONE : run;
   }
   if (only !== undefined && context.line(context.pc, true) === undefined) return DONE;
-  const back = yield* execution.run([{ spot: at(behind), accept: () => context.cfa === cfa }]);
+  const back = yield* execution.run([{ spot: at(behind), accept: () => isFrame(context, frame) }]);
   return back.kind === 'landed' ? undefined : back;
 }
 

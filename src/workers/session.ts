@@ -41,6 +41,11 @@ export interface BootConfig {
   readonly stateHashEvery: number;
   /** `adaptive` if left out. */
   readonly tiers?: Tiers;
+  /**
+   * The past is recorded: any moment of it can be reached. `limit`: bytes of host memory for snapshots. `every`: instructions between them; left
+   * out: as often as makes every moment near.
+   */
+  readonly record?: { readonly limit: number; readonly every?: number };
 }
 
 export type StopKind =

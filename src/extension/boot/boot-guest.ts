@@ -18,7 +18,7 @@ interface Choice extends vscode.QuickPickItem {
 }
 
 /** What a launch configuration says otherwise than the settings. */
-export type BootChanges = Partial<Pick<BootConfig, 'cmdline' | 'memoryBytes' | 'cpu' | 'bare'>> & {
+export type BootChanges = Partial<Pick<BootConfig, 'cmdline' | 'memoryBytes' | 'cpu' | 'bare' | 'record'>> & {
   readonly symbols?: vscode.Uri;
   readonly initrd?: vscode.Uri;
 };

@@ -21,6 +21,8 @@ interface Launch extends vscode.DebugConfiguration {
   readonly memory?: number;
   readonly cpu?: 'core-duo' | 'modern';
   readonly hypervisor?: boolean;
+  /** Megabytes for snapshots of the past; 0: none is kept. */
+  readonly record?: number;
 }
 
 export interface DebugServices {
@@ -86,8 +88,10 @@ const uriOf = (text: string, folder: vscode.WorkspaceFolder | undefined): vscode
 };
 
 const MIB = 1024 * 1024;
+const DEFAULT_RECORD = 256;
 
 const changesOf = (launch: Launch, folder: vscode.WorkspaceFolder | undefined): BootChanges => ({
+  ...(launch.record === 0 ? {} : { record: { limit: (launch.record ?? DEFAULT_RECORD) * MIB } }),
   ...(launch.commandLine === undefined ? {} : { cmdline: launch.commandLine }),
   ...(launch.memory === undefined ? {} : { memoryBytes: launch.memory * MIB }),
   ...(launch.cpu === undefined ? {} : { cpu: launch.cpu }),
