@@ -3,6 +3,7 @@
 
 import * as vscode from 'vscode';
 import type {
+  DebugMessage,
   FromMachine,
   LiveView,
   MachineStatus,
@@ -79,7 +80,7 @@ export class Guest implements vscode.Disposable {
   }
 
   /** Ends what runs and boots. @throws BootFailure */
-  async boot(image: BootedImage, config: BootConfig, reset = false): Promise<void> {
+  async boot(image: BootedImage, config: BootConfig, { reset = false, paused = false } = {}): Promise<void> {
     this.end();
     this.image = image;
     this.config = config;
@@ -91,7 +92,7 @@ export class Guest implements vscode.Disposable {
       died: (reason) => this.died(reason),
     });
     this.send({ type: 'watch', views: this.views });
-    this.send({ type: 'boot', config, paused: false });
+    this.send({ type: 'boot', config, paused });
     const failure = await settled;
     if (failure !== undefined) {
       this.stop();
@@ -101,7 +102,8 @@ export class Guest implements vscode.Disposable {
 
   /** The same machine from the start. @throws BootFailure */
   async reset(): Promise<void> {
-    if (this.image !== undefined && this.config !== undefined) await this.boot(this.image, this.config, true);
+    if (this.image !== undefined && this.config !== undefined)
+      await this.boot(this.image, this.config, { reset: true });
   }
 
   pause(): void {
@@ -116,6 +118,11 @@ export class Guest implements vscode.Disposable {
   stop(): void {
     this.end();
     this.change({ phase: 'none', last: this.image?.name });
+  }
+
+  /** A message of a debugger's, for the machine to answer. */
+  debug(message: DebugMessage): void {
+    this.send({ type: 'debug', message });
   }
 
   type(bytes: Uint8Array): void {
@@ -165,6 +172,9 @@ export class Guest implements vscode.Disposable {
   private receive(message: FromMachine): void {
     switch (message.type) {
       case 'booted':
+        // Without a boot of ours the debugger has restarted the machine.
+        if (this.settleBoot === undefined && this.image !== undefined)
+          this.bootBegan.fire({ image: this.image, cmdline: this.config?.cmdline ?? '', reset: true });
         this.change({
           phase: 'live',
           image: this.image?.name ?? '',

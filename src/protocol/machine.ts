@@ -67,13 +67,21 @@ export interface Questions {
 export type QuestionName = keyof Questions;
 export type Question = { readonly [N in QuestionName]: { readonly name: N } & Questions[N]['ask'] }[QuestionName];
 
+/** A message of the Debug Adapter Protocol, as it is: the machine's thread answers it, the extension passes it on. */
+export interface DebugMessage {
+  readonly seq: number;
+  readonly type: string;
+  readonly command?: string;
+}
+
 export type ToMachine =
   | { readonly type: 'boot'; readonly config: BootConfig; readonly paused: boolean }
   | { readonly type: 'run' }
   | { readonly type: 'pause' }
   | { readonly type: 'serial'; readonly bytes: Uint8Array }
   | { readonly type: 'watch'; readonly views: readonly LiveView[] }
-  | { readonly type: 'ask'; readonly id: number; readonly question: Question };
+  | { readonly type: 'ask'; readonly id: number; readonly question: Question }
+  | { readonly type: 'debug'; readonly message: DebugMessage };
 
 export type FromMachine =
   | { readonly type: 'booted'; readonly lanes: readonly Lane[]; readonly cyclesPerSecond: number }
@@ -86,6 +94,7 @@ export type FromMachine =
   | { readonly type: 'stopped'; readonly stop: Stop; readonly location: SourceLocation | undefined }
   | { readonly type: 'vmState'; readonly view: VmStateView }
   | { readonly type: 'vmcs'; readonly view: VmcsView }
+  | { readonly type: 'debug'; readonly message: DebugMessage }
   | { readonly type: 'activity'; readonly lines: readonly LineActivity[] }
   | { readonly type: 'answer'; readonly id: number; readonly answer: unknown }
   | { readonly type: 'failure'; readonly id: number; readonly message: string };

@@ -1,7 +1,7 @@
 // Addresses of one image to symbols and source lines, and back: what every panel, report, breakpoint and event link asks.
 // Joins the symbol table and the line tables; knows nothing of the running machine. Never throws, whatever the file holds.
 import { Elf, parseElf, type ElfFile } from '../machine/elf.ts';
-import { LineIndex } from './dwarf/line-index.ts';
+import { LineIndex, type LinePlace, type LineSpan } from './dwarf/line-index.ts';
 import type { Range } from './dwarf/ranges.ts';
 import { DebugSections } from './dwarf/sections.ts';
 import { Units } from './dwarf/units.ts';
@@ -122,6 +122,28 @@ export class AddressMap {
     if (lines === undefined) return [];
     const found = this.matchFiles(file).flatMap((path) => lines.addressesOf(path, line));
     return [...new Set(found)].map((address) => (address + slide) >>> 0).sort((a, b) => a - b);
+  }
+
+  /** The line of an address with the addresses around it that belong to the same line. */
+  lineSpan(address: number): LineSpan | undefined {
+    const span = this.lines?.span((address - this.slide) >>> 0);
+    return span && { ...span, start: (span.start + this.slide) >>> 0, end: (span.end + this.slide) >>> 0 };
+  }
+
+  /** Where statements of the lines `from` to `to` begin, by line. @param file as `matchFiles` takes it */
+  statements(file: string, from: number, to: number): LinePlace[] {
+    const { lines, slide } = this;
+    if (lines === undefined) return [];
+    return this.matchFiles(file)
+      .flatMap((path) => lines.placesOf(path, from, to))
+      .map((place) => ({ ...place, address: (place.address + slide) >>> 0 }));
+  }
+
+  /** Where the body of a function begins: behind its prologue, or at its start where there is no telling. */
+  bodyOf(symbol: SymbolInfo): number {
+    const start = (symbol.address - this.slide) >>> 0;
+    const body = this.lines?.bodyOf(start, start + (symbol.size || symbol.limit - symbol.address));
+    return body === undefined ? symbol.address : (body + this.slide) >>> 0;
   }
 }
 

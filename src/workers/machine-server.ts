@@ -4,6 +4,7 @@
 
 import { CYCLES_PER_SECOND } from '../machine/clock.ts';
 import type {
+  DebugMessage,
   FromMachine,
   LiveView,
   MachineStatus,
@@ -13,6 +14,7 @@ import type {
   ToMachine,
   VmcsView,
 } from '../protocol/machine.ts';
+import { DebugHost } from './debug-host.ts';
 import { rowsOf } from './event-text.ts';
 import { LANES } from './lanes.ts';
 import { LineActivityCounter } from './line-activity.ts';
@@ -42,6 +44,8 @@ const ACTIVITY_MS = 1000;
 /** Records taken from the session at once. */
 const BATCH = 0x1_0000;
 const MAX_ROWS = 5000;
+/** The debugger's work goes on for so long before messages are let in. */
+const DEBUG_MS = 5;
 /** VMCS fields that hold guest addresses worth a link. */
 const ADDRESS_FIELD = /\b(RIP|RSP|linear address)\b/i;
 
@@ -50,6 +54,8 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 
 export class MachineServer {
   private session: Session | undefined;
+  private config: BootConfig | undefined;
+  private debug: DebugHost | undefined;
   private state: RunState = 'paused';
   private cancel: () => void = () => {};
   private readonly pacer = new Pacer();
@@ -61,6 +67,7 @@ export class MachineServer {
   private liveDue = 0;
   private activityDue = 0;
   private idle = false;
+  private told: Stop | undefined;
   private vmcs: { readonly instructions: number; readonly view: VmcsView } | undefined;
   private instructions = 0;
   private virtualSeconds = 0;
@@ -93,6 +100,8 @@ export class MachineServer {
         return;
       case 'ask':
         return this.answer(message.id, message.question);
+      case 'debug':
+        return this.debugRequest(message.message);
     }
   }
 
@@ -104,6 +113,8 @@ export class MachineServer {
       this.port.post({ type: 'refused', user, message: messageOf(error), detail: user ? '' : stackOf(error) });
       return;
     }
+    this.config = config;
+    this.state = 'paused';
     this.index = new TimelineIndex();
     this.activity = new LineActivityCounter(this.session);
     this.future = 0;
@@ -114,6 +125,11 @@ export class MachineServer {
 
   private run(): void {
     if (this.session === undefined || this.state !== 'paused') return;
+    if (this.debug === undefined) this.go();
+    else this.debug.resume();
+  }
+
+  private go(): void {
     this.state = 'running';
     this.pacer.restart();
     this.speedMarks = [];
@@ -123,10 +139,44 @@ export class MachineServer {
 
   private pause(): void {
     if (this.state !== 'running') return;
+    if (this.debug?.busy === true) this.debug.pause();
+    else this.rest();
+  }
+
+  private rest(): void {
     this.cancel();
-    this.state = 'paused';
+    this.state = this.session?.stop === undefined ? 'paused' : 'stopped';
     this.idle = false;
     this.report();
+  }
+
+  private debugRequest(message: DebugMessage): void {
+    const { session } = this;
+    if (session === undefined) return;
+    const server = this;
+    // A debugger begins with `initialize`; what comes behind `disconnect` is nobody's.
+    if (this.debug === undefined && message.command !== 'initialize') return;
+    this.debug ??= new DebugHost({
+      get session() {
+        return server.session!;
+      },
+      get running() {
+        return server.state === 'running';
+      },
+      send: (answer) => this.port.post({ type: 'debug', message: answer }),
+      wake: () => this.go(),
+      changed: () => this.rest(),
+      release: (how) => {
+        this.debug = undefined;
+        if (how === 'run') this.run();
+        else if (this.state === 'running') this.rest();
+      },
+      restart: () => {
+        this.cancel();
+        this.boot(this.config!, true);
+      },
+    });
+    this.debug.receive(message);
   }
 
   private schedule(ms: number): void {
@@ -141,7 +191,7 @@ export class MachineServer {
     const virtualBefore = this.virtualSeconds;
     const instructionsBefore = this.instructions;
     try {
-      session.run(this.pacer.slice, (this.pacer.virtualMs * CYCLES_PER_SECOND) / 1000);
+      this.advance(session, before);
       this.takeCounters(session);
     } catch (error) {
       this.state = 'stopped';
@@ -152,14 +202,15 @@ export class MachineServer {
     }
     const after = this.around.now();
     this.drain(session);
+    // The debugger has come to its end and has told the editor.
+    if (this.state !== 'running') return this.postStop(session);
     if (session.stop !== undefined) {
       this.state = 'stopped';
       this.idle = false;
       this.report();
-      this.port.post({ type: 'stopped', stop: session.stop, location: stopLocation(session, session.stop) });
-      return;
+      return this.postStop(session);
     }
-    if (session.waiting) {
+    if (this.debug?.busy === true ? this.debug.waiting : session.waiting) {
       // Only input can go on; until then there is nothing to run and nothing that changes.
       this.idle = true;
       this.report();
@@ -170,6 +221,22 @@ export class MachineServer {
     this.idle = rest.idle;
     this.postDue(after);
     this.schedule(rest.ms);
+  }
+
+  private advance(session: Session, before: number): void {
+    const [instructions, cycles] = [this.pacer.slice, (this.pacer.virtualMs * CYCLES_PER_SECOND) / 1000];
+    const { debug } = this;
+    if (debug?.busy !== true) return session.run(instructions, cycles);
+    do debug.advance(instructions, cycles);
+    while (debug.busy && !debug.waiting && this.around.now() - before < DEBUG_MS);
+  }
+
+  /** Tells that the guest cannot go on, once. */
+  private postStop(session: Session): void {
+    const { stop } = session;
+    if (stop === undefined || stop === this.told) return;
+    this.told = stop;
+    this.port.post({ type: 'stopped', stop, location: stopLocation(session, stop) });
   }
 
   /** Output and new events. The console shows the firmware's log with the serial line. */

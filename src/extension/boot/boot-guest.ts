@@ -2,7 +2,7 @@
 // Not the machine (guest.ts) and not the search (images.ts).
 
 import * as vscode from 'vscode';
-import { UserError } from '../../workers/session.ts';
+import { type BootConfig, UserError } from '../../workers/session.ts';
 import { unpack } from '../../workers/unpack.ts';
 import { BootFailure, type BootedImage, type Guest } from '../guest.ts';
 import type { Host } from '../host/host.ts';
@@ -16,6 +16,12 @@ interface Choice extends vscode.QuickPickItem {
   readonly uri?: vscode.Uri;
   readonly browse?: boolean;
 }
+
+/** What a launch configuration says otherwise than the settings. */
+export type BootChanges = Partial<Pick<BootConfig, 'cmdline' | 'memoryBytes' | 'cpu' | 'bare' | 'record'>> & {
+  readonly symbols?: vscode.Uri;
+  readonly initrd?: vscode.Uri;
+};
 
 const LAST = 'kansoku.lastImage';
 
@@ -63,27 +69,52 @@ export class BootGuest {
     await this.guarded(this.guest.image?.name ?? '', () => this.guest.reset());
   }
 
+  /**
+   * Boots for a debugger: the guest stands before its first instruction. False: the user rather keeps the guest that runs.
+   * @throws UserError, BootFailure
+   */
+  async paused(uri: vscode.Uri, changes: BootChanges): Promise<boolean> {
+    if (this.booting || !(await this.mayReplace(uri))) return false;
+    this.booting = true;
+    try {
+      await this.start(uri, changes, true);
+    } finally {
+      this.booting = false;
+    }
+    return true;
+  }
+
+  /** The kernel to take where none was named: the only one of the workspace, else what the user chooses. */
+  async find(token?: vscode.CancellationToken): Promise<vscode.Uri | undefined> {
+    const images = await findImages(this.host, token ?? new vscode.CancellationTokenSource().token);
+    return images.length === 1 ? images[0]!.uri : this.choose();
+  }
+
   private async boot(uri: vscode.Uri): Promise<void> {
     if (this.booting || !(await this.mayReplace(uri))) return;
-    const image: BootedImage = { uri, name: nameOf(uri) };
-    await this.guarded(image.name, async () => {
-      const settings = bootSettings();
-      const found = await imageAt(this.host, uri);
-      if (found === undefined) throw new UserError(await this.refusal(uri, image.name));
-      let file: Uint8Array;
-      try {
-        file = await vscode.workspace.fs.readFile(uri);
-      } catch (error) {
-        throw new UserError(
-          vscode.l10n.t('{0} cannot be read: {1}', image.name, error instanceof Error ? error.message : String(error)),
-        );
-      }
-      const bytes = unpack(uri.fsPath, file);
-      const cmdline = settings.cmdline ?? defaultCommandLine(found.format, bytes);
-      await this.context.workspaceState.update(LAST, uri.toString());
-      await this.guest.boot(image, { ...settings, cmdline, image: { name: uri.fsPath, bytes } });
+    await this.guarded(nameOf(uri), async () => {
+      await this.start(uri);
       this.reveal();
     });
+  }
+
+  private async start(uri: vscode.Uri, changes: BootChanges = {}, paused = false): Promise<void> {
+    const image: BootedImage = { uri, name: nameOf(uri) };
+    const settings = bootSettings();
+    const found = await imageAt(this.host, uri);
+    if (found === undefined) throw new UserError(await this.refusal(uri, image.name));
+    const bytes = unpack(uri.fsPath, await readFile(uri));
+    const { symbols, initrd, cmdline, ...rest } = changes;
+    const config = {
+      ...settings,
+      ...rest,
+      cmdline: cmdline ?? settings.cmdline ?? defaultCommandLine(found.format, bytes),
+      image: { name: uri.fsPath, bytes },
+      ...(symbols === undefined ? {} : { symbols: { name: symbols.fsPath, bytes: await readFile(symbols) } }),
+      ...(initrd === undefined ? {} : { initrd: { name: initrd.fsPath, bytes: await readFile(initrd) } }),
+    };
+    await this.context.workspaceState.update(LAST, uri.toString());
+    await this.guest.boot(image, config, { paused });
   }
 
   private async refusal(uri: vscode.Uri, name: string): Promise<string> {
@@ -190,6 +221,17 @@ export class BootGuest {
     return files?.[0];
   }
 }
+
+/** @throws UserError */
+const readFile = async (uri: vscode.Uri): Promise<Uint8Array> => {
+  try {
+    return await vscode.workspace.fs.readFile(uri);
+  } catch (error) {
+    throw new UserError(
+      vscode.l10n.t('{0} cannot be read: {1}', nameOf(uri), error instanceof Error ? error.message : String(error)),
+    );
+  }
+};
 
 const nameOf = (uri: vscode.Uri): string => uri.path.slice(uri.path.lastIndexOf('/') + 1);
 

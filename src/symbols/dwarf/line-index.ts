@@ -17,6 +17,22 @@ export interface LineHit {
   readonly column: number;
 }
 
+/** The row at an address, with the addresses of its run: neighbouring rows of the same file and line. */
+export interface LineSpan extends LineHit {
+  readonly start: number;
+  /** Exclusive. */
+  readonly end: number;
+  /** A statement of the line begins exactly at the address that was asked for. */
+  readonly begins: boolean;
+}
+
+/** Where a statement begins. */
+export interface LinePlace {
+  readonly line: number;
+  readonly column: number;
+  readonly address: number;
+}
+
 const EMPTY: LineTable = {
   rows: {
     count: 0,
@@ -85,6 +101,57 @@ export class LineUnit {
   hit(row: number): LineHit {
     const { rows } = this.table;
     return { file: this.path(rows.file[row]!), line: rows.line[row]!, column: rows.column[row]! };
+  }
+
+  /** The run of the row; `address` lies in it. */
+  span(row: number, address: number): LineSpan {
+    const { rows } = this.table;
+    const { first, last } = this.#sequences.find((sequence) => row >= sequence.first && row < sequence.last)!;
+    const same = (other: number) => rows.line[other] === rows.line[row] && rows.file[other] === rows.file[row];
+    let start = row;
+    while (start > first && same(start - 1)) start--;
+    let end = row + 1;
+    while (end < last && same(end)) end++;
+    // Several rows may share the address: the line is the last one's, but each may say that a statement begins.
+    let begins = false;
+    for (let at = row; at >= first && rows.address[at] === address; at--)
+      begins ||= same(at) && (rows.flags[at]! & RowFlag.isStatement) !== 0;
+    return { ...this.hit(row), start: rows.address[start]!, end: rows.address[end]!, begins };
+  }
+
+  /** Statements of the lines from `from` to `to`. */
+  placesOf(isFile: (file: number) => boolean, from: number, to: number): LinePlace[] {
+    const { rows } = this.table;
+    const found: LinePlace[] = [];
+    for (const { first, last } of this.#sequences) {
+      for (let row = first; row < last; row++) {
+        const line = rows.line[row]!;
+        if (line < from || line > to || (rows.flags[row]! & RowFlag.isStatement) === 0) continue;
+        if (isFile(rows.file[row]!)) found.push({ line, column: rows.column[row]!, address: rows.address[row]! });
+      }
+    }
+    return found;
+  }
+
+  /**
+   * Address behind the prologue of the function from `start` to `end`: where the compiler marks it; at the start where optimised code has
+   * another line there already; else at the second statement.
+   */
+  bodyOf(start: number, end: number): number | undefined {
+    const { rows } = this.table;
+    let row = this.rowAt(start);
+    if (row < 0) return undefined;
+    while (row > 0 && rows.address[row - 1] === start && (rows.flags[row - 1]! & RowFlag.endSequence) === 0) row--;
+    const opening = rows.line[row];
+    let second: number | undefined;
+    for (; row < rows.count && rows.address[row]! < end; row++) {
+      const flags = rows.flags[row]!;
+      if ((flags & RowFlag.endSequence) !== 0) break;
+      if ((flags & RowFlag.prologueEnd) !== 0) return rows.address[row];
+      if ((flags & RowFlag.isStatement) === 0 || rows.line[row] === 0) continue;
+      if (rows.address[row]! > start || rows.line[row] !== opening) second ??= rows.address[row];
+    }
+    return second;
   }
 
   /** Full path of a file number as rows use it. */
@@ -164,13 +231,27 @@ export class LineIndex {
   }
 
   locate(address: number): LineHit | undefined {
+    return this.#find(address, (unit, row) => unit.hit(row));
+  }
+
+  /** `locate` with the addresses of the line's run. */
+  span(address: number): LineSpan | undefined {
+    return this.#find(address, (unit, row) => unit.span(row, address));
+  }
+
+  /** Address behind the prologue of the function from `start` to `end`. */
+  bodyOf(start: number, end: number): number | undefined {
+    return this.#find(start, (unit) => unit.bodyOf(start, end));
+  }
+
+  #find<T>(address: number, use: (unit: LineUnit, row: number) => T): T | undefined {
     for (const unit of this.#ranges.at(address)) {
       const row = unit.rowAt(address);
-      if (row >= 0) return unit.hit(row);
+      if (row >= 0) return use(unit, row);
     }
     for (const unit of this.#incomplete) {
       const row = unit.rowAt(address);
-      if (row >= 0) return unit.hit(row);
+      if (row >= 0) return use(unit, row);
     }
     return undefined;
   }
@@ -203,6 +284,14 @@ export class LineIndex {
       unit.addressesOf((file) => unit.path(file) === path, line),
     );
     return [...new Set(found)].sort((a, b) => a - b);
+  }
+
+  /** Statements of the lines from `from` to `to` of that file (a path of `byFile`), by line and address. */
+  placesOf(path: string, from: number, to: number): LinePlace[] {
+    const found = (this.byFile.get(path) ?? []).flatMap((unit) =>
+      unit.placesOf((file) => unit.path(file) === path, from, to),
+    );
+    return found.sort((a, b) => a.line - b.line || a.address - b.address || a.column - b.column);
   }
 }
 

@@ -1,0 +1,180 @@
+// The breakpoints of a session: what the user set, where they came to lie, and what is done when one is met: condition, hit count, log.
+// Not where a line has its code (places.ts) and not the machine's points themselves (target.ts).
+
+import type { DebugStop, StopPoint } from './target.ts';
+
+type Without<T> = T extends unknown ? Omit<T, 'id'> : never;
+/** A stop point whose id is not given yet. */
+export type Spot = Without<StopPoint>;
+
+export type BreakpointKind = 'source' | 'function' | 'instruction' | 'data' | 'exception';
+
+export interface BreakpointOrder {
+  readonly kind: BreakpointKind;
+  /** What a person calls it: "kmain.c:25", "page_fault", "0x00101234". */
+  readonly name: string;
+  readonly spots: readonly Spot[];
+  readonly condition?: string | undefined;
+  readonly hitCondition?: string | undefined;
+  readonly logMessage?: string | undefined;
+}
+
+/** How the book asks about the guest; kept by the session. */
+export interface Judge {
+  /** Value of a C expression where the guest stands. @throws Error with a sentence */
+  truth(expression: string): boolean;
+  /** Text of a log message whose {expressions} are replaced. */
+  expand(message: string): string;
+}
+
+export interface Verdict {
+  /** Breakpoints that stop the guest. */
+  readonly stops: readonly Breakpoint[];
+  /** Lines for the console. */
+  readonly output: readonly string[];
+}
+
+type HitTest = (hits: number) => boolean;
+
+export class Breakpoint {
+  /** How often it was met with its condition true. */
+  hits = 0;
+  /** How often it was met while its condition was false. */
+  refused = 0;
+  private told = 0;
+  readonly hitTest: HitTest | undefined;
+
+  constructor(
+    readonly id: number,
+    readonly order: BreakpointOrder,
+  ) {
+    this.hitTest = order.hitCondition === undefined ? undefined : hitTest(order.hitCondition);
+  }
+
+  /** Met, but never stopped, since it was last asked: a sentence that says why. */
+  whyMissed(): string | undefined {
+    const { condition, hitCondition, logMessage, name } = this.order;
+    const met = this.hits + this.refused;
+    if (met === this.told || logMessage !== undefined) return undefined;
+    this.told = met;
+    if (this.refused > 0 && this.hits === 0)
+      return `${name} was met ${times(this.refused)}; its condition "${condition}" was false each time.`;
+    if (this.hitTest !== undefined && !this.hitTest(this.hits))
+      return `${name} was met ${times(met)}; its hit count "${hitCondition}" does not stop there.`;
+    return undefined;
+  }
+}
+
+export class BreakpointBook {
+  private readonly byGroup = new Map<string, readonly Breakpoint[]>();
+  private lastId = 0;
+  private owners = new Map<number, Breakpoint>();
+  private list: StopPoint[] = [];
+
+  /** Replaces the breakpoints of one group: a source file, all functions, ... One that is ordered again as it was keeps its counts and id. */
+  replace(group: string, orders: readonly BreakpointOrder[]): readonly Breakpoint[] {
+    const before = [...(this.byGroup.get(group) ?? [])];
+    const now = orders.map((order) => {
+      const same = before.findIndex((old) => JSON.stringify(old.order) === JSON.stringify(order));
+      return same < 0 ? new Breakpoint(this.nextId(), order) : before.splice(same, 1)[0]!;
+    });
+    this.byGroup.set(group, now);
+    this.rebuild();
+    return now;
+  }
+
+  clear(): void {
+    this.byGroup.clear();
+    this.rebuild();
+  }
+
+  get all(): readonly Breakpoint[] {
+    return [...this.byGroup.values()].flat();
+  }
+
+  /** A number that no point and no breakpoint has. */
+  nextId(): number {
+    return ++this.lastId;
+  }
+
+  /** The machine's points of all breakpoints. */
+  get points(): readonly StopPoint[] {
+    return this.list;
+  }
+
+  /** What the user wants done where points were met. */
+  judge(stop: DebugStop & { readonly kind: 'point' }, judge: Judge): Verdict {
+    const stops: Breakpoint[] = [];
+    const output: string[] = [];
+    const met = new Set(stop.ids.map((id) => this.owners.get(id)).filter((owner) => owner !== undefined));
+    for (const breakpoint of met) {
+      const { condition, logMessage, name } = breakpoint.order;
+      try {
+        if (condition !== undefined && !judge.truth(condition)) {
+          breakpoint.refused++;
+          continue;
+        }
+      } catch (error) {
+        // A condition that cannot be told is not one that is false: the guest stops, so that the mistake is seen.
+        output.push(`${name}: its condition "${condition}" cannot be told: ${messageOf(error)}`);
+        breakpoint.hits++;
+        stops.push(breakpoint);
+        continue;
+      }
+      breakpoint.hits++;
+      if (breakpoint.hitTest !== undefined && !breakpoint.hitTest(breakpoint.hits)) continue;
+      if (logMessage === undefined) stops.push(breakpoint);
+      else output.push(judge.expand(logMessage));
+    }
+    return { stops, output };
+  }
+
+  /** The breakpoints that stop at a moment of the past; counts of hits are the present's, they do not say. */
+  stopsAt(stop: DebugStop & { readonly kind: 'point' }, judge: Judge): Breakpoint[] {
+    const met = new Set(stop.ids.map((id) => this.owners.get(id)).filter((owner) => owner !== undefined));
+    return [...met].filter(({ order: { condition, logMessage } }) => {
+      if (logMessage !== undefined) return false;
+      try {
+        return condition === undefined || judge.truth(condition);
+      } catch {
+        return true;
+      }
+    });
+  }
+
+  private rebuild(): void {
+    this.owners = new Map();
+    this.list = [];
+    for (const breakpoint of this.all) {
+      for (const spot of breakpoint.order.spots) {
+        const id = this.nextId();
+        this.owners.set(id, breakpoint);
+        this.list.push({ ...spot, id } as StopPoint);
+      }
+    }
+  }
+}
+
+/** `5`, `>= 5`, `% 10` ...: undefined if the text is none of these. */
+export const hitTest = (text: string): HitTest | undefined => {
+  const match = /^\s*(==|=|>=|>|<=|<|%)?\s*(\d+)\s*$/.exec(text);
+  if (match === null) return undefined;
+  const number = Number(match[2]);
+  switch (match[1]) {
+    case '>=':
+      return (hits) => hits >= number;
+    case '>':
+      return (hits) => hits > number;
+    case '<=':
+      return (hits) => hits <= number;
+    case '<':
+      return (hits) => hits < number;
+    case '%':
+      return number === 0 ? undefined : (hits) => hits % number === 0;
+    default:
+      return (hits) => hits === number;
+  }
+};
+
+const times = (count: number): string => (count === 1 ? 'once' : `${count} times`);
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

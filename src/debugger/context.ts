@@ -1,0 +1,245 @@
+// Where the guest stands, for stepping and for expressions: joins registers, frames, instructions and debug data of one machine.
+
+import type { FunctionCode } from '../symbols/debug-info.ts';
+import { type ReadMemory, toBytes } from '../symbols/location-value.ts';
+import { type CType, sizeOf, stripped } from '../symbols/types.ts';
+import type { ValueSource } from '../symbols/value/read.ts';
+import type { Value } from '../symbols/value/value.ts';
+import type { Scope } from '../symbols/dwarf/scopes.ts';
+import { readWord } from '../symbols/unwind/unwinder.ts';
+import type { Code, Instruction } from './code.ts';
+import type { Execution } from './execution.ts';
+import { BUILTIN } from './expression/builtin-types.ts';
+import { evaluate, type EvaluationWorld } from './expression/evaluate.ts';
+import { Names } from './expression/names.ts';
+import { type Frame, type Frames, GENERAL } from './frames.ts';
+import { code32Of, pcOf } from './guest-state.ts';
+import type { DebuggedMachine } from './machine.ts';
+import { registerNamed } from './registers.ts';
+import type { StepLine } from './stepping.ts';
+import type { BackContext } from './stepping-back.ts';
+import type { DebugVcpu } from './target.ts';
+
+/** Sources that have no prologues: every instruction is the programmer's own. */
+const ASSEMBLY = /\.(s|asm|nasm|inc)$/i;
+export const isAssembly = (file: string): boolean => ASSEMBLY.test(file);
+
+export class GuestContext implements BackContext {
+  constructor(
+    private readonly machine: DebuggedMachine,
+    readonly execution: Execution,
+    readonly code: Code,
+    private readonly frames: Frames,
+  ) {}
+
+  get vcpu(): DebugVcpu {
+    return this.machine.target.vcpus[0]!;
+  }
+  get pc(): number {
+    return pcOf(this.vcpu);
+  }
+  get esp(): number {
+    return this.vcpu.read('esp');
+  }
+  /** The guest has moved since the last look. */
+  get cfa(): number | undefined {
+    this.frames.forget();
+    return this.frames.physical?.cfa;
+  }
+  get frame(): number | undefined {
+    const { file } = this.machine.symbols.locate(this.pc);
+    return file === undefined || ASSEMBLY.test(file) ? undefined : this.cfa;
+  }
+  get returnAddress(): number | undefined {
+    const { physical } = this.frames;
+    return physical?.cfa === undefined ? undefined : readWord(physical.memory, (physical.cfa - 4) >>> 0);
+  }
+
+  instruction(address: number): Instruction {
+    return this.code.at(address, code32Of(this.vcpu), this.vcpu.read('cs_base'));
+  }
+
+  // ---- lines --------------------------------------------------------------------------------------------------------
+
+  line(address: number, into: boolean, within?: number): StepLine | undefined {
+    const { symbols } = this.machine;
+    const span = symbols.lineSpan(address);
+    if (span === undefined || span.file === undefined) return undefined;
+    const functions = this.functionsAt(address);
+    const hidden = this.frames.notEntered(address, functions);
+    const visible = functions[hidden];
+    const owner = visible === undefined ? undefined : idOf(visible);
+    // In a call inlined into the function that is stepped in: passed as a whole.
+    const outer = functions.findIndex((one) => idOf(one) === within);
+    if (!into && outer > hidden)
+      return {
+        key: '',
+        owner,
+        ranges: functions[outer - 1]!.ranges,
+        begins: false,
+        nobody: true,
+        entersInlined: false,
+      };
+    const call = hidden === 0 ? undefined : functions[hidden - 1]!.call;
+    const [file, line] = hidden === 0 ? [span.file, span.line] : [call?.file ?? span.file, call?.line ?? 0];
+    const own = hidden === 0 ? [span] : [];
+    const inlined = into || visible === undefined ? [] : this.inlinedOn(visible, file, line);
+    return {
+      key: `${file}:${line}`,
+      owner,
+      ranges: [...own, ...inlined],
+      begins: hidden > 0 || span.begins,
+      nobody: line === 0,
+      entersInlined: hidden > 0,
+    };
+  }
+
+  /** Code of the calls that were inlined into a function on one of its lines. */
+  private inlinedOn(outer: FunctionCode, file: string, line: number): FunctionCode['ranges'] {
+    const { debug } = this.machine;
+    if (debug === undefined) return [];
+    return inlinedScopes(outer.scope).flatMap((scope) => {
+      const start = scope.ranges[0]?.start;
+      if (start === undefined) return [];
+      const code = debug.functionsAt((start + debug.slide) >>> 0).find((one) => one.scope === scope);
+      return code?.call?.line === line && code.call.file === file ? code.ranges : [];
+    });
+  }
+
+  enterInlined(): void {
+    this.frames.enterInlined();
+  }
+
+  /** Code of the inlined call that the guest stands in, if it is one. */
+  get inlinedRanges(): FunctionCode['ranges'] | undefined {
+    const functions = this.functionsAt(this.pc);
+    const visible = functions[this.frames.notEntered(this.pc, functions)];
+    return visible?.inlined === true ? visible.ranges : undefined;
+  }
+
+  statements(address: number): { readonly entry: number; readonly lines: readonly number[] } {
+    const { symbols } = this.machine;
+    const symbol = symbols.symbol(address);
+    if (symbol === undefined) return { entry: address, lines: [] };
+    const end = symbol.address + (symbol.size || symbol.limit - symbol.address);
+    const lines: number[] = [];
+    for (let at = symbol.address; at < end;) {
+      const span = symbols.lineSpan(at);
+      if (span === undefined) break;
+      if (symbols.lineSpan(span.start)?.begins === true) lines.push(span.start);
+      at = span.end;
+    }
+    return { entry: symbol.address, lines };
+  }
+
+  bodyOf(address: number): number | undefined {
+    const { symbols } = this.machine;
+    const symbol = symbols.symbol(address);
+    const { file } = symbols.locate(address);
+    if (symbol === undefined || file === undefined) return undefined;
+    return symbol.address !== address || ASSEMBLY.test(file) ? address : symbols.bodyOf(symbol);
+  }
+
+  /** Names the function, or the inlined call, that an address belongs to: a line has one breakpoint in each. */
+  blockOf(address: number): number {
+    const [innermost] = this.functionsAt(address);
+    return innermost === undefined ? (this.machine.symbols.symbol(address)?.address ?? -1) : idOf(innermost);
+  }
+
+  /** Line of an address as the user sees it: that of the call where an inlined one begins. */
+  visiblePlace(address: number): { readonly file?: string; readonly line?: number } {
+    const functions = this.functionsAt(address);
+    const hidden = this.frames.notEntered(address, functions);
+    return (hidden === 0 ? undefined : functions[hidden - 1]!.call) ?? this.machine.symbols.locate(address);
+  }
+
+  private functionsAt(address: number): readonly FunctionCode[] {
+    return this.machine.debug?.functionsAt(address) ?? [];
+  }
+
+  // ---- expressions --------------------------------------------------------------------------------------------------
+
+  /** The value of a C expression in a frame; left out: where the guest stands. @throws Error with a sentence */
+  evaluate(expression: string, frame: Frame = this.frames.top): Value {
+    const world = this.world(frame);
+    if (world === undefined)
+      throw new Error('without debug data there are no expressions: give an ELF file as the symbols');
+    const result = evaluate(expression, world);
+    if (!result.ok) throw new Error(result.reason);
+    return result.value;
+  }
+
+  /** The value as a truth. @throws Error with a sentence */
+  truth(expression: string): boolean {
+    const result = this.evaluate(`!!(${expression})`);
+    if (!result.bytes.ok) throw new Error(result.bytes.reason);
+    return result.integer !== 0n;
+  }
+
+  /** The address that an expression means: an address, a pointer, a function or an object. @throws Error with a sentence */
+  address(expression: string, frame?: Frame): number {
+    const text = expression.trim();
+    if (/^(0x[0-9a-f]+|\d+)$/i.test(text)) return Number(text) >>> 0;
+    const symbol = this.machine.debug === undefined ? this.machine.symbols.symbol(text) : undefined;
+    if (symbol !== undefined) return symbol.address;
+    const value = this.evaluate(text, frame);
+    const { kind } = stripped(value.type);
+    if (value.address !== undefined && kind !== 'pointer' && kind !== 'base' && kind !== 'enum') return value.address;
+    if (value.integer === undefined) throw new Error(`"${text}" has no address`);
+    return Number(BigInt.asUintN(32, value.integer));
+  }
+
+  /** Where the object that an expression names lies in memory. @throws Error with a sentence */
+  lvalue(expression: string, frame?: Frame): { readonly address: number; readonly bytes: number } {
+    const text = expression.trim();
+    if (/^(0x[0-9a-f]+|\d+)$/i.test(text)) return { address: Number(text) >>> 0, bytes: 4 };
+    const value = this.evaluate(text, frame);
+    if (value.address === undefined) throw new Error(`"${text}" does not lie in memory`);
+    return { address: value.address, bytes: sizeOf(value.type) };
+  }
+
+  /** What a frame's names mean; undefined without debug data. */
+  names(frame: Frame): Names | undefined {
+    const { debug, target } = this.machine;
+    if (debug === undefined) return undefined;
+    const memory: ReadMemory = (address, into) => target.readMemory(address, into);
+    const source: ValueSource = frame.physical ?? { memory, registers: [] };
+    return new Names(debug, frame.physical, frame.level, source, (name) => this.extraRegister(name));
+  }
+
+  private world(frame: Frame): EvaluationWorld | undefined {
+    const { target } = this.machine;
+    const names = this.names(frame);
+    if (names === undefined) return undefined;
+    return {
+      names,
+      source: frame.physical ?? { memory: (address, into) => target.readMemory(address, into), registers: [] },
+      writeMemory: (address, bytes) => {
+        this.written = true;
+        return target.writeMemory(address, bytes) === bytes.length;
+      },
+      // What a caller had in a register lies where its callees have saved it.
+      writeRegister: (number, value) => {
+        const name = [...GENERAL, 'eip', 'eflags'][number];
+        this.written = true;
+        return name !== undefined && (frame.physical?.level ?? 0) === 0 && this.vcpu.write(name, value >>> 0);
+      },
+    };
+  }
+  /** An expression has changed the guest. */
+  written = false;
+
+  /** Those that are not among DWARF's numbers: segments, control and debug registers, tables. */
+  private extraRegister(name: string): { readonly type: CType; readonly bytes: Uint8Array } | undefined {
+    const register = registerNamed(name);
+    if (register === undefined || register.bits > 32 || register.group === 'general') return undefined;
+    return { type: BUILTIN['unsigned int'], bytes: toBytes(BigInt(this.vcpu.read(register.name)), 4) };
+  }
+}
+
+/** The calls inlined directly into a scope, those in its blocks too. */
+const inlinedScopes = (scope: Scope): Scope[] =>
+  scope.children.flatMap((child) => (child.kind === 'inlined' ? [child] : inlinedScopes(child)));
+
+/** Of the entry that describes it: every inlined copy has its own. */
+const idOf = ({ scope }: FunctionCode): number => scope.die.offset;

@@ -1,0 +1,68 @@
+// The debug adapter: takes the protocol's requests, has each answered by its handler, sends events. It knows neither VS Code nor the
+// thread it lives in. Not what a request does (requests/) and not the state behind them (session.ts).
+
+import { CAPABILITIES, HANDLERS } from './handlers.ts';
+import { type Command, type Dap, type Events, type Handler, Refusal } from './protocol.ts';
+import { type DebuggedMachine, DebugSession, FIRST_THREAD } from './session.ts';
+
+type Send = (message: Dap.ProtocolMessage) => void;
+
+export class DebugAdapter {
+  readonly session: DebugSession;
+  private sequence = 0;
+
+  constructor(
+    machine: DebuggedMachine,
+    private readonly send: Send,
+  ) {
+    this.session = new DebugSession(machine, (event, body) => this.event(event, body), CAPABILITIES);
+  }
+
+  receive(message: Dap.ProtocolMessage): void {
+    // Answers to requests of ours: there are none.
+    if (message.type !== 'request') return;
+    const request = message as Dap.Request;
+    const handler = HANDLERS[request.command as Command] as Handler<Command> | undefined;
+    try {
+      if (handler === undefined) throw new Refusal(`Kansoku does not know the request ${request.command}.`);
+      const body = handler.answer(this.session, (request.arguments ?? {}) as never);
+      this.respond(request, { success: true, ...(body === undefined ? {} : { body }) });
+      this.session.answered(request.command as Command);
+    } catch (error) {
+      this.respond(request, { success: false, ...failure(error) });
+    }
+  }
+
+  /** The user lets the guest run on by a command outside the debugger. */
+  resume(): void {
+    const { session } = this;
+    if (session.running) return;
+    session.begin('breakpoint', session.free());
+    this.event('continued', { threadId: FIRST_THREAD, allThreadsContinued: true });
+  }
+
+  private respond(request: Dap.Request, rest: { success: boolean; message?: string; body?: unknown }): void {
+    const response: Dap.Response = {
+      seq: ++this.sequence,
+      type: 'response',
+      request_seq: request.seq,
+      command: request.command,
+      ...rest,
+    };
+    this.send(response);
+  }
+
+  private event<E extends keyof Events>(event: E, body: Events[E]): void {
+    const message: Dap.Event = { seq: ++this.sequence, type: 'event', event, ...(body === undefined ? {} : { body }) };
+    this.send(message);
+  }
+}
+
+/** Error numbers: 1 for what the user asked in vain, 2 for defects. */
+const failure = (error: unknown): { message: string; body: { error: Dap.Message } } => {
+  const user = error instanceof Refusal;
+  const text = error instanceof Error ? (user ? error.message : (error.stack ?? error.message)) : String(error);
+  return { message: text.split('\n')[0]!, body: { error: { id: user ? 1 : 2, format: escape(text), showUser: true } } };
+};
+/** Braces are placeholders to the protocol. */
+const escape = (text: string): string => text.replaceAll('{', '(').replaceAll('}', ')');

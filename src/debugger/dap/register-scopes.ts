@@ -1,0 +1,118 @@
+// Registers in the Variables view: one scope a group of the table (registers.ts), hexadecimal, flags decoded, and set from text.
+
+import { describeFields, REGISTERS, type Register, registerNamed, type RegisterGroup } from '../registers.ts';
+import type { DebugVcpu } from '../target.ts';
+import type { Container } from './containers.ts';
+import { type Dap, Refusal } from './protocol.ts';
+import type { DebugSession } from './session.ts';
+
+/** The groups of one scope. Those that take long to read, or to look through, wait until they are opened. */
+export const REGISTER_SCOPES: readonly {
+  readonly name: string;
+  readonly groups: readonly RegisterGroup[];
+  readonly expensive: boolean;
+}[] = [
+  { name: 'Registers', groups: ['general', 'segment'], expensive: false },
+  { name: 'Control and debug registers', groups: ['control', 'debug', 'table'], expensive: true },
+  { name: 'x87, MMX and SSE', groups: ['x87', 'mmx', 'sse'], expensive: true },
+  { name: 'MSRs', groups: ['msr'], expensive: true },
+];
+
+export const registerContainer = (session: DebugSession, groups: readonly RegisterGroup[]): Container => {
+  const shown = REGISTERS.filter(({ group, name }) => groups.includes(group) && !isPart(name));
+  const vcpu = (): DebugVcpu => session.context.vcpu;
+  return {
+    children: (start, count) =>
+      shown
+        .slice(start, count === undefined ? undefined : start + count)
+        .map((register) => variable(session, vcpu(), register))
+        .filter((found) => found !== undefined),
+    set: (name, value) => {
+      const register = registerNamed(name);
+      if (register === undefined) throw new Refusal(`There is no register ${name}.`);
+      setRegister(session, register, value);
+      const { value: text } = variable(session, vcpu(), register)!;
+      return { value: text };
+    },
+  };
+};
+
+/** Base, limit and access of a segment stand behind its selector. */
+const isPart = (name: string): boolean => /^(cs|ss|ds|es|fs|gs|ldtr|tr)_/.test(name);
+
+const hex = (value: number, digits: number): string => `0x${(value >>> 0).toString(16).padStart(digits, '0')}`;
+
+const variable = (session: DebugSession, vcpu: DebugVcpu, register: Register): Dap.Variable | undefined => {
+  const { name, bits } = register;
+  if (bits > 32) {
+    const bytes = vcpu.readWide(name);
+    if (bytes.length === 0) return undefined;
+    return { name, value: wideText(register, bytes), variablesReference: 0, type: `${bits} bits` };
+  }
+  const value = vcpu.read(name);
+  const text = hex(value, bits / 4);
+  if (register.place.kind === 'segment') {
+    const [base, limit, access] = (['base', 'limit', 'access'] as const).map((part) => vcpu.read(`${name}_${part}`));
+    const rights = describeFields(registerNamed(`${name}_access`)!, access!);
+    return {
+      name,
+      value: `${text} base ${hex(base!, 8)} limit ${hex(limit!, 8)} ${rights}`,
+      variablesReference: 0,
+      memoryReference: hex(base!, 8),
+      type: `${bits} bits`,
+    };
+  }
+  const fields = describeFields(register, value);
+  const symbol = register.group === 'general' && register.fields === undefined ? session.nameOf(value) : undefined;
+  const note = fields !== '' ? ` ${fields}` : symbol !== undefined ? ` <${symbol}>` : '';
+  return {
+    name,
+    value: text + note,
+    variablesReference: 0,
+    type: `${bits} bits`,
+    evaluateName: `$${name}`,
+    ...(bits === 32 ? { memoryReference: text } : {}),
+  };
+};
+
+/** Most significant byte first; the x87 registers as numbers too. */
+const wideText = ({ place }: Register, bytes: Uint8Array): string => {
+  const digits = [...bytes]
+    .reverse()
+    .map((byte) => byte.toString(16).padStart(2, '0'))
+    .join('');
+  return place.kind === 'st' ? `0x${digits} ${extended(bytes)}` : `0x${digits}`;
+};
+
+/** Double extended-precision (SDM vol. 1, 4.2.2), as nearly as a double has it. */
+const extended = (bytes: Uint8Array): string => {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const word = view.getUint16(8, true);
+  const significand = view.getUint32(4, true) * 2 ** 32 + view.getUint32(0, true);
+  const sign = (word & 0x8000) === 0 ? '' : '-';
+  const exponent = word & 0x7fff;
+  if (exponent === 0x7fff)
+    return view.getUint32(4, true) === 0x8000_0000 && view.getUint32(0, true) === 0 ? `${sign}inf` : 'nan';
+  return `${sign}${significand * 2 ** -63 * 2 ** (exponent - 16383)}`;
+};
+
+/** From `0x1f`, `31`, a symbol or an expression. @throws Refusal */
+export const setRegister = (session: DebugSession, register: Register, text: string): void => {
+  const { name, bits } = register;
+  const { vcpu } = session.context;
+  let value: bigint;
+  try {
+    value = /^\s*(0x[0-9a-f]+|\d+)\s*$/i.test(text) ? BigInt(text.trim()) : BigInt(session.context.address(text));
+  } catch (error) {
+    throw new Refusal(`${name} cannot be set: ${error instanceof Error ? error.message : String(error)}.`);
+  }
+  if (value >> BigInt(bits) !== 0n) throw new Refusal(`${name} has ${bits} bits: ${text} does not fit.`);
+  const done =
+    bits <= 32
+      ? vcpu.write(name, Number(value))
+      : vcpu.writeWide(
+          name,
+          Uint8Array.from({ length: bits / 8 }, (_, i) => Number((value >> BigInt(8 * i)) & 0xffn)),
+        );
+  if (!done) throw new Refusal(`${name} does not take the value ${text}.`);
+};

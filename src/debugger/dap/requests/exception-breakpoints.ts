@@ -1,0 +1,76 @@
+// Exceptions, VM exits, ports and MSRs as the editor's exception filters: setExceptionBreakpoints and exceptionInfo.
+
+import { exceptionName, FILTERS } from '../../exceptions.ts';
+import type { BreakpointOrder, Spot } from '../../breakpoints.ts';
+import { describeDetail } from '../details.ts';
+import { type Dap, type Handler, Refusal } from '../protocol.ts';
+
+const filters: Dap.ExceptionBreakpointsFilter[] = FILTERS.map(({ id, label, description, enabled, text }) => ({
+  filter: id,
+  label,
+  description,
+  default: enabled,
+  // The guest's end has no condition.
+  supportsCondition: id !== 'triple-fault' && id !== 'vm-entry-failure',
+  conditionDescription: text ?? 'C expression, such as $cr2 < 0x1000',
+}));
+
+export const setExceptionBreakpoints: Handler<'setExceptionBreakpoints'> = {
+  // Complete here: the editor takes no later word on them.
+  capabilities: { exceptionBreakpointFilters: filters, supportsExceptionFilterOptions: true },
+  answer: (session, { filters: plain, filterOptions = [] }) => {
+    const wanted: Dap.ExceptionFilterOptions[] = [...plain.map((filterId) => ({ filterId })), ...filterOptions];
+    session.standsAtEnd = new Set(wanted.map(({ filterId }) => filterId));
+    const answers = wanted.map(({ filterId, condition }): { order: BreakpointOrder; message: string | undefined } => {
+      const filter = FILTERS.find(({ id }) => id === filterId);
+      let spots: readonly Spot[] = [];
+      let message: string | undefined;
+      try {
+        if (filter === undefined) throw new Error(`there is no filter ${filterId}`);
+        spots = filter.spots(filter.text === undefined ? '' : (condition ?? ''));
+      } catch (error) {
+        message = error instanceof Error ? error.message : String(error);
+      }
+      return {
+        order: {
+          kind: 'exception',
+          name: filter?.label ?? filterId,
+          spots,
+          condition: filter?.text === undefined ? condition : undefined,
+        },
+        message,
+      };
+    });
+    const set = session.book.replace(
+      'exception',
+      answers.map(({ order }) => order),
+    );
+    session.execution.arm();
+    return {
+      breakpoints: answers.map(({ message }, index) => ({
+        id: set[index]!.id,
+        verified: message === undefined,
+        ...(message === undefined ? {} : { message }),
+      })),
+    };
+  },
+};
+
+export const exceptionInfo: Handler<'exceptionInfo'> = {
+  capabilities: { supportsExceptionInfoRequest: true },
+  answer: (session) => {
+    const { lastStop, machine } = session;
+    if (machine.end !== undefined)
+      return {
+        exceptionId: machine.end.kind,
+        description: [machine.end.message, ...machine.end.details].join('\n'),
+        breakMode: 'always',
+      };
+    const detail = lastStop?.detail;
+    if (detail === undefined) throw new Refusal('The guest did not stop because of an exception.');
+    const text = describeDetail(detail, lastStop?.breakpoints[0], (address) => session.place(address));
+    const id =
+      detail.on === 'exception' ? exceptionName(detail.vector) : (lastStop?.breakpoints[0]?.order.name ?? detail.on);
+    return { exceptionId: id, description: text, breakMode: 'always' };
+  },
+};

@@ -1,0 +1,37 @@
+// "Jump to Cursor": the guest goes on at another line of the function it stands in; nothing between is executed.
+
+import { type Handler, Refusal } from '../protocol.ts';
+import { reference } from './source-breakpoints.ts';
+
+/** A target's id is its address. */
+export const gotoTargets: Handler<'gotoTargets'> = {
+  capabilities: { supportsGotoTargetsRequest: true },
+  answer: (session, { source, line }) => {
+    const { context, machine } = session;
+    const here = machine.symbols.symbol(context.pc)?.address;
+    const wanted = session.fromLine(line);
+    const places = machine.symbols.statements(source.path ?? source.name ?? '', wanted, wanted);
+    // In another function the stack would be another's.
+    const within = places.filter(({ address }) => machine.symbols.symbol(address)?.address === here);
+    return {
+      targets: within.map((place) => ({
+        id: place.address,
+        label: `${session.nameOf(place.address) ?? reference(place.address)}`,
+        line: session.toLine(place.line),
+        column: session.toColumn(place.column),
+        instructionPointerReference: reference(place.address),
+      })),
+    };
+  },
+};
+
+export const goto: Handler<'goto'> = {
+  answer: (session, { targetId }) => {
+    if (session.running) throw new Refusal('The guest runs: pause it first.');
+    const { vcpu } = session.context;
+    if (!vcpu.write('eip', (targetId - vcpu.read('cs_base')) >>> 0))
+      throw new Refusal(`The guest cannot go on at ${reference(targetId)}.`);
+    session.forget();
+    session.later(() => session.stand('goto', 'Paused after the jump'));
+  },
+};

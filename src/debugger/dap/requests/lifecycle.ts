@@ -1,0 +1,147 @@
+// The beginning and the end of a session: initialize, launch, attach, configurationDone, restart, disconnect, terminate. The machine is
+// booted, paused, before launch comes; what is launched here is the guest's first instruction.
+
+import { at } from '../../execution.ts';
+import { isAssembly } from '../../context.ts';
+import type { StepEnd } from '../../stepping.ts';
+import type { Work } from '../../target.ts';
+import type { Dap, Handler } from '../protocol.ts';
+import { Refusal } from '../protocol.ts';
+import type { DebugSession } from '../session.ts';
+
+/** What a launch configuration may say to the adapter; the rest of it is the extension's, for the boot. */
+interface LaunchConfiguration extends Dap.LaunchRequestArguments {
+  readonly stopOnEntry?: boolean;
+  /** A function or an address; `entry` is the guest's first instruction. */
+  readonly stopAt?: string;
+}
+
+export const initialize: Handler<'initialize'> = {
+  answer: (session, { linesStartAt1, columnsStartAt1 }) => {
+    session.firstLine = linesStartAt1 === false ? 0 : 1;
+    session.firstColumn = columnsStartAt1 === false ? 0 : 1;
+    session.later(() => session.emit('initialized', undefined));
+    // Only a machine that records its past can go back.
+    return { ...session.capabilities, supportsStepBack: session.machine.target.history.limit > 0 };
+  },
+};
+
+export const launch: Handler<'launch'> = {
+  answer: (session, request) => {
+    const { stopOnEntry, stopAt } = request as LaunchConfiguration;
+    session.attached = false;
+    session.firstStop = stopAt !== undefined ? { at: stopAt } : stopOnEntry === true ? 'first-line' : 'run';
+    if (typeof session.firstStop === 'object') void stopAddress(session, session.firstStop.at);
+  },
+};
+
+export const attach: Handler<'attach'> = {
+  answer: (session) => {
+    session.attached = true;
+  },
+};
+
+export const configurationDone: Handler<'configurationDone'> = {
+  capabilities: { supportsConfigurationDoneRequest: true },
+  answer: (session) => {
+    if (session.attached) {
+      if (session.machine.running) session.begin('breakpoint', session.free());
+      else session.later(() => session.stand('pause', 'Paused'));
+    } else begin(session);
+  },
+};
+
+/** From the machine's start to where the user wants the first stop. */
+const begin = (session: DebugSession): void => {
+  const { firstStop } = session;
+  if (firstStop === 'run') session.begin('breakpoint', session.free());
+  else if (typeof firstStop === 'object' && firstStop.at === 'entry')
+    session.later(() => session.stand('entry', 'Paused on entry'));
+  else
+    session.begin(
+      'entry',
+      toFirst(session, firstStop === 'first-line' ? firstLines(session) : [stopAddress(session, firstStop.at)]),
+    );
+};
+
+function* toFirst(session: DebugSession, addresses: readonly number[]): Work<StepEnd> {
+  const landings = addresses.map((address) => ({ spot: at(address), accept: () => true }));
+  const outcome = yield* session.execution.run(landings);
+  return outcome.kind === 'landed' ? { kind: 'done' } : outcome;
+}
+
+/** More functions than this are not all given a point: a kernel so large has a well-known name. */
+const MOST_FUNCTIONS = 2000;
+const MAIN = [
+  'kmain',
+  'kernel_main',
+  'main',
+  'start_kernel',
+  'i386_start_kernel',
+  'c_boot_entry',
+  'cmain',
+  'k_main',
+  '_main',
+];
+
+/** Bodies of the functions in C, or of that which is known to come first. */
+const firstLines = (session: DebugSession): number[] => {
+  const { symbols } = session.machine;
+  const named = MAIN.map((name) => symbols.symbol(name)).find(
+    (symbol) => symbol !== undefined && symbols.locate(symbol.address).line !== undefined,
+  );
+  const functions = named === undefined ? symbols.symbolsInRange(0, 2 ** 32) : [named];
+  const inC = functions.filter((symbol) => {
+    const { file } = symbols.locate(symbol.address);
+    return symbol.kind === 'function' && file !== undefined && !isAssembly(file);
+  });
+  if (inC.length === 0 || inC.length > MOST_FUNCTIONS) {
+    session.say(
+      inC.length === 0
+        ? `${session.machine.image} has no line table for C code: the guest runs without a first stop.`
+        : `${session.machine.image} has ${inC.length} functions, none with a name that is known to come first: say "stopAt" in the launch configuration.`,
+    );
+    return [];
+  }
+  return inC.map((symbol) => symbols.bodyOf(symbol));
+};
+
+const stopAddress = (session: DebugSession, where: string): number => {
+  const { symbols } = session.machine;
+  const symbol = symbols.symbol(where);
+  if (symbol !== undefined) return session.context.bodyOf(symbol.address) ?? symbol.address;
+  if (/^(0x[0-9a-f]+|\d+)$/i.test(where)) return Number(where) >>> 0;
+  if (where === 'entry') return 0;
+  throw new Refusal(
+    `"stopAt" is ${where}: ${session.machine.image} has no such symbol. Give a function, an address, or "entry".`,
+  );
+};
+
+export const restart: Handler<'restart'> = {
+  capabilities: { supportsRestartRequest: true },
+  answer: (session) => {
+    if (session.attached)
+      throw new Refusal('The guest was booted outside this session: boot it again with Reset Guest.');
+    session.abandon();
+    session.machine.restart();
+    session.forget();
+    begin(session);
+  },
+};
+
+export const disconnect: Handler<'disconnect'> = {
+  capabilities: { supportTerminateDebuggee: true, supportSuspendDebuggee: true },
+  answer: (session, { terminateDebuggee, suspendDebuggee }) => {
+    session.abandon();
+    session.book.clear();
+    session.execution.disarm();
+    session.leave((terminateDebuggee ?? !session.attached) ? 'end' : suspendDebuggee === true ? 'suspend' : 'run');
+  },
+};
+
+export const terminate: Handler<'terminate'> = {
+  capabilities: { supportsTerminateRequest: true },
+  answer: (session) => {
+    session.later(() => session.terminate());
+  },
+};

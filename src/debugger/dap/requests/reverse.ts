@@ -1,0 +1,32 @@
+// stepBack and reverseContinue: in the recorded past, with memory and devices as they were.
+
+import { continueBack, stepInstructionBack, stepLineBack } from '../../stepping-back.ts';
+import { type Handler, Refusal } from '../protocol.ts';
+import type { DebugSession } from '../session.ts';
+
+export const stepBack: Handler<'stepBack'> = {
+  capabilities: { supportsStepBack: true },
+  answer: (session, { granularity }) => {
+    mayGoBack(session);
+    const { context } = session;
+    session.begin(
+      'step',
+      granularity === 'instruction' ? stepInstructionBack(context) : stepLineBack(context),
+      'Stepping back',
+    );
+  },
+};
+
+export const reverseContinue: Handler<'reverseContinue'> = {
+  answer: (session) => {
+    mayGoBack(session);
+    session.begin('step', continueBack(session.execution), 'Running back');
+  },
+};
+
+const mayGoBack = (session: DebugSession): void => {
+  const { history, position } = session.machine.target;
+  const { instructions, events } = history.oldest;
+  if (instructions === position.instructions && events === position.events)
+    throw new Refusal('This is the oldest moment that is recorded: there is nothing before it.');
+};

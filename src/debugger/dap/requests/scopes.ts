@@ -1,0 +1,56 @@
+// The scopes of a frame: its locals, the variables of its file, and the processor's registers, which belong to the frame the guest
+// stands in.
+
+import type { Variable } from '../../../symbols/debug-info.ts';
+import type { Frame } from '../../frames.ts';
+import { REGISTER_SCOPES, registerContainer } from '../register-scopes.ts';
+import { type Dap, type Handler, Refusal } from '../protocol.ts';
+import type { DebugSession } from '../session.ts';
+import { listContainer, type Named } from '../values.ts';
+
+export const scopes: Handler<'scopes'> = {
+  answer: (session, { frameId }) => {
+    const frame = session.frameHandles.get(frameId);
+    if (frame === undefined) throw new Refusal('The guest has moved on since this frame was shown.');
+    const found: Dap.Scope[] = [...variableScopes(session, frame)];
+    for (const { name, groups, expensive } of REGISTER_SCOPES) {
+      found.push({
+        name,
+        expensive,
+        variablesReference: session.containers.add(registerContainer(session, groups)),
+        ...(name === 'Registers' ? { presentationHint: 'registers' } : {}),
+      });
+    }
+    return { scopes: found };
+  },
+};
+
+const variableScopes = (session: DebugSession, frame: Frame): Dap.Scope[] => {
+  const { debug } = session.machine;
+  if (debug === undefined || frame.kind === 'label') return [];
+  // The innermost block's come first and hide those of the same name around it.
+  const locals = debug.scopesAt(frame.lookup, frame.level).flatMap(({ variables }) => variables);
+  const globals = debug.globalsAt(frame.lookup);
+  const scope = (name: string, variables: readonly Variable[], extra: Partial<Dap.Scope>): Dap.Scope => {
+    const named = (list: readonly Variable[]): Named[] => {
+      const names = session.context.names(frame)!;
+      return list.map((variable) => ({
+        name: variable.name,
+        expression: variable.name,
+        value: names.variable(variable),
+      }));
+    };
+    const page = (start: number, count: number): Named[] => named(variables.slice(start, start + count));
+    return {
+      name,
+      expensive: false,
+      namedVariables: variables.length,
+      variablesReference: session.containers.add(listContainer(session, variables.length, page, frame)),
+      ...extra,
+    };
+  };
+  const found: Dap.Scope[] = [];
+  if (locals.length > 0) found.push(scope('Locals', locals, { presentationHint: 'locals' }));
+  if (globals.length > 0) found.push(scope('Globals', globals, { expensive: true }));
+  return found;
+};

@@ -1,0 +1,39 @@
+// The call stack as the editor draws it. Frames are unwound as far as they are asked for: first one, then nineteen.
+
+import type { Frame } from '../../frames.ts';
+import { type Dap, type Handler, Refusal } from '../protocol.ts';
+import type { DebugSession } from '../session.ts';
+import { reference } from './source-breakpoints.ts';
+
+/** Told as further frames while there are some; the editor asks for as many. */
+const PAGE = 20;
+
+export const stackTrace: Handler<'stackTrace'> = {
+  capabilities: { supportsDelayedStackTraceLoading: true },
+  answer: (session, { startFrame = 0, levels = 0 }) => {
+    if (session.running) throw new Refusal('The guest runs: pause it to see its stack.');
+    const stackFrames: Dap.StackFrame[] = [];
+    const end = levels === 0 ? Infinity : startFrame + levels;
+    let index = startFrame;
+    for (; index < end; index++) {
+      const frame = session.frames.get(index);
+      if (frame === undefined) return { stackFrames, totalFrames: index };
+      stackFrames.push(shown(session, frame));
+    }
+    return { stackFrames, totalFrames: session.frames.get(index) === undefined ? index : index + PAGE };
+  },
+};
+
+const shown = (session: DebugSession, frame: Frame): Dap.StackFrame => {
+  const id = session.frameHandles.add(frame);
+  const { file, line, column } = frame.place;
+  return {
+    id,
+    name: frame.name,
+    line: file === undefined || line === undefined ? 0 : session.toLine(line),
+    column: file === undefined || line === undefined ? 0 : session.toColumn(column ?? 1),
+    ...(file === undefined || line === undefined ? {} : { source: session.source(file) }),
+    instructionPointerReference: reference(frame.pc),
+    ...(frame.kind === 'label' ? { presentationHint: 'label' } : {}),
+  };
+};

@@ -1,0 +1,299 @@
+// One debug session: what is under way, what the editor was told, and the parts that the requests work with. Not the messages
+// (adapter.ts), not how a request is answered (requests/).
+
+import { type Breakpoint, BreakpointBook, type Judge } from '../breakpoints.ts';
+import { Code } from '../code.ts';
+import { Execution } from '../execution.ts';
+import { Frames, type Frame } from '../frames.ts';
+import type { DebuggedMachine } from '../machine.ts';
+import { GuestContext } from '../context.ts';
+import type { StepEnd } from '../stepping.ts';
+import type { StopDetail, Work } from '../target.ts';
+import { formatAddress } from '../../symbols/location.ts';
+import { printValue } from '../../symbols/value/format.ts';
+import type { Container } from './containers.ts';
+import { describeDetail } from './details.ts';
+import { Handles } from './handles.ts';
+import type { Command, Dap, Events } from './protocol.ts';
+import { Refusal } from './protocol.ts';
+
+export type { DebuggedMachine } from '../machine.ts';
+
+type Emit = <E extends keyof Events>(event: E, body: Events[E]) => void;
+
+/** Work under way, and what a stop at its end is called. */
+interface Activity {
+  readonly work: Work<StepEnd>;
+  readonly reason: string;
+  /** Long work that stands still in the guest's time: shown as progress. */
+  readonly title: string | undefined;
+  slices: number;
+  progress: string | undefined;
+}
+
+/** Slices of silence before progress is shown. */
+const QUIET_SLICES = 40;
+/** VS Code's only thread group; one virtual processor has the number 1. */
+export const FIRST_THREAD = 1;
+
+const REASONS: Readonly<Record<Breakpoint['order']['kind'], string>> = {
+  source: 'breakpoint',
+  function: 'function breakpoint',
+  instruction: 'instruction breakpoint',
+  data: 'data breakpoint',
+  exception: 'exception',
+};
+
+export class DebugSession implements Judge {
+  readonly book = new BreakpointBook();
+  readonly code: Code;
+  readonly execution: Execution;
+  readonly context: GuestContext;
+  readonly frames: Frames;
+  readonly frameHandles = new Handles<Frame>(1);
+  readonly containers = new Handles<Container>(0x1000);
+  /** How the editor counts. */
+  firstLine = 1;
+  firstColumn = 1;
+  /** The session was joined to a guest that ran already: leaving it lets it go on. */
+  attached = false;
+  /** Where the guest shall stand still first; from the launch configuration. */
+  firstStop: 'run' | 'first-line' | { readonly at: string } = 'run';
+  /** What the last stop was about, for exceptionInfo. */
+  lastStop: { readonly breakpoints: readonly Breakpoint[]; readonly detail: StopDetail | undefined } | undefined;
+  /** Filters of exceptions.ts that are switched on: whether a guest that died is looked at. */
+  standsAtEnd: ReadonlySet<string> = new Set(['triple-fault', 'vm-entry-failure']);
+  private activity: Activity | undefined;
+  private over = false;
+  private readonly queue: (() => void)[] = [];
+  private progressCount = 0;
+
+  constructor(
+    readonly machine: DebuggedMachine,
+    readonly emit: Emit,
+    readonly capabilities: Dap.Capabilities,
+  ) {
+    this.code = new Code(
+      () => machine.target,
+      (address) => this.nameOf(address),
+    );
+    this.execution = new Execution(
+      machine,
+      this.book,
+      this,
+      (line) => this.say(line),
+      () => this.frames.leaveInlined(),
+    );
+    this.frames = new Frames(machine);
+    this.context = new GuestContext(machine, this.execution, this.code, this.frames);
+  }
+
+  // ---- what runs ----------------------------------------------------------------------------------------------------
+
+  get running(): boolean {
+    return this.activity !== undefined;
+  }
+
+  /** The guest waits for input: no slice is of use until some comes. */
+  get waiting(): boolean {
+    return this.running && this.execution.waiting;
+  }
+
+  /** Begins work; the guest leaves the place it stands at. */
+  begin(reason: string, work: Work<StepEnd>, title?: string): void {
+    if (this.activity !== undefined) throw new Refusal('The guest runs already: pause it first.');
+    if (this.machine.end !== undefined && title === undefined)
+      throw new Refusal(`The guest cannot go on: ${this.machine.end.message}.`);
+    this.forget();
+    this.lastStop = undefined;
+    this.activity = { work, reason, title, slices: 0, progress: undefined };
+    this.machine.wake();
+  }
+
+  /** Runs on until something stops the guest. */
+  *free(): Work<StepEnd> {
+    const outcome = yield* this.execution.run();
+    return outcome.kind === 'landed' ? { kind: 'done' } : outcome;
+  }
+
+  /** One slice of the work under way; the driver has set the budget. */
+  slice(): void {
+    const { activity } = this;
+    if (activity === undefined) return;
+    const result = activity.work.next();
+    if (result.done === true) this.finish(activity, result.value);
+    else this.showProgress(activity, result.value.done);
+  }
+
+  /** Stops what runs, between two instructions. */
+  pause(description = 'Paused'): void {
+    const { activity } = this;
+    if (activity === undefined) return;
+    activity.work.return(undefined as never);
+    this.endActivity(activity);
+    this.stopped('pause', { description });
+  }
+
+  /** What runs ends without a word to the editor: before a restart, and at the end. */
+  abandon(): void {
+    const { activity } = this;
+    if (activity === undefined) return;
+    activity.work.return(undefined as never);
+    this.endActivity(activity);
+  }
+
+  /** Cancels progress by its id. */
+  cancel(progressId: string): void {
+    if (this.activity?.progress === progressId) this.pause('Cancelled');
+  }
+
+  private finish(activity: Activity, end: StepEnd): void {
+    this.endActivity(activity);
+    if (end.kind === 'ended') return this.guestEnded();
+    if (end.kind === 'done') return this.stopped(activity.reason, {});
+    this.lastStop = end;
+    const [first] = end.breakpoints;
+    this.stopped(first === undefined ? activity.reason : REASONS[first.order.kind], {
+      description: describeDetail(end.detail, first, (address) => this.place(address)),
+      hitBreakpointIds: end.breakpoints.map(({ id }) => id),
+    });
+  }
+
+  private guestEnded(): void {
+    const { end } = this.machine;
+    if (end === undefined) return this.stopped('pause', {});
+    this.say(end.message);
+    for (const line of end.details) this.say(`  ${line}`);
+    // A guest that broke is looked at, if the user wants; one that ended by itself is over.
+    const filter = end.kind === 'unsupported' ? 'vm-entry-failure' : end.kind;
+    if (this.standsAtEnd.has(filter)) this.stopped('exception', { description: end.message, text: end.message });
+    else this.terminate(end.exitStatus ?? 0);
+  }
+
+  /** The guest stands still already: says so. */
+  stand(reason: string, description: string): void {
+    this.stopped(reason, { description });
+  }
+
+  private stopped(reason: string, body: Partial<Dap.StoppedEvent['body']>): void {
+    for (const breakpoint of this.book.all) {
+      const why = breakpoint.whyMissed();
+      if (why !== undefined) this.say(why);
+    }
+    this.machine.changed();
+    this.emit('stopped', { reason, threadId: FIRST_THREAD, allThreadsStopped: true, ...body });
+  }
+
+  private endActivity(activity: Activity): void {
+    this.activity = undefined;
+    this.forget();
+    if (activity.progress !== undefined) this.emit('progressEnd', { progressId: activity.progress });
+  }
+
+  private showProgress(activity: Activity, done: number | undefined): void {
+    if (activity.title === undefined || ++activity.slices < QUIET_SLICES) return;
+    const percentage = done === undefined ? undefined : Math.round(done * 100);
+    if (activity.progress === undefined) {
+      activity.progress = `p${++this.progressCount}`;
+      this.emit('progressStart', { progressId: activity.progress, title: activity.title, cancellable: true });
+    } else if (activity.slices % QUIET_SLICES === 0)
+      this.emit('progressUpdate', {
+        progressId: activity.progress,
+        ...(percentage === undefined ? {} : { percentage }),
+      });
+  }
+
+  /** Everything that held for the place the guest stood at. */
+  forget(): void {
+    this.frameHandles.clear();
+    this.containers.clear();
+    this.frames.forget();
+  }
+
+  /** The guest's state was changed by the user: what the editor shows of it is old. */
+  changed(...areas: Dap.InvalidatedAreas[]): void {
+    this.frames.forget();
+    this.machine.changed();
+    this.later(() => this.emit('invalidated', { areas }));
+  }
+
+  // ---- the end ------------------------------------------------------------------------------------------------------
+
+  terminate(exitCode?: number): void {
+    if (this.over) return;
+    this.over = true;
+    this.abandon();
+    if (exitCode !== undefined) this.emit('exited', { exitCode });
+    this.emit('terminated', {});
+  }
+
+  /** The editor goes; the guest ends, stays as it is, or runs on. */
+  leave(how: 'end' | 'suspend' | 'run'): void {
+    this.later(() => {
+      this.over = true;
+      this.emit('terminated', {});
+      this.machine.release(how);
+    });
+  }
+
+  // ---- after the answer ---------------------------------------------------------------------------------------------
+
+  /** Runs a task when the request at hand is answered: events that speak of its effect come behind the answer. */
+  later(task: () => void): void {
+    this.queue.push(task);
+  }
+  answered(_command: Command): void {
+    for (const task of this.queue.splice(0)) task();
+  }
+
+  // ---- asking about the guest ---------------------------------------------------------------------------------------
+
+  truth(expression: string): boolean {
+    return this.context.truth(expression);
+  }
+
+  expand(message: string): string {
+    return message.replace(/\{([^{}]*)\}/g, (_, expression: string) => {
+      try {
+        return printValue(this.context.evaluate(expression), { symbolAt: (address) => this.nameOf(address) });
+      } catch (error) {
+        return `{${expression}: ${error instanceof Error ? error.message : String(error)}}`;
+      }
+    });
+  }
+
+  /** A line on the debug console. */
+  say(line: string): void {
+    this.emit('output', { category: 'console', output: `${line}\n` });
+  }
+
+  nameOf(address: number): string | undefined {
+    const place = this.machine.symbols.locate(address);
+    if (place.function === undefined) return undefined;
+    return place.offset === 0 || place.offset === undefined
+      ? place.function
+      : `${place.function}+0x${place.offset.toString(16)}`;
+  }
+  place(address: number): string {
+    const name = this.nameOf(address);
+    return name === undefined ? formatAddress(address) : `${formatAddress(address)} <${name}>`;
+  }
+
+  // ---- numbers as the editor counts ---------------------------------------------------------------------------------
+
+  toLine(line: number): number {
+    return line - 1 + this.firstLine;
+  }
+  fromLine(line: number): number {
+    return line - this.firstLine + 1;
+  }
+  toColumn(column: number): number {
+    return Math.max(1, column) - 1 + this.firstColumn;
+  }
+  fromColumn(column: number): number {
+    return column - this.firstColumn + 1;
+  }
+  source(path: string): Dap.Source {
+    return { name: path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1), path };
+  }
+}

@@ -1,0 +1,134 @@
+// C values in the Variables view and the answers to expressions: text, type, children in pages, where they lie, and setting them.
+
+import { sizeOf, stripped } from '../../symbols/types.ts';
+import { typeName } from '../../symbols/type-names.ts';
+import { formatValue, type FormatOptions, printValue } from '../../symbols/value/format.ts';
+import { type Part, partCount, partsOf } from '../../symbols/value/parts.ts';
+import type { Value } from '../../symbols/value/value.ts';
+import type { Frame } from '../frames.ts';
+import type { Container } from './containers.ts';
+import { type Dap, Refusal } from './protocol.ts';
+import type { DebugSession } from './session.ts';
+
+/** A named value, and the expression that names it again; undefined where C has none. */
+export interface Named {
+  readonly name: string;
+  readonly expression: string | undefined;
+  readonly value: Value;
+}
+
+/** Elements of an array in the one line of text before it is opened. */
+const PREVIEW = 32;
+/** More than this is cut in a line of the view. */
+const MOST_TEXT = 400;
+
+const optionsOf = (session: DebugSession, hex = false): FormatOptions => ({
+  limit: PREVIEW,
+  symbolAt: (address) => session.nameOf(address),
+  ...(hex ? { hex } : {}),
+});
+
+/** The whole text, as gdb prints it: for the console and the clipboard. */
+export const wholeText = (session: DebugSession, value: Value): string =>
+  printValue(value, { symbolAt: (address) => session.nameOf(address) });
+
+/** What an expression's answer and a variable have in common. */
+export const described = (
+  session: DebugSession,
+  { expression, value }: Omit<Named, 'name'>,
+  frame: Frame,
+  hex?: boolean,
+): {
+  readonly text: string;
+  readonly type: string;
+  readonly variablesReference: number;
+  readonly memoryReference?: string;
+  readonly indexedVariables?: number;
+} => {
+  const text = formatValue(value, optionsOf(session, hex));
+  const parts = partCount(value);
+  const { kind } = stripped(value.type);
+  const address =
+    kind === 'pointer' && value.integer !== undefined ? Number(BigInt.asUintN(32, value.integer)) : value.address;
+  return {
+    text: text.length > MOST_TEXT ? `${text.slice(0, MOST_TEXT)}...` : text,
+    type: typeName(value.type),
+    variablesReference: parts === 0 ? 0 : session.containers.add(partsContainer(session, value, expression, frame)),
+    ...(address === undefined ? {} : { memoryReference: `0x${address.toString(16).padStart(8, '0')}` }),
+    ...(kind === 'array' ? { indexedVariables: parts } : {}),
+  };
+};
+
+const variable = (session: DebugSession, named: Named, frame: Frame): Dap.Variable => {
+  const { text, ...rest } = described(session, named, frame);
+  return {
+    name: named.name,
+    value: text,
+    ...rest,
+    ...(named.expression === undefined ? {} : { evaluateName: named.expression }),
+  };
+};
+
+const partsContainer = (
+  session: DebugSession,
+  value: Value,
+  expression: string | undefined,
+  frame: Frame,
+): Container => {
+  const named = ({ name, value: part, access }: Part): Named => {
+    const whole = expression === undefined ? undefined : /^[\w$]+$/.test(expression) ? expression : `(${expression})`;
+    return {
+      name: name ?? '<anonymous>',
+      value: part,
+      expression: whole === undefined ? undefined : name === '*' ? `*${whole}` : `${whole}${access}`,
+    };
+  };
+  return listContainer(session, partCount(value), (start, count) => partsOf(value, start, count).map(named), frame);
+};
+
+/** A list of values, in pages. */
+export const listContainer = (
+  session: DebugSession,
+  total: number,
+  page: (start: number, count: number) => readonly Named[],
+  frame: Frame,
+): Container => {
+  const find = (name: string): Named => {
+    const found = page(0, total).find((one) => one.name === name);
+    if (found === undefined) throw new Refusal(`There is no ${name} here.`);
+    return found;
+  };
+  return {
+    children: (start, count) => page(start, count ?? total - start).map((named) => variable(session, named, frame)),
+    set: (name, text) => {
+      const { expression } = find(name);
+      if (expression === undefined) throw new Refusal(`${name} has no name in C: it cannot be set.`);
+      return assign(session, expression, text, frame);
+    },
+    place: (name) => {
+      const { value } = find(name);
+      return value.address === undefined ? undefined : { address: value.address, bytes: sizeOf(value.type) };
+    },
+  };
+};
+
+/** Assigns by an expression; the new value. @throws Refusal */
+export const assign = (
+  session: DebugSession,
+  expression: string,
+  text: string,
+  frame: Frame,
+): Dap.SetVariableResponse['body'] => {
+  const { context } = session;
+  try {
+    context.evaluate(`${expression} = (${text})`, frame);
+    const { text: value, ...rest } = described(
+      session,
+      { expression, value: context.evaluate(expression, frame) },
+      frame,
+    );
+    return { value, ...rest };
+  } catch (error) {
+    throw new Refusal(`${expression} cannot be set: ${error instanceof Error ? error.message : String(error)}.`);
+  }
+};

@@ -1,0 +1,119 @@
+// Steps back in time: to the line before, to the instruction before, to the last breakpoint. The past is run again between two moments, and
+// the last place that counts is gone to. A step back by line ends where a step forwards would have ended, so that both are each other's
+// inverse; calls are passed, because only lines of the same frame count. Not the recorded past itself (target.ts, History).
+
+import { at, type Execution } from './execution.ts';
+import { isFrame, type StepContext, type StepEnd, type StepLine } from './stepping.ts';
+import type { DebugStop, Position, StopPoint, Work } from './target.ts';
+
+/** Instructions of the past that are looked through first, and by what they grow while nothing is found. */
+const FIRST_WINDOW = 2_000;
+const GROWTH = 25;
+
+export interface BackContext extends StepContext {
+  /** Start of the function at an address, and of each run of lines in it where a statement begins. */
+  statements(address: number): { readonly entry: number; readonly lines: readonly number[] };
+}
+
+const before = (a: Position, b: Position): boolean =>
+  a.instructions < b.instructions || (a.instructions === b.instructions && a.events < b.events);
+
+/** The last instruction or delivery is undone. */
+export function* stepInstructionBack({ execution: { target } }: StepContext): Work<StepEnd> {
+  const { instructions, events } = target.position;
+  const to = events > 0 ? { instructions, events: events - 1 } : { instructions: instructions - 1, events: 0 };
+  yield* target.history.travel(to);
+  return { kind: 'done' };
+}
+
+/** To where the line began that was executed before this one; from the middle of a line to its beginning. */
+export function* stepLineBack(context: BackContext): Work<StepEnd> {
+  const { target } = context.execution;
+  const { history } = target;
+  while (before(history.oldest, target.position)) {
+    const { entry } = context.statements(context.pc);
+    if (context.pc === entry) {
+      // The line before is the caller's, that of the CALL.
+      yield* stepInstructionBack(context);
+      const caller = context.line(context.pc, false);
+      if (caller === undefined || caller.begins) break;
+      continue;
+    }
+    const line = context.line(context.pc, false);
+    if (line === undefined) return yield* stepInstructionBack(context);
+    const found = yield* lineBefore(context, line, entry);
+    yield* history.travel(found?.position ?? history.oldest);
+    if (found?.entered !== true) break;
+  }
+  return { kind: 'done' };
+}
+
+interface Found {
+  readonly position: Position;
+  /** Nothing of the frame lies before it: it is where the function was entered. */
+  readonly entered: boolean;
+}
+
+/** The last moment at which a step forwards in this frame would have ended. */
+function* lineBefore(context: BackContext, first: StepLine, entry: number): Work<Found | undefined> {
+  const { execution, pc, frame } = context;
+  const { target } = execution;
+  const now = { ...target.position };
+  const points = pointsAt(execution, new Set([entry, ...context.statements(pc).lines]));
+  // A step into a function without a prologue ends at its entry.
+  const stopsAtEntry = context.bodyOf(entry) === entry;
+  for (let window = FIRST_WINDOW; ; window *= GROWTH) {
+    const from = start(target.history.oldest, now, window);
+    let key: string | undefined;
+    let last: Found | undefined;
+    let changes = 0;
+    target.setPoints(points);
+    yield* target.history.replay(from, now, (_stop, position) => {
+      if (!before(position, now) || !isFrame(context, frame)) return;
+      const entered = context.pc === entry;
+      if (entered) [key, last, changes] = [undefined, { position: { ...position }, entered: true }, changes + 1];
+      const line = context.line(context.pc, false, first.owner);
+      if (line === undefined || !line.begins || line.nobody || line.key === key || (entered && !stopsAtEntry)) return;
+      if (key !== undefined) changes++;
+      key = line.key;
+      last = { position: { ...position }, entered: false };
+    });
+    const whole = !before(target.history.oldest, from);
+    // The first line that is met in a window may have begun before it.
+    if (last !== undefined && (changes > 0 || whole)) return last;
+    if (whole) return undefined;
+  }
+}
+
+/** To the last moment at which a breakpoint would have stopped the guest; without one, to the oldest moment. */
+export function* continueBack(execution: Execution): Work<StepEnd> {
+  const { target } = execution;
+  const { history } = target;
+  let to = { ...target.position };
+  for (let window = FIRST_WINDOW; ; window *= GROWTH) {
+    const from = start(history.oldest, to, window);
+    let last: { readonly position: Position; readonly stop: DebugStop & { readonly kind: 'point' } } | undefined;
+    target.setPoints(execution.book.points);
+    yield* history.replay(from, to, (stop, position) => {
+      if (stop.kind === 'point' && before(position, to) && execution.pastStops(stop).length > 0)
+        last = { position: { ...position }, stop };
+    });
+    if (last !== undefined) {
+      yield* history.travel(last.position);
+      return { kind: 'met', breakpoints: execution.pastStops(last.stop), detail: last.stop.detail };
+    }
+    if (!before(history.oldest, from)) {
+      yield* history.travel(history.oldest);
+      return { kind: 'done' };
+    }
+    to = from;
+  }
+}
+
+const start = (oldest: Position, end: Position, window: number): Position => {
+  const from = { instructions: end.instructions - window, events: 0 };
+  return before(from, oldest) ? oldest : from;
+};
+
+const pointsAt = (execution: Execution, addresses: ReadonlySet<number>): StopPoint[] =>
+  [...addresses].map((address) => ({ ...at(address), id: execution.book.nextId() }) as StopPoint);

@@ -1,0 +1,139 @@
+// The debugger type `kansoku`: configurations (none is needed), the boot before a launch, the adapter. Not the adapter's messages
+// (debug-adapter.ts) and not what a debugger does (src/debugger).
+
+import * as vscode from 'vscode';
+import { UserError } from '../../workers/session.ts';
+import type { BootChanges, BootGuest } from '../boot/boot-guest.ts';
+import { BootFailure, type Guest } from '../guest.ts';
+import type { Log } from '../log.ts';
+import type { SourceNavigator } from '../source.ts';
+import { GuestDebugAdapter } from './debug-adapter.ts';
+
+export const DEBUG_TYPE = 'kansoku';
+
+/** A launch configuration; package.json describes each. */
+interface Launch extends vscode.DebugConfiguration {
+  readonly program?: string;
+  readonly symbols?: string;
+  readonly initrd?: string;
+  readonly commandLine?: string;
+  /** Megabytes. */
+  readonly memory?: number;
+  readonly cpu?: 'core-duo' | 'modern';
+  readonly hypervisor?: boolean;
+  /** Megabytes for snapshots of the past; 0: none is kept. */
+  readonly record?: number;
+}
+
+export interface DebugServices {
+  readonly boot: BootGuest;
+  readonly guest: Guest;
+  readonly source: SourceNavigator;
+  readonly log: Log;
+  /** Console and panels beside the debugger. */
+  readonly reveal: () => void;
+}
+
+const launchConfiguration = (program?: string): vscode.DebugConfiguration => ({
+  type: DEBUG_TYPE,
+  request: 'launch',
+  name: vscode.l10n.t('Boot and debug the kernel'),
+  ...(program === undefined ? {} : { program }),
+  stopOnEntry: true,
+});
+
+class Configurations implements vscode.DebugConfigurationProvider {
+  constructor(private readonly services: DebugServices) {}
+
+  provideDebugConfigurations(): vscode.DebugConfiguration[] {
+    return [launchConfiguration()];
+  }
+
+  /** Without launch.json the configuration that comes is empty. */
+  resolveDebugConfiguration(
+    _folder: vscode.WorkspaceFolder | undefined,
+    configuration: vscode.DebugConfiguration,
+  ): vscode.DebugConfiguration {
+    const empty = configuration.type === undefined || configuration.type === '';
+    return empty || configuration.request === undefined
+      ? { ...launchConfiguration(), ...withoutEmpty(configuration) }
+      : configuration;
+  }
+
+  async resolveDebugConfigurationWithSubstitutedVariables(
+    _folder: vscode.WorkspaceFolder | undefined,
+    configuration: vscode.DebugConfiguration,
+    token?: vscode.CancellationToken,
+  ): Promise<vscode.DebugConfiguration | undefined> {
+    const { boot, guest, log } = this.services;
+    if (configuration.request === 'attach') {
+      if (guest.live !== undefined) return configuration;
+      log.userError(vscode.l10n.t('There is no guest to attach to: boot one first, or use a launch configuration.'));
+      return undefined;
+    }
+    if (typeof configuration['program'] === 'string' && configuration['program'] !== '') return configuration;
+    const found = await boot.find(token);
+    return found === undefined ? undefined : { ...configuration, program: found.toString() };
+  }
+}
+
+const withoutEmpty = (configuration: vscode.DebugConfiguration): Partial<vscode.DebugConfiguration> =>
+  Object.fromEntries(Object.entries(configuration).filter(([, value]) => value !== undefined && value !== ''));
+
+/** A path of a configuration: absolute, below the folder, or a URI. */
+const uriOf = (text: string, folder: vscode.WorkspaceFolder | undefined): vscode.Uri => {
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(text)) return vscode.Uri.parse(text);
+  if (/^([/\\]|[a-z]:[/\\])/i.test(text) || folder === undefined) return vscode.Uri.file(text);
+  return vscode.Uri.joinPath(folder.uri, text);
+};
+
+const MIB = 1024 * 1024;
+const DEFAULT_RECORD = 256;
+
+const changesOf = (launch: Launch, folder: vscode.WorkspaceFolder | undefined): BootChanges => ({
+  ...(launch.record === 0 ? {} : { record: { limit: (launch.record ?? DEFAULT_RECORD) * MIB } }),
+  ...(launch.commandLine === undefined ? {} : { cmdline: launch.commandLine }),
+  ...(launch.memory === undefined ? {} : { memoryBytes: launch.memory * MIB }),
+  ...(launch.cpu === undefined ? {} : { cpu: launch.cpu }),
+  ...(launch.hypervisor === undefined ? {} : { bare: !launch.hypervisor }),
+  ...(launch.symbols === undefined ? {} : { symbols: uriOf(launch.symbols, folder) }),
+  ...(launch.initrd === undefined ? {} : { initrd: uriOf(launch.initrd, folder) }),
+});
+
+class Adapters implements vscode.DebugAdapterDescriptorFactory {
+  constructor(private readonly services: DebugServices) {}
+
+  /** Boots before a launch; the machine then waits for the adapter's first request. What goes wrong is shown by the editor. */
+  async createDebugAdapterDescriptor(session: vscode.DebugSession): Promise<vscode.DebugAdapterDescriptor> {
+    const { boot, guest, source, log, reveal } = this.services;
+    const launch = session.configuration as Launch;
+    const launched = launch.request === 'launch';
+    if (launched) {
+      const uri = uriOf(launch.program ?? '', session.workspaceFolder);
+      try {
+        if (!(await boot.paused(uri, changesOf(launch, session.workspaceFolder))))
+          throw new UserError(vscode.l10n.t('The guest that runs was kept.'));
+      } catch (error) {
+        if (error instanceof UserError || (error instanceof BootFailure && error.user)) throw error;
+        const detail = error instanceof BootFailure ? `${error.message}\n${error.detail}` : error;
+        log.defect(vscode.l10n.t('{0} could not be booted because of a defect in Kansoku.', uri.fsPath), detail);
+        throw error;
+      }
+      reveal();
+    }
+    return new vscode.DebugAdapterInlineImplementation(new GuestDebugAdapter(guest, source, launched));
+  }
+}
+
+export const registerDebugging = (services: DebugServices): vscode.Disposable => {
+  const provider = new Configurations(services);
+  return vscode.Disposable.from(
+    vscode.debug.registerDebugConfigurationProvider(DEBUG_TYPE, provider),
+    vscode.debug.registerDebugConfigurationProvider(
+      DEBUG_TYPE,
+      provider,
+      vscode.DebugConfigurationProviderTriggerKind.Dynamic,
+    ),
+    vscode.debug.registerDebugAdapterDescriptorFactory(DEBUG_TYPE, new Adapters(services)),
+  );
+};

@@ -1,0 +1,269 @@
+// Whole sessions on the sample kernel, message by message (transcripts/). What matters in them is said by assertions too; the transcripts
+// keep the rest from changing unseen.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { configOf, TSUBAME } from '../boot/running-guest.ts';
+import { DapBench } from './dap-bench.ts';
+import { compareTranscript } from './golden.ts';
+
+const source = (name: string): { readonly path: string; readonly name: string } => ({
+  path: `/home/user/tsubame/${name}`,
+  name,
+});
+
+test('the first line of C, steps over, into and out', () => {
+  const bench = new DapBench(configOf(TSUBAME));
+  assert.equal(bench.launch({ stopOnEntry: true }).reason, 'entry');
+  assert.deepEqual(bench.stack(), ['kmain kmain.c:9', '_start boot.S:26']);
+  assert.equal(bench.run('next').reason, 'step');
+  assert.equal(bench.where, 'kmain kmain.c:10');
+  bench.run('stepIn');
+  assert.deepEqual(bench.stack(), ['serial_init serial.c:32', 'kmain kmain.c:10', '_start boot.S:26']);
+  // outb is inlined where the function begins: stepping into it executes nothing.
+  bench.run('stepIn');
+  assert.deepEqual(bench.stack(2), ['outb x86.h:14', 'serial_init serial.c:32']);
+  bench.run('stepOut');
+  assert.equal(bench.where, 'serial_init serial.c:33');
+  // inb too: a step over it is one step.
+  bench.run('next');
+  assert.equal(bench.where, 'serial_init serial.c:34');
+  bench.run('stepOut');
+  assert.equal(bench.where, 'kmain kmain.c:10');
+  compareTranscript('steps', bench);
+});
+
+test('breakpoints: where they come to lie, conditions that are no hit counts, files of others', () => {
+  const bench = new DapBench(configOf(TSUBAME));
+  const stopped = bench.launch({}, () => {
+    const { breakpoints } = bench.request('setBreakpoints', {
+      source: source('kmain.c'),
+      breakpoints: [{ line: 26 }, { line: 17 }, { line: 7 }, { line: 28, hitCondition: 'often' }],
+    });
+    assert.deepEqual(
+      breakpoints.map(({ verified, line }) => [verified, line]),
+      [
+        [true, 26],
+        [true, 18],
+        [true, 9],
+        [false, undefined],
+      ],
+    );
+    const other = bench.request('setBreakpoints', { source: source('elsewhere.c'), breakpoints: [{ line: 1 }] });
+    assert.match(other.breakpoints[0]!.message ?? '', /No code of tsubame\.elf comes from this file/);
+    bench.request('breakpointLocations', { source: source('kmain.c'), line: 24, endLine: 27 });
+    bench.request('setFunctionBreakpoints', { breakpoints: [{ name: 'pit_init' }, { name: 'no_such' }] });
+  });
+  assert.equal(stopped.reason, 'breakpoint');
+  assert.equal(bench.where, 'kmain kmain.c:9');
+  bench.run('continue');
+  assert.equal(bench.where, 'kmain kmain.c:18');
+  bench.run('continue');
+  assert.equal(bench.where, 'kmain kmain.c:26');
+  bench.run('continue');
+  assert.match(bench.where, /^pit_init pit\.c/);
+  compareTranscript('breakpoints', bench);
+});
+
+test('a hit count and a log point in a function that is called often', () => {
+  const bench = new DapBench(configOf(TSUBAME));
+  bench.launch({}, () => {
+    bench.request('setFunctionBreakpoints', { breakpoints: [{ name: 'step', hitCondition: '3' }, { name: 'idle' }] });
+    bench.request('setBreakpoints', { source: source('kmain.c'), breakpoints: [{ line: 26, logMessage: 'paging' }] });
+  });
+  assert.deepEqual(bench.stack(2), ['step kmain.c:6', 'kmain kmain.c:21']);
+  bench.run('continue');
+  assert.match(bench.where, /^idle /);
+  assert.ok(
+    bench.events.some(({ event, body }) => event === 'output' && (body as { output: string }).output === 'paging\n'),
+  );
+  compareTranscript('hit-counts', bench);
+});
+
+test('registers, memory and instructions where the guest stands', () => {
+  const bench = new DapBench(configOf(TSUBAME));
+  bench.launch({ stopAt: 'serial_init' });
+  const [frame] = bench.request('stackTrace', { threadId: 1, levels: 1 }).stackFrames;
+  const { scopes } = bench.request('scopes', { frameId: frame!.id });
+  const registers = scopes.find(({ name }) => name === 'Registers')!;
+  const { variables } = bench.request('variables', { variablesReference: registers.variablesReference });
+  assert.match(variables.find(({ name }) => name === 'eip')!.value, /^0x0010[0-9a-f]{4} <serial_init/);
+  bench.request('setVariable', { variablesReference: registers.variablesReference, name: 'ecx', value: '0x1234' });
+  const ecx = bench.request('variables', { variablesReference: registers.variablesReference, start: 1, count: 1 });
+  assert.equal(ecx.variables[0]!.value, '0x00001234');
+  assert.match(
+    bench.ask('setVariable', {
+      variablesReference: registers.variablesReference,
+      name: 'ecx',
+      value: '0x123456789',
+    }) as string,
+    /32 bits/,
+  );
+
+  const at = frame!.instructionPointerReference!;
+  const window = bench.request('disassemble', {
+    memoryReference: at,
+    instructionOffset: -10,
+    instructionCount: 30,
+    resolveSymbols: true,
+  });
+  assert.equal(window.instructions.length, 30);
+  assert.equal(window.instructions[10]!.address, at);
+
+  const written = 'a2Fuc29rdQ==';
+  bench.request('writeMemory', { memoryReference: '0x00200000', data: written });
+  assert.equal(bench.request('readMemory', { memoryReference: '0x00200000', count: 7 }).data, written);
+  const beyond = bench.request('readMemory', { memoryReference: '0x07ffffff', count: 16 });
+  assert.equal(beyond.unreadableBytes, 16);
+  compareTranscript('registers-and-memory', bench);
+});
+
+test('locals, members behind pointers, expressions, assignments', () => {
+  const bench = new DapBench(configOf(TSUBAME));
+  bench.launch({}, () => bench.request('setFunctionBreakpoints', { breakpoints: [{ name: 'page_fault' }] }));
+  const { stackFrames } = bench.request('stackTrace', { threadId: 1, levels: 2 });
+  const frameId = stackFrames[0]!.id;
+  const locals = bench.request('scopes', { frameId }).scopes.find(({ name }) => name === 'Locals')!;
+  const { variables } = bench.request('variables', { variablesReference: locals.variablesReference });
+  const trap = variables.find(({ name }) => name === 'trap')!;
+  assert.equal(trap.type, 'struct trap *');
+  const members = bench.request('variables', { variablesReference: trap.variablesReference }).variables;
+  assert.equal(members.find(({ name }) => name === 'vector')!.value, '14');
+  const evaluate = (expression: string): string => {
+    const body = bench.ask('evaluate', { expression, frameId, context: 'watch' });
+    return typeof body === 'string' ? `refused: ${body}` : body.result;
+  };
+  assert.equal(evaluate('trap->vector * 2 + 1'), '29');
+  assert.equal(evaluate('trap->vector,x'), '0xe');
+  assert.match(evaluate('no_such'), /^refused: there is no "no_such" here/);
+  assert.match(evaluate('*current'), /name = "shell/);
+  assert.equal(evaluate('frames_free = frames_total - 1, frames_free == frames_total - 1'), '1');
+  bench.request('setVariable', { variablesReference: trap.variablesReference, name: 'edi', value: '0x11 + 1' });
+  assert.equal(evaluate('trap->edi'), '18');
+  bench.request('setExpression', { expression: 'current->status', value: '-3', frameId });
+  assert.equal(evaluate('current->status'), '4294967293');
+  const { targets } = bench.request('completions', { text: 'frames_', column: 8, frameId });
+  assert.deepEqual(
+    targets.map(({ label }) => label),
+    ['frames_free', 'frames_total'],
+  );
+  compareTranscript('values', bench);
+});
+
+test('conditions and log points are C expressions; one that is never true says so', () => {
+  const bench = new DapBench(configOf(TSUBAME));
+  bench.launch({}, () => {
+    bench.request('setFunctionBreakpoints', {
+      breakpoints: [{ name: 'frame_allocate', condition: 'frames_free == frames_total - 5' }, { name: 'idle' }],
+    });
+    bench.request('setBreakpoints', {
+      source: source('kmain.c'),
+      breakpoints: [
+        { line: 26, logMessage: '{frames_free} of {frames_total} frames, {nonsense}' },
+        { line: 28, condition: 'frames_free == 1' },
+      ],
+    });
+  });
+  assert.match(bench.where, /^frame_allocate /);
+  const free = bench.request('evaluate', { expression: 'frames_total - frames_free' });
+  assert.equal(free.result, '5');
+  bench.run('continue');
+  assert.match(bench.where, /^idle /);
+  const said = bench.events.flatMap(({ event, body }) =>
+    event === 'output' ? [(body as { output: string }).output] : [],
+  );
+  assert.ok(
+    said.some((line) => /^\d+ of \d+ frames, \{nonsense: there is no "nonsense" here/.test(line)),
+    said.join(''),
+  );
+  assert.ok(
+    said.some((line) => /^kmain\.c:28 was met once; its condition "frames_free == 1" was false/.test(line)),
+    said.join(''),
+  );
+  compareTranscript('conditions', bench);
+});
+
+test('data breakpoints tell what was there, what is now, and who did it', () => {
+  const bench = new DapBench(configOf(TSUBAME));
+  bench.launch({ stopOnEntry: true });
+  const { dataId } = bench.request('dataBreakpointInfo', { name: 'frames_free' });
+  bench.request('setDataBreakpoints', { breakpoints: [{ dataId: dataId!, accessType: 'write' }] });
+  const stopped = bench.run('continue');
+  assert.equal(stopped.reason, 'data breakpoint');
+  assert.match(
+    stopped.description ?? '',
+    /^Write to frames_free: 0x00000000 became 0x[0-9a-f]{8} at 0x0010\w+ <frame_init/,
+  );
+  assert.match(bench.where, /^frame_init /);
+  const byAddress = bench.request('dataBreakpointInfo', { name: '0x109c20', asAddress: true, bytes: 2 });
+  assert.equal(byAddress.dataId, '0x00109c20/2');
+  assert.equal(bench.request('dataBreakpointInfo', { name: '$eax' }).dataId, null);
+  compareTranscript('data-breakpoints', bench);
+});
+
+test('exceptions, ports and VM exits by filter', () => {
+  const bench = new DapBench(configOf(TSUBAME));
+  bench.launch({}, () => {
+    const { breakpoints } = bench.request('setExceptionBreakpoints', {
+      filters: ['page-fault'],
+      filterOptions: [
+        { filterId: 'port', condition: 'out 0x3f9' },
+        { filterId: 'exit', condition: 'no such exit' },
+      ],
+    });
+    assert.deepEqual(
+      breakpoints!.map(({ verified }) => verified),
+      [true, true, false],
+    );
+  });
+  const port = bench.request('exceptionInfo', { threadId: 1 });
+  assert.match(port.description ?? '', /^OUT to port 0x03f9, value 0x00, at 0x0010\w+ <serial_init/);
+  bench.request('setExceptionBreakpoints', { filters: ['page-fault'] });
+  assert.equal(bench.run('continue').reason, 'exception');
+  assert.match(
+    bench.request('exceptionInfo', { threadId: 1 }).description ?? '',
+    /^Page fault \(#PF\), error code 0x\w+, linear address 0x/,
+  );
+  bench.request('setExceptionBreakpoints', {
+    filters: [],
+    filterOptions: [{ filterId: 'exit', condition: 'CR access' }],
+  });
+  compareTranscript('exceptions', bench);
+});
+
+test('pause, input, restart and the end', () => {
+  const bench = new DapBench(configOf(TSUBAME));
+  bench.launch({ stopOnEntry: true });
+  bench.request('continue', { threadId: 1 });
+  bench.untilPrinted(/tsubame> $/);
+  bench.request('pause', { threadId: 1 });
+  assert.equal(bench.events.at(-1)!.event, 'stopped');
+  const refused = bench.ask('evaluate', { expression: 'frames_total', context: 'watch' });
+  assert.equal(typeof refused, 'object');
+  bench.request('continue', { threadId: 1 });
+  bench.type('triple\r');
+  const died = bench.until('stopped');
+  assert.equal(died.reason, 'exception');
+  assert.match(died.text ?? '', /triple fault/);
+  assert.match(bench.ask('continue', { threadId: 1 }) as string, /cannot go on/);
+  bench.request('restart', {});
+  assert.equal(bench.until('stopped').reason, 'entry');
+  assert.equal(bench.where, 'kmain kmain.c:9');
+  bench.request('terminate', {});
+  assert.equal(bench.events.at(-1)!.event, 'terminated');
+});
+
+test('attaching joins a guest that runs; disconnecting lets it run on', () => {
+  const bench = new DapBench(configOf(TSUBAME));
+  bench.tell({ type: 'run' });
+  bench.untilPrinted(/tsubame> $/);
+  bench.request('initialize', { adapterID: 'kansoku' });
+  bench.request('attach', {});
+  bench.request('setFunctionBreakpoints', { breakpoints: [{ name: 'page_fault' }] });
+  bench.request('configurationDone');
+  bench.type('ls\r');
+  assert.equal(bench.until('stopped').reason, 'function breakpoint');
+  bench.request('disconnect', {});
+  bench.type('echo still here\r');
+  bench.untilPrinted(/\nstill here\n/);
+});

@@ -1,0 +1,130 @@
+// The debugger driven as a person in the real VS Code: the sample's folder without a launch.json, F5, stopped at the first line of C, a
+// breakpoint by a click, steps, values, instructions. Screenshots for eyes.
+//   node test/e2e/debug-kernel.mjs [--no-package]
+// The last line is `N passed, N failed`.
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { openBrowser, openFile, runCommand, waitForWorkbench } from '../../scripts/vscode/lib/browser.mjs';
+import { installHost, installProject, root } from '../../scripts/vscode/lib/install.mjs';
+import { packageExtension } from '../../scripts/vscode/lib/package.mjs';
+import { scenario } from '../../scripts/vscode/lib/steps.mjs';
+import { startServer, workbenchUrl } from '../../scripts/vscode/lib/vscode-host.mjs';
+
+const { values } = parseArgs({ options: { 'no-package': { type: 'boolean', default: false } } });
+installProject();
+installHost();
+const shots = join(root, 'out', 'shots');
+mkdirSync(shots, { recursive: true });
+const vsix = values['no-package'] ? join(root, 'out', 'kansoku.vsix') : packageExtension();
+const server = await startServer({
+  vsix: [vsix],
+  log: join(shots, 'server.log'),
+  settings: { 'workbench.colorTheme': 'Default Dark Modern', 'debug.openDebug': 'openOnSessionStart' },
+});
+const { page, outside, close } = await openBrowser();
+page.setDefaultTimeout(60_000);
+const began = performance.now();
+const { step, counts } = scenario(page, shots, 'debug-failure.png');
+const shot = (name) => page.screenshot({ path: join(shots, `debug-${name}.png`) });
+
+const topFrame = () => page.locator('.debug-call-stack .stack-frame').first();
+/** Waits until the frame on top says it. */
+const standsAt = async (pattern, ms = 60_000) => {
+  const end = Date.now() + ms;
+  for (;;) {
+    const text = (
+      await topFrame()
+        .innerText({ timeout: 2000 })
+        .catch(() => '')
+    ).replaceAll('\n', ' ');
+    if (pattern.test(text)) return text;
+    if (Date.now() > end) throw new Error(`the top frame does not say ${pattern}: ${text}`);
+    await page.waitForTimeout(50);
+  }
+};
+const press = async (key, pattern) => {
+  const start = performance.now();
+  await page.keyboard.press(key);
+  const text = await standsAt(pattern);
+  console.log(`        ${key}: ${text} (${(performance.now() - start).toFixed(0)} ms)`);
+};
+/** Rows of the Variables view, as text. */
+const variables = () => page.locator('.debug-variables .monaco-list-row').allInnerTexts();
+
+await step('the workbench opens the sample folder, which has no launch.json', async () => {
+  await page.goto(workbenchUrl(server, { folder: join(root, 'media', 'guests', 'tsubame') }));
+  await waitForWorkbench(page);
+  await page.locator('.activitybar .action-label[aria-label="Kansoku"]').waitFor();
+  await runCommand(page, 'View: Show Run and Debug');
+  await openFile(page, 'kmain.c');
+});
+
+await step('F5 boots the kernel and stops at the first line of C', async () => {
+  await page.keyboard.press('F5');
+  await page.locator('.debug-toolbar').waitFor();
+  console.log(`        ${await standsAt(/kmain.*kmain\.c.*9/)}`);
+  await page.locator('.debug-top-stack-frame-line').first().waitFor();
+  await shot('entry');
+});
+
+await step('a breakpoint by a click in the margin; F5 runs to it', async () => {
+  const line = page.locator('.margin .line-numbers').filter({ hasText: /^25$/ }).first();
+  const box = await line.boundingBox();
+  await page.mouse.click(box.x - 10, box.y + box.height / 2);
+  await page.locator('.codicon-debug-breakpoint').first().waitFor();
+  await press('F5', /kmain\.c.*25/);
+});
+
+await step('F10 steps over, F11 steps into, Shift+F11 out', async () => {
+  await press('F10', /kmain\.c.*26/);
+  await press('F11', /vm_init/);
+  await press('Shift+F11', /kmain/);
+  await shot('steps');
+});
+
+await step('a watch of a C expression follows the guest', async () => {
+  await runCommand(page, 'Debug: Focus on Watch View');
+  await runCommand(page, 'Debug: Add Expression');
+  await page.keyboard.type('frames_free', { delay: 20 });
+  await page.keyboard.press('Enter');
+  await page
+    .locator('.debug-watch .monaco-list-row', { hasText: /frames_free: *\d+/ })
+    .first()
+    .waitFor();
+  await shot('watch');
+});
+
+await step('Registers show the processor', async () => {
+  await page.locator('.debug-variables .monaco-list-row', { hasText: 'Registers' }).first().click();
+  const end = Date.now() + 30_000;
+  while (!(await variables()).some((row) => /^eip/.test(row)) && Date.now() < end) await page.waitForTimeout(200);
+  assert.ok(
+    (await variables()).some((row) => /^eip/.test(row)),
+    (await variables()).join('\n'),
+  );
+  await shot('registers');
+});
+
+await step('the Disassembly view shows instructions', async () => {
+  await runCommand(page, 'Open Disassembly View');
+  await page.locator('.disassembly-view .monaco-list-row').first().waitFor();
+  await page.waitForTimeout(1500);
+  await shot('disassembly');
+});
+
+await step('Stop ends the guest', async () => {
+  await page.keyboard.press('Shift+F5');
+  await page.locator('.debug-toolbar').waitFor({ state: 'hidden' });
+});
+
+await step('nothing outside this machine was asked', () => {
+  assert.deepEqual([...outside], []);
+});
+
+console.log(`${((performance.now() - began) / 1000).toFixed(0)} s`);
+await close();
+await server.stop();
+console.log(`${counts.passed} passed, ${counts.failed} failed`);
+process.exit(counts.failed > 0 ? 1 : 0);
