@@ -6,7 +6,6 @@ import { Code, I32, type Local, type ValueType } from '../../wasm/code.ts';
 import { SEGMENT_STRIDE, SegmentField, StateLayout } from '../../cpu/state.ts';
 import { N } from '../entry-function.ts';
 import type { HelperOperands } from '../helper-operands.ts';
-import { N } from '../entry-function.ts';
 import { isFlat, isLea, isXlat, accessOf } from '../operand-access.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Instruction } from './instruction.ts';
