@@ -225,9 +225,11 @@ export class Processor implements Persistent<ProcessorSaved> {
     const { s } = cpu;
     const guestMode = s.get(StateLayout.mode);
     const context = s.get(StateLayout.tlb);
+    const gates = s.get(StateLayout.gates);
     if (this.keepsGuestMode(guestMode)) {
       s.set(StateLayout.mode, guestMode | Mode.timeAside);
       s.set(StateLayout.tlb, cpu.mmu.contextAddress(TlbContext.none));
+      s.set(StateLayout.gates, 0);
     } else cpu.modeDirty = true;
     const kept = !cpu.modeDirty;
     const done = act();
@@ -239,6 +241,7 @@ export class Processor implements Persistent<ProcessorSaved> {
     if (kept && !cpu.modeDirty) {
       s.set(StateLayout.mode, guestMode);
       s.set(StateLayout.tlb, context);
+      s.set(StateLayout.gates, gates);
     } else cpu.modeDirty = true;
     if (left) return 'unhandled';
     return done ? 'done' : 'fault';

@@ -162,7 +162,7 @@ export const StateLayout = {
   end: 0x618,
   /**
    * 1: translated code may pass gates and change CPL by itself (isa/gate-functions.ts): protected mode, no instruction breakpoints, no stop
-   * points at deliveries, not executed for the hypervisor.
+   * points at deliveries, CR4.TSD clear, not executed for the hypervisor.
    */
   gates: 0x618,
   /** The budget behind an IRET that has loaded RF, or NOT_RESUMED (helper-calls.ts). */

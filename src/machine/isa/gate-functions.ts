@@ -90,6 +90,7 @@ const descriptor = (e: FunctionBody, supervisor: Local, selector: Local, kind: t
 const loadSegment = (e: FunctionBody, segment: number, selector: Local, access: Val): void => {
   e.store32(slot(segment, SegmentField.access), e.let(access));
   e.store32(slot(segment, SegmentField.selector), selector);
+  e.store32(StateLayout.segmentsApart, e.let(e.const(1)));
 };
 const loadCode = (e: FunctionBody, selector: Local, access: Val): void => {
   loadSegment(e, CS, selector, access);
