@@ -1,4 +1,4 @@
-// Core files of i386 Linux: written, so that gdb takes any registers and memory for a stopped program with many threads; and read.
+// Core files of i386 Linux: written, so that gdb takes any registers and memory for a stopped program with many threads.
 import { parseElf } from '../../src/machine/elf.ts';
 import type { ReadMemory } from '../../src/symbols/location-value.ts';
 
@@ -53,23 +53,6 @@ export function writeCore(threads: readonly ThreadRegisters[], regions: readonly
     registers.forEach((value, j) => view.setUint32(status + REGISTERS_AT + 4 * PLACES[j]!, value >>> 0, true));
   });
   return file;
-}
-
-/** Registers of the first thread, and the memory. */
-export function readCore(bytes: Uint8Array): { registers: number[]; regions: Region[] } {
-  const parsed = parseElf(bytes);
-  if (!parsed.ok) throw new Error(parsed.reason);
-  const { elf } = parsed;
-  const status = elf.notes().find(({ name, type }) => name === 'CORE' && type === NT_PRSTATUS)!.description;
-  const view = new DataView(status.buffer, status.byteOffset, status.byteLength);
-  const registers = PLACES.map((place) => view.getUint32(REGISTERS_AT + 4 * place, true));
-  const regions = elf.programHeaders
-    .filter(({ type }) => type === 1)
-    .map(({ virtualAddress, offset, fileSize }) => ({
-      address: virtualAddress,
-      bytes: bytes.subarray(offset, offset + fileSize),
-    }));
-  return { registers, regions };
 }
 
 export const memoryOf =
