@@ -410,8 +410,11 @@ export class DebugInfo {
   }
 
   #variableScope(scope: Scope): VariableScope {
+    // The compiler's own, like the size of an array, have no name.
     const shown = scope.variables.filter(
-      (die) => !(die.flag(DW_AT.declaration) || (die.flag(DW_AT.external) && !die.has(DW_AT.location))),
+      (die) =>
+        die.name !== undefined &&
+        !(die.flag(DW_AT.declaration) || (die.flag(DW_AT.external) && !die.has(DW_AT.location))),
     );
     return {
       ranges: this.#slid(scope.ranges),

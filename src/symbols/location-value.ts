@@ -29,6 +29,10 @@ export type ReadMemory = (address: number, into: Uint8Array) => number;
 export const OPTIMIZED_OUT: Location = { kind: 'optimized-out' };
 export const unavailable = (reason: string): Location => ({ kind: 'unavailable', reason });
 
+/** gdb's sentence, which its users know. */
+export const cannotAccess = (address: number): string =>
+  `Cannot access memory at address 0x${(address >>> 0).toString(16)}`;
+
 /** An unsigned number of up to 8 bytes, least significant first. */
 export function fromBytes(bytes: Uint8Array): bigint {
   let value = 0n;

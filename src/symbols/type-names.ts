@@ -1,14 +1,22 @@
 // Types as text, as gdb writes them: `typeName` what `whatis` prints, `describeType` what `ptype` prints.
 import { unqualified, type CType, type Member, type Qualifier, type StructType } from './types.ts';
 
-/** Nesting beyond which a type is not written out: a cycle in a damaged file. */
+/** Nesting, and parts of one text, beyond which a type is not written out: a cycle in a damaged file. */
 const MAX_DEPTH = 48;
+const MAX_PARTS = 5000;
+let parts = 0;
+
+/** Runs one of the functions below with a fresh count of parts. */
+function counted(write: () => string): string {
+  parts = 0;
+  return write();
+}
 
 /** `struct task_struct *`, `char [16]`, `int (*)(int, char)`. */
-export const typeName = (type: CType): string => declare(type, '', 0);
+export const typeName = (type: CType): string => counted(() => declare(type, '', 0));
 
 function declare(type: CType, inner: string, depth: number): string {
-  if (depth > MAX_DEPTH) return joined('...', inner);
+  if (depth > MAX_DEPTH || ++parts > MAX_PARTS) return joined('...', inner);
   switch (type.kind) {
     case 'pointer': {
       const mark = type.reference ?? '*';
@@ -101,15 +109,15 @@ function parameters(type: CType & { kind: 'function' }, depth: number): string {
 
 /** What `ptype` prints: the outermost typedef is opened, a struct's members are listed. */
 export function describeType(type: CType): string {
-  return writeOut(type, '', '', 0);
+  return counted(() => writeOut(type, '', '', 0));
 }
 
 /** The named types below the one asked about stay names; anonymous ones are written out. */
 function writeOut(type: CType, inner: string, indent: string, depth: number): string {
-  if (depth > MAX_DEPTH) return joined('...', inner);
+  if (depth > MAX_DEPTH || ++parts > MAX_PARTS) return joined('...', inner);
   const text = (plain: CType): string => {
     if (plain.kind === 'struct' || plain.kind === 'union' || plain.kind === 'class') return body(plain, indent, depth);
-    if (plain.kind !== 'enum') return typeName(plain);
+    if (plain.kind !== 'enum') return declare(plain, '', 0);
     const head = plain.name === undefined ? 'enum' : `enum ${plain.name}`;
     if (plain.enumerators.length === 0) return `${head} {${plain.incomplete ? '<incomplete type>' : ''}}`;
     let next = 0n;
@@ -138,7 +146,7 @@ function innermost(type: CType): CType {
 }
 
 function replaceInnermost(type: CType, by: CType, depth = 0): CType {
-  if (depth > MAX_DEPTH) return by;
+  if (depth > MAX_DEPTH || ++parts > MAX_PARTS) return by;
   switch (type.kind) {
     case 'typedef':
       return replaceInnermost(type.target, by, depth + 1);

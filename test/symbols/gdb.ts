@@ -21,12 +21,16 @@ export function gdb(path: string, commands: readonly string[], core?: string): s
       'gdb.execute("set pagination off")',
       'gdb.execute("set width 0")',
       'gdb.execute("set print frame-arguments all")',
+      // gdb 13 takes `fast.calls` for a name of D.
+      'gdb.execute("set print demangle off")',
       `for line in ${JSON.stringify(commands)}:`,
+      // Before the command: some of its output may pass by what is caught.
+      `  gdb.write("${MARK}")`,
       '  try:',
       '    text = gdb.execute(line, to_string=True)',
       '  except gdb.error as error:',
       '    text = "Error: " + str(error)',
-      `  print("${MARK}" + text.rstrip())`,
+      '  gdb.write(text.rstrip())',
     ];
     writeFileSync(script, lines.join('\n'));
     const files = core === undefined ? [path] : [path, core];

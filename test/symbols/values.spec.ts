@@ -233,7 +233,16 @@ for (const [name, [compiler, ...options]] of Object.entries(BUILDS)) {
       const path = compile(compiler, [...options, '-Wno-everything'], ['values.c']);
       const { evaluate, format } = session(path);
       let compared = 0;
-      for (const text of ['first', 'head', 'second.bits', 'points', 'grid[1]', 'text', 'overlay', 'pointer_to_hidden']) {
+      for (const text of [
+        'first',
+        'head',
+        'second.bits',
+        'points',
+        'grid[1]',
+        'text',
+        'overlay',
+        'pointer_to_hidden',
+      ]) {
         const whole = evaluate(text);
         assert.ok(whole.ok);
         const parts = partsOf(whole.value);

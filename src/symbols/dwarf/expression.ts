@@ -1,6 +1,7 @@
 // Evaluates location expressions (DWARF 5, 2.5 and 2.6, and GNU's extensions of before version 5). What an expression may look at is the
 // `Machine` it is given; the answer says where a variable is. Every evaluation ends: steps, stack and nesting are bounded.
 import {
+  cannotAccess,
   fromBytes,
   OPTIMIZED_OUT,
   toBytes,
@@ -331,7 +332,7 @@ class Evaluation {
       return this.#fail('the location expression is damaged: it reads a value of no possible size');
     const bytes = new Uint8Array(size);
     if (this.program.machine.memory(address, bytes) < size) {
-      return this.#fail(`the memory at 0x${address.toString(16)} cannot be read`);
+      return this.#fail(cannotAccess(address));
     }
     this.#push(fromBytes(bytes), type);
   }

@@ -82,8 +82,7 @@ export class Names {
   #build(): Map<string, Entry[]> {
     const index = new Map<string, Entry[]>();
     const seen = new Map<Units, Uint8Array>();
-    for (const skeleton of this.all.units) {
-      const unit = skeleton.full;
+    for (const unit of [...this.all.units.map(({ full }) => full), ...this.all.typeUnits]) {
       // One byte a string of .debug_str: which kinds of that name have been met.
       let kinds = seen.get(unit.owner);
       if (kinds === undefined) seen.set(unit.owner, (kinds = new Uint8Array(unit.sections.get('str').length)));

@@ -94,7 +94,7 @@ export class TypeReader {
     }
     const mark = POINTERS[tag];
     if (mark !== undefined) {
-      const size = sizeIn(die) ?? die.unit.format.addressSize;
+      const size = scalarSize(die) ?? die.unit.format.addressSize;
       const pointer = { kind: 'pointer' as const, size, ...(mark !== '*' && { reference: mark }) };
       return lazy(pointer, { target: () => this.typeOf(die) });
     }
@@ -104,7 +104,7 @@ export class TypeReader {
         return {
           kind: 'base',
           name: die.name ?? '<unnamed>',
-          size: sizeIn(die) ?? 0,
+          size: scalarSize(die) ?? 0,
           encoding: ENCODINGS[die.number(DW_AT.encoding) ?? 0] ?? 'unsigned',
         };
       case DW_TAG.typedef:
@@ -175,7 +175,7 @@ export class TypeReader {
     return {
       kind: 'enum',
       name: die.name,
-      size: sizeIn(die) ?? this.#sizeOf(die),
+      size: scalarSize(die) ?? Math.min(MAX_SCALAR, this.#sizeOf(die)),
       signed: enumerators.some(({ value }) => value < 0n),
       enumerators,
       incomplete: die.flag(DW_AT.declaration),
@@ -215,6 +215,14 @@ const sizeIn = (die: Die): number | undefined => {
   if (bytes !== undefined) return bytes;
   const bits = die.number(DW_AT.bit_size);
   return bits === undefined ? undefined : Math.ceil(bits / 8);
+};
+
+/** No scalar is larger; a damaged size must not be allocated. */
+const MAX_SCALAR = 64;
+
+const scalarSize = (die: Die): number | undefined => {
+  const size = sizeIn(die);
+  return size === undefined ? undefined : Math.max(0, Math.min(MAX_SCALAR, size));
 };
 
 const DW_OP_plus_uconst = 0x23;

@@ -21,7 +21,8 @@ export class Units {
   readonly problems: string[] = [];
   readonly #starts: Uint32Array;
   readonly #split = new Map<Unit, Unit | undefined>();
-  #typeUnits: Map<bigint, Unit> | undefined;
+  #signatures: Map<bigint, Unit> | undefined;
+  #typeUnits: readonly Unit[] | undefined;
 
   constructor(
     readonly sections: DebugSections,
@@ -48,15 +49,21 @@ export class Units {
 
   /** The type of the type unit of that signature. */
   typeBySignature(signature: bigint): Die | undefined {
-    if (this.#typeUnits === undefined) {
-      this.#typeUnits = new Map();
-      for (const unit of [...this.units, ...this.#readHeaders('types')]) {
+    if (this.#signatures === undefined) {
+      this.#signatures = new Map();
+      for (const unit of [...this.units, ...this.typeUnits]) {
         const { typeOffset, signature: own } = unit.header;
-        if (typeOffset !== undefined && own !== undefined && !this.#typeUnits.has(own)) this.#typeUnits.set(own, unit);
+        if (typeOffset !== undefined && own !== undefined && !this.#signatures.has(own))
+          this.#signatures.set(own, unit);
       }
     }
-    const unit = this.#typeUnits.get(signature);
+    const unit = this.#signatures.get(signature);
     return unit === undefined ? undefined : Die.at(unit, unit.offset + unit.header.typeOffset!);
+  }
+
+  /** Of .debug_types, where version 4 has its type units. */
+  get typeUnits(): readonly Unit[] {
+    return (this.#typeUnits ??= this.#readHeaders('types'));
   }
 
   /** The unit of a .dwo file that a skeleton stands for; undefined for other units, and where the file is missing. */

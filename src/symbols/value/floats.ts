@@ -77,6 +77,8 @@ function doubleText(value: number, digits: number, nan: string): string {
 function extendedText(bits: bigint): string {
   const { negative, exponent, significand } = partsOf(bits);
   const sign = negative ? '-' : '';
+  // Unnormals and pseudo-denormals (SDM vol. 1, 8.2.2): no processor since the 387 makes or takes them.
+  if ((exponent === 0) === (significand >> 63n !== 0n)) return '<invalid float value>';
   if (exponent === 0x7fff) {
     // The integer bit of the format is part of what gdb prints of a NaN.
     return BigInt.asUintN(63, significand) === 0n ? `${sign}inf` : `${sign}nan(0x${significand.toString(16)})`;

@@ -1,6 +1,6 @@
 // Values as text, as gdb's `print` writes them: numbers, characters, enumerators, pointers with symbols and strings, arrays with counted
 // repetitions, structures. What cannot be read is said in its place.
-import { fromBytes } from '../location-value.ts';
+import { cannotAccess, fromBytes } from '../location-value.ts';
 import { typeName } from '../type-names.ts';
 import {
   isCharacter,
@@ -13,7 +13,7 @@ import {
   type StructType,
 } from '../types.ts';
 import { floatText } from './floats.ts';
-import { cannotAccess, OPTIMIZED_OUT_TEXT } from './read.ts';
+import { OPTIMIZED_OUT_TEXT } from './read.ts';
 import { characterText, stringText } from './strings.ts';
 import type { Value } from './value.ts';
 
@@ -29,6 +29,9 @@ export interface FormatOptions {
 const LIMIT = 200;
 const REPEATS = 10;
 const MAX_DEPTH = 24;
+/** Parts of one text: a structure of a damaged file may contain itself. */
+const MAX_PARTS = 20_000;
+let parts = 0;
 
 /** What `print` prints: a pointer has its type before it. */
 export function printValue(value: Value, options: FormatOptions = {}): string {
@@ -41,11 +44,14 @@ export function printValue(value: Value, options: FormatOptions = {}): string {
 }
 
 /** What stands for the value within others, and in `info locals`. */
-export const formatValue = (value: Value, options: FormatOptions = {}): string => format(value, options, 0);
+export function formatValue(value: Value, options: FormatOptions = {}): string {
+  parts = 0;
+  return format(value, options, 0);
+}
 
 function format(value: Value, options: FormatOptions, depth: number): string {
   if (value.optimizedOut) return OPTIMIZED_OUT_TEXT;
-  if (depth > MAX_DEPTH) return '{...}';
+  if (depth > MAX_DEPTH || ++parts > MAX_PARTS) return '{...}';
   const type = stripped(value.type);
   switch (type.kind) {
     case 'struct':
@@ -155,11 +161,11 @@ function formatStruct(value: Value, type: StructType, options: FormatOptions, de
   if (type.members.length === 0) return '{<No data fields>}';
   const unread = unreadable(value);
   if (unread !== undefined) return unread;
-  const parts = type.members.map((member) => {
+  const texts = type.members.map((member) => {
     const text = format(value.member(member), options, depth + 1);
     return member.name === undefined ? text : `${member.name} = ${text}`;
   });
-  return `{${parts.join(', ')}}`;
+  return `{${texts.join(', ')}}`;
 }
 
 /** Why nothing of a value in memory can be read: said once, not for every part. */
@@ -192,24 +198,30 @@ function formatArray(value: Value, type: ArrayType, options: FormatOptions, dept
     const ended = read.bytes[count - 1] === 0 ? count - 1 : count;
     return ended === 0 ? '""' : stringText(read.bytes.subarray(0, ended));
   }
-  const parts: string[] = [];
+  const texts: string[] = [];
   let shown = 0;
   let index = 0;
   const size = Math.max(1, sizeOf(type.element));
   for (; index < count && shown < limit;) {
-    const text = format(value.element(index)!, options, depth + 1);
+    const element = value.element(index)!;
+    const text = format(element, options, depth + 1);
+    // Behind memory that cannot be read there is more of it: said once.
+    if (text.startsWith('<error: ')) {
+      texts.push(text);
+      break;
+    }
     const same = sameElements(value, index, count, size);
     if (same >= REPEATS) {
-      parts.push(`${text} <repeats ${same} times>`);
+      texts.push(`${text} <repeats ${same} times>`);
       shown += REPEATS;
       index += same;
     } else {
-      parts.push(text);
+      texts.push(text);
       shown++;
       index++;
     }
   }
-  return `{${parts.join(', ')}${index < count ? '...' : ''}}`;
+  return `{${texts.join(', ')}${index < count ? '...' : ''}}`;
 }
 
 /** How many elements from `index` on are the same, byte by byte. */

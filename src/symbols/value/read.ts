@@ -1,5 +1,5 @@
 // The bytes of a value: from memory, a register, a constant, or put together from pieces. Not what they mean: that is format.ts.
-import { fromBytes, toBytes, type Location, type ReadMemory } from '../location-value.ts';
+import { cannotAccess, fromBytes, toBytes, type Location, type ReadMemory } from '../location-value.ts';
 
 export type ReadResult =
   | { readonly ok: true; readonly bytes: Uint8Array }
@@ -16,11 +16,11 @@ export interface ValueSource {
 }
 
 /** Larger values are not read at once: their parts are. */
-const MAX_BYTES = 1 << 24;
+export const MAX_BYTES = 1 << 24;
 
 /** `size` bytes of the value at a location. */
 export function readLocation(location: Location, size: number, source: ValueSource): ReadResult {
-  if (size > MAX_BYTES) return { ok: false, reason: `the value has ${size} bytes, more than can be shown at once` };
+  if (!(size <= MAX_BYTES)) return { ok: false, reason: `the value has ${size} bytes, more than can be shown at once` };
   switch (location.kind) {
     case 'memory': {
       const bytes = new Uint8Array(size);
@@ -46,9 +46,6 @@ export function readLocation(location: Location, size: number, source: ValueSour
   }
 }
 
-export const cannotAccess = (address: number): string =>
-  `Cannot access memory at address 0x${(address >>> 0).toString(16)}`;
-
 function readRegister(number: number, size: number, source: ValueSource): ReadResult {
   const wide = source.registerBytes?.(number);
   if (wide !== undefined && (size > 4 || number > 9)) {
@@ -60,7 +57,8 @@ function readRegister(number: number, size: number, source: ValueSource): ReadRe
   const bytes = new Uint8Array(Math.max(4, Math.ceil(size / 4) * 4));
   for (let i = 0; 4 * i < size; i++) {
     const value = source.registers[number + i];
-    if (value === undefined) return { ok: false, reason: OPTIMIZED_OUT_TEXT };
+    // Of the ten a frame may have lost some, which is as good as optimised out; others are not known at all.
+    if (value === undefined) return { ok: false, reason: number <= 9 ? OPTIMIZED_OUT_TEXT : '<unavailable>' };
     new DataView(bytes.buffer).setUint32(4 * i, value, true);
   }
   return { ok: true, bytes: bytes.subarray(0, size) };

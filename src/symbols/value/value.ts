@@ -1,8 +1,8 @@
 // A typed value and where it is. Parts of it are values of their own: nothing is read before its bytes are asked for, so a tree of
 // values can be opened without end. Not text (format.ts) and not C's operators (debugger/expression).
-import { fromBytes, OPTIMIZED_OUT, toBytes, type Location, type Piece } from '../location-value.ts';
+import { fromBytes, OPTIMIZED_OUT, toBytes, unavailable, type Location, type Piece } from '../location-value.ts';
 import { isSigned, sizeOf, stripped, type CType, type Member } from '../types.ts';
-import { bitsIn, readLocation, type ReadResult, type ValueSource } from './read.ts';
+import { bitsIn, MAX_BYTES, readLocation, type ReadResult, type ValueSource } from './read.ts';
 
 export class Value {
   #read: ReadResult | undefined;
@@ -93,6 +93,7 @@ function within(location: Location, offset: number, size: number): Location {
     case 'memory':
       return { kind: 'memory', address: (location.address + offset) >>> 0 };
     case 'value': {
+      if (!(size <= MAX_BYTES)) return unavailable('the value is too large');
       const bytes = new Uint8Array(size);
       bytes.set(location.bytes.subarray(offset, offset + size));
       return { kind: 'value', bytes };
