@@ -16,7 +16,7 @@ const loadTables = async () => {
         export { EVENTS } from './monitor/events.ts';
         export { CODE_SETS } from './monitor/codes.ts';
         export { EXPORT_FORMATS } from './monitor/export/index.ts';
-        export { BOOT_OPTIONS } from './cli/options.ts';
+        export { BOOT_OPTIONS, GDB_OPTIONS } from './cli/options.ts';
         export { TRACE_OPTIONS } from './cli/trace.ts';
         export { VECTORS_OPTIONS } from './cli/vectors/command.ts';
         export { BENCH_OPTIONS } from './cli/bench/command.ts';
@@ -287,6 +287,7 @@ const fill = (text, parts) =>
 const commandLinePage = (t) =>
   fill(readFileSync(join(root, 'docs', 'command-line.md'), 'utf8'), {
     boot: options(t.BOOT_OPTIONS),
+    gdb: options(t.GDB_OPTIONS),
     trace: options(t.TRACE_OPTIONS),
     vectors: options(t.VECTORS_OPTIONS),
     bench: options(t.BENCH_OPTIONS),

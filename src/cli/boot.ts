@@ -1,9 +1,17 @@
 // `kansoku boot`: runs one guest to an end and reports. Not the engine: it drives a Session and does the files, the terminal, the limits.
 
-import { accessSync, closeSync, constants, existsSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { writeFileSync } from 'node:fs';
 import { createSession } from '../workers/engine-session.ts';
-import { type BootConfig, type NamedBytes, type Session, UserError } from '../workers/session.ts';
+import { type BootConfig, type Session, UserError } from '../workers/session.ts';
+import {
+  attachTerminal,
+  checkOutput,
+  guestConfig,
+  inputOf,
+  reasonOf,
+  type SerialSink,
+  serialTo,
+} from './guest-options.ts';
 import {
   BOOT_OPTIONS,
   helpText,
@@ -12,7 +20,6 @@ import {
   parseCount,
   type ParsedArguments,
   parsePattern,
-  parseSize,
 } from './options.ts';
 import { writeAll } from './write-all.ts';
 
@@ -23,49 +30,10 @@ export const Status = { ok: 0, guestDied: 1, usage: 2, limit: 3 } as const;
 const SLICE = 20_000_000;
 /** Characters of serial output that `--until` can match across slices. */
 const MATCH_WINDOW = 65536;
-const DEFAULT_MEMORY = '64M';
-
-const readNamed = (path: string, what: string): NamedBytes => {
-  try {
-    return { name: path, bytes: new Uint8Array(readFileSync(path)) };
-  } catch (error) {
-    throw new UserError(`${path}: cannot read the ${what}: ${reasonOf(error)}`);
-  }
-};
-const reasonOf = (error: unknown): string => {
-  const code = (error as NodeJS.ErrnoException).code;
-  return code === 'ENOENT'
-    ? 'no such file'
-    : code === 'EACCES'
-      ? 'permission denied'
-      : code === 'EISDIR'
-        ? 'it is a folder'
-        : String((error as Error).message);
-};
-
-/** Finds out before the run what would spoil its end. */
-const checkOutput = (path: string | undefined, what: string): void => {
-  if (path === undefined) return;
-  const there = existsSync(path);
-  try {
-    if (there && statSync(path).isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
-    accessSync(there ? path : dirname(path), constants.W_OK);
-  } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such folder' : reasonOf(error);
-    throw new UserError(`${path}: cannot write the ${what}: ${reason}`);
-  }
-};
-
-const choice = <T extends string>(args: ParsedArguments, name: string, values: readonly T[], fallback: T): T => {
-  const given = one(args, name);
-  if (given === undefined) return fallback;
-  if (!values.includes(given as T)) throw new UserError(`--${name}: "${given}" is none of ${values.join(', ')}`);
-  return given as T;
-};
 
 interface Plan {
   readonly config: BootConfig;
-  readonly serial: { write(bytes: Uint8Array): void; close(): void };
+  readonly serial: SerialSink;
   /** Where the debug console goes. */
   readonly log: (bytes: Uint8Array) => void;
   readonly input: Uint8Array | undefined;
@@ -76,71 +44,12 @@ interface Plan {
   readonly report: string | undefined;
 }
 
-const serialTo = (target: string): Plan['serial'] => {
-  if (target === 'null') return { write: () => undefined, close: () => undefined };
-  if (target === 'stdio') return { write: (bytes) => void writeAll(1, bytes), close: () => undefined };
-  if (!target.startsWith('file:') || target === 'file:')
-    throw new UserError(`--serial: "${target}" is none of stdio, null, file:PATH`);
-  const path = target.slice(5);
-  let file: number;
-  try {
-    file = openSync(path, 'w');
-  } catch (error) {
-    throw new UserError(`${path}: cannot write the serial output: ${reasonOf(error)}`);
-  }
-  return { write: (bytes) => writeAll(file, bytes), close: () => closeSync(file) };
-};
-/** What is started, a kernel or firmware, and that nothing was said for the other. */
-const startOf = (args: ParsedArguments): Pick<BootConfig, 'image' | 'firmware'> => {
-  if (args.positional.length !== 1) throw new UserError('kansoku boot: give one IMAGE (see kansoku boot --help)');
-  const path = args.positional[0]!;
-  const bios = one(args, 'bios');
-  if (bios === undefined) {
-    if (path === '-')
-      throw new UserError('kansoku boot: IMAGE "-" needs --bios (or --disk, which is not in this release)');
-    return { image: readNamed(path, 'image') };
-  }
-  if (path !== '-') throw new UserError('kansoku boot: --bios starts firmware in place of a kernel: give "-" as IMAGE');
-  for (const name of ['cmdline', 'initrd', 'module'] as const)
-    if (args.options.has(name)) throw new UserError(`kansoku boot: --${name} is for a kernel; --bios starts firmware`);
-  if (!args.options.has('bare'))
-    throw new UserError(
-      'kansoku boot: --bios needs --bare: firmware under the hypervisor is not in this release, it comes with the whole PC',
-    );
-  return { image: readNamed(bios, 'firmware'), firmware: true };
-};
-
 const plan = (args: ParsedArguments): Plan => {
-  const start = startOf(args);
-  if (choice(args, 'paging', ['shadow', 'ept'] as const, 'shadow') === 'ept')
-    throw new UserError('kansoku boot: --paging ept is not in this release: EPT comes with all of VMX');
-  const memoryBytes = parseSize(one(args, 'memory') ?? DEFAULT_MEMORY, '--memory');
   const until = one(args, 'until');
   const pattern = until === undefined ? undefined : parsePattern(until, '--until', 'm');
-  const observe = one(args, 'observe') ?? 'all';
-  const initrd = one(args, 'initrd');
-  const symbols = one(args, 'symbols');
-  const input = one(args, 'input');
-  const every = one(args, 'state-hash-every');
   const max = one(args, 'max-instructions');
   const timeout = one(args, 'timeout');
-  const config: BootConfig = {
-    ...start,
-    cmdline: one(args, 'cmdline') ?? '',
-    ...(initrd === undefined ? {} : { initrd: readNamed(initrd, 'initrd') }),
-    modules: (args.options.get('module') ?? []).map((text) => {
-      const space = text.indexOf(' ');
-      const file = space < 0 ? text : text.slice(0, space);
-      return { ...readNamed(file, 'module'), cmdline: space < 0 ? '' : text.slice(space + 1) };
-    }),
-    ...(symbols === undefined ? {} : { symbols: readNamed(symbols, 'symbols') }),
-    memoryBytes,
-    cpu: choice(args, 'cpu', ['core-duo', 'modern'] as const, 'core-duo'),
-    bare: args.options.has('bare'),
-    observe: observe === 'all' || observe === 'none' ? observe : observe.split(','),
-    tiers: args.options.has('no-regions') ? 'threaded' : 'adaptive',
-    stateHashEvery: every === undefined ? 0 : parseCount(every, '--state-hash-every'),
-  };
+  const config = guestConfig(args, 'kansoku boot');
   checkOutput(one(args, 'trace'), 'trace');
   checkOutput(one(args, 'report'), 'report');
   const serial = one(args, 'serial') ?? 'stdio';
@@ -149,7 +58,7 @@ const plan = (args: ParsedArguments): Plan => {
     serial: serialTo(serial),
     // Apart from COM1, which may be piped on; who wants to see nothing of the guest sees nothing of it either.
     log: serial === 'null' ? () => undefined : (bytes) => writeAll(2, bytes),
-    input: input === undefined ? undefined : readNamed(input, 'input').bytes,
+    input: inputOf(args),
     until: pattern,
     maxInstructions: max === undefined ? Infinity : parseCount(max, '--max-instructions'),
     timeoutSeconds:
@@ -201,7 +110,7 @@ const drive = async (session: Session, p: Plan): Promise<Outcome> => {
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
-  const release = attachTerminal(session, p);
+  const release = p.input === undefined ? attachTerminal(() => session) : () => undefined;
   const start = process.hrtime.bigint();
   let slice = Math.min(SLICE, 1_000_000);
   try {
@@ -232,22 +141,6 @@ const drive = async (session: Session, p: Plan): Promise<Outcome> => {
     process.off('SIGINT', onSignal);
     process.off('SIGTERM', onSignal);
   }
-};
-
-/** Keys of an interactive terminal go to the guest; Ctrl+] leaves, as in telnet. */
-const attachTerminal = (session: Session, p: Plan): (() => void) => {
-  if (!process.stdin.isTTY || !process.stdout.isTTY || p.input !== undefined) return () => undefined;
-  const onData = (data: Buffer): void => {
-    if (data.includes(0x1d)) process.kill(process.pid, 'SIGINT');
-    else session.typeSerial(new Uint8Array(data));
-  };
-  process.stdin.setRawMode(true);
-  process.stdin.on('data', onData);
-  return () => {
-    process.stdin.setRawMode(false);
-    process.stdin.off('data', onData);
-    process.stdin.pause();
-  };
 };
 
 const reportOf = (session: Session, outcome: Outcome, seconds: number): unknown => {

@@ -3,6 +3,7 @@
 import { UserError } from '../workers/session.ts';
 import { bench } from './bench/command.ts';
 import { boot, Status } from './boot.ts';
+import { gdb } from './gdb.ts';
 import { trace } from './trace.ts';
 import { vectors } from './vectors/command.ts';
 
@@ -20,7 +21,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     run: trace,
   },
   vectors: { help: 'run CPU test vectors: kansoku vectors FILE...', run: vectors },
-  gdb: { help: "serve GDB's remote protocol", later: 'it comes with the debugger' },
+  gdb: { help: 'run a guest under gdb: kansoku gdb IMAGE [--port N]', run: gdb },
   bench: { help: 'measure guests here, in v86 and in QEMU: kansoku bench [options]', run: bench },
   experiment: { help: 'run an experiment', later: 'it comes with the paper complete' },
 };

@@ -12,8 +12,8 @@ interface OptionInfo {
   readonly later?: string;
 }
 
-/** Options of `boot`, in the order help prints them. */
-export const BOOT_OPTIONS = {
+/** Options that say which guest it is: of `boot` and of `gdb`. */
+export const GUEST_OPTIONS = {
   bare: { help: 'no hypervisor: the kernel owns the machine' },
   cpu: { argument: 'core-duo|modern', help: 'processor model (default core-duo)' },
   memory: { argument: 'SIZE', help: 'guest memory, e.g. 64M (default 64M)' },
@@ -31,22 +31,33 @@ export const BOOT_OPTIONS = {
   vgabios: { argument: 'FILE', help: 'VGA firmware image', later: 'firmware comes with the whole PC' },
   serial: { argument: 'stdio|null|file:PATH', help: 'where COM1 goes (default stdio)' },
   input: { argument: 'FILE', help: 'bytes typed on the serial line' },
-  until: { argument: 'REGEX', help: 'stop when the serial output, the debug console or the VGA text matches' },
-  'max-instructions': { argument: 'N', help: 'stop after N guest instructions' },
-  timeout: { argument: 'SECONDS', help: 'stop after so many seconds of host time' },
   observe: { argument: 'all|none|KIND,KIND', help: 'events to record (default all)' },
-  trace: { argument: 'FILE', help: 'write the recorded events' },
-  report: { argument: 'FILE', help: 'write a JSON report' },
-  'state-hash-every': { argument: 'N', help: 'hash the guest state every N instructions' },
   symbols: { argument: 'FILE', help: 'ELF with symbols and lines, or System.map' },
   'no-regions': { help: 'threaded tier only: no code is translated to regions' },
-  screenshot: { argument: 'FILE.png', help: 'picture of the screen', later: 'graphics come with the whole PC' },
   domain: {
     argument: 'FILE.json',
     repeatable: true,
     help: 'a further domain',
     later: 'several domains come with the paper complete',
   },
+} as const satisfies Record<string, OptionInfo>;
+
+/** Options of `boot`, in the order help prints them. */
+export const BOOT_OPTIONS = {
+  ...GUEST_OPTIONS,
+  until: { argument: 'REGEX', help: 'stop when the serial output, the debug console or the VGA text matches' },
+  'max-instructions': { argument: 'N', help: 'stop after N guest instructions' },
+  timeout: { argument: 'SECONDS', help: 'stop after so many seconds of host time' },
+  trace: { argument: 'FILE', help: 'write the recorded events' },
+  report: { argument: 'FILE', help: 'write a JSON report' },
+  'state-hash-every': { argument: 'N', help: 'hash the guest state every N instructions' },
+  screenshot: { argument: 'FILE.png', help: 'picture of the screen', later: 'graphics come with the whole PC' },
+} as const satisfies Record<string, OptionInfo>;
+
+/** Options of `gdb`. */
+export const GDB_OPTIONS = {
+  ...GUEST_OPTIONS,
+  port: { argument: 'N', help: 'TCP port of this host on which to wait for gdb (default 1234; 0: any free one)' },
 } as const satisfies Record<string, OptionInfo>;
 
 export type BootOption = keyof typeof BOOT_OPTIONS;
