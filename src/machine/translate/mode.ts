@@ -82,8 +82,7 @@ export const refreshMode = (cpu: Cpu): void => {
   }
   cpu.s.set(StateLayout.mode, computeMode(cpu));
   // Under CR4.TSD more than one bit of the mode word hangs on CPL.
-  const looked =
-    b.instructions || cpu.points.deliveries || cpu.mmu.access !== undefined || (cpu.s.cr4 & Cr4.TSD) !== 0;
+  const looked = b.instructions || cpu.points.deliveries || cpu.mmu.access !== undefined || (cpu.s.cr4 & Cr4.TSD) !== 0;
   cpu.s.set(StateLayout.gates, cpu.protectedMode && !looked ? 1 : 0);
   cpu.s.set(StateLayout.timeOffset, cpu.vmx.tscOffsetLow);
   cpu.s.set(StateLayout.timeOffset + 4, cpu.vmx.tscOffsetHigh);
