@@ -39,6 +39,7 @@ const NO_STATE: readonly RegExp[] = [
 /** Words of the processor's state that mean nothing between two instructions. */
 const PASSING_WORDS: readonly (readonly [first: number, end: number])[] = [
   [StateLayout.nothingWaits, StateLayout.nothingWaits + 4],
+  [StateLayout.gates, StateLayout.gates + 4],
   [StateLayout.jumpTag, StateLayout.faultVector],
   [StateLayout.faultError, StateLayout.interruptibility],
   [StateLayout.exitSite, StateLayout.fpuRegisters],

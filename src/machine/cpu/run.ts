@@ -4,7 +4,7 @@
 import type { CodeCache } from '../translate/code-cache.ts';
 import { Entry, ENTRY_SIZE, ExitKind, MAX_BLOCK } from '../translate/entry.ts';
 import type { ThreadedModule } from '../translate/forms.ts';
-import { Mode } from '../translate/mode.ts';
+import { Mode, refreshGates } from '../translate/mode.ts';
 import type { Regions } from '../translate/region/regions.ts';
 import { type Persistent, saveFields } from '../snapshot.ts';
 import type { Cpu, CpuSaved } from './cpu.ts';
@@ -291,6 +291,8 @@ export class Processor implements Persistent<ProcessorSaved> {
     this.completed = state.completed;
     this.resumed = state.resumed;
     this.cache.stateReplaced();
+    // What a debugger looks at is no state.
+    refreshGates(cpu);
   }
 
   /** Code in a physical page was replaced from outside (a loader, a debugger, a test). */

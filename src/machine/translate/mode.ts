@@ -70,6 +70,14 @@ export const computeMode = (cpu: Cpu): number => {
   return mode;
 };
 
+/** May translated code pass gates by itself? */
+export const refreshGates = (cpu: Cpu): void => {
+  const looked = cpu.breakpoints.instructions || cpu.points.deliveries || cpu.mmu.access !== undefined;
+  // Under CR4.TSD more than one bit of the mode word hangs on CPL.
+  const passes = cpu.protectedMode && !looked && (cpu.s.cr4 & Cr4.TSD) === 0;
+  cpu.s.set(StateLayout.gates, passes ? 1 : 0);
+};
+
 /** Writes the mode word and the TLB context for the present state. */
 export const refreshMode = (cpu: Cpu): void => {
   if (cpu.s.get(StateLayout.counting) !== 0) countUntilNow(cpu);
@@ -81,9 +89,7 @@ export const refreshMode = (cpu: Cpu): void => {
     cpu.mmu.onBreakpoints();
   }
   cpu.s.set(StateLayout.mode, computeMode(cpu));
-  // Under CR4.TSD more than one bit of the mode word hangs on CPL.
-  const looked = b.instructions || cpu.points.deliveries || cpu.mmu.access !== undefined || (cpu.s.cr4 & Cr4.TSD) !== 0;
-  cpu.s.set(StateLayout.gates, cpu.protectedMode && !looked ? 1 : 0);
+  refreshGates(cpu);
   cpu.s.set(StateLayout.timeOffset, cpu.vmx.tscOffsetLow);
   cpu.s.set(StateLayout.timeOffset + 4, cpu.vmx.tscOffsetHigh);
   cpu.mmu.inspection.refresh();
