@@ -84,16 +84,34 @@ await step('F10 steps over, F11 steps into, Shift+F11 out', async () => {
   await shot('steps');
 });
 
-await step('a watch of a C expression follows the guest', async () => {
-  await runCommand(page, 'Debug: Focus on Watch View');
-  await runCommand(page, 'Debug: Add Expression');
+await step('a watch of a C expression follows the guest, forwards and back', async () => {
+  const watch = page.locator('.debug-watch');
+  await page.locator('.pane-header', { hasText: 'Watch' }).first().hover();
+  await page.locator('.pane-header .action-label[aria-label="Add Expression"]').first().click();
   await page.keyboard.type('frames_free', { delay: 20 });
   await page.keyboard.press('Enter');
-  await page
-    .locator('.debug-watch .monaco-list-row', { hasText: /frames_free: *\d+/ })
-    .first()
-    .waitFor();
+  const row = watch.locator('.monaco-list-row', { hasText: /frames_free\s*=\s*\d+/ }).first();
+  await row.waitFor();
+  const value = async () => Number(/=\s*(\d+)/.exec((await row.innerText()).replaceAll('\n', ' '))?.[1]);
+  const after = await value();
   await shot('watch');
+  // Where the past is recorded: back over the lines that allocated.
+  const back = page.locator('.debug-toolbar .action-label[aria-label^="Step Back"]');
+  if ((await back.count()) === 0) {
+    console.log('        no Step Back: this machine does not record its past');
+    return;
+  }
+  for (const pattern of [/kmain\.c.*26/, /kmain\.c.*25/, /kmain\.c.*24/]) {
+    const start = performance.now();
+    await back.click();
+    const text = await standsAt(pattern);
+    console.log(`        Step Back: ${text} (${(performance.now() - start).toFixed(0)} ms)`);
+  }
+  await page.waitForTimeout(1500);
+  console.log(`        frames_free: ${after} after the lines, ${await value()} before them`);
+  assert.notEqual(await value(), after);
+  await shot('step-back');
+  await press('F10', /kmain\.c.*25/);
 });
 
 await step('Registers show the processor', async () => {
