@@ -186,6 +186,16 @@ export class DebugInfo {
       .map((scope) => this.#functionCode(scope));
   }
 
+  /** The parameters that a function of that name declares, also one that exists only as inlined copies; without a place in any frame. */
+  parametersOf(name: string): Variable[] {
+    for (const die of this.#names.find(name, 'function')) {
+      const { variables } = this.#variableScope(this.#scopes.tree(die));
+      const parameters = variables.filter(({ kind }) => kind === 'parameter');
+      if (parameters.length > 0) return parameters;
+    }
+    return [];
+  }
+
   /**
    * What is declared where the address is: the innermost block first, the function's parameters and outermost variables last.
    * @param level which of `functionsAt`: 0 is the innermost

@@ -51,6 +51,10 @@ export interface LinuxGuest {
   readonly kernel: string;
   /** With an init that does some work and then resets or powers off. */
   initramfs(ending: 'reboot' | 'poweroff'): Uint8Array;
+  /** With the given /init, and the package's modules of those names (kernel/lib) in /. */
+  initramfsOf(init: string, modules?: readonly string[]): Uint8Array;
+  /** Path of the kernel with its symbols and types (765 MB to download); undefined, with the reason printed, where it is not to be had. */
+  debugKernel(): string | undefined;
 }
 
 const newestKernel = (): string => {
@@ -81,16 +85,27 @@ export const linuxGuest = (): LinuxGuest | undefined => {
   if (kernel === undefined) throw new Error(`${image}/boot has no vmlinuz`);
   const binary = ['bin/busybox', 'usr/bin/busybox'].map((path) => join(busybox, path)).find((path) => existsSync(path));
   if (binary === undefined) throw new Error(`${busybox} has no busybox`);
+  const version = kernel.slice('vmlinuz-'.length);
+  const initramfsOf = (init: string, modules: readonly string[] = []): Uint8Array =>
+    cpio([
+      ...['bin', 'dev', 'proc', 'sys'].map(folder),
+      characterDevice('dev/console', 5, 1),
+      characterDevice('dev/null', 1, 3),
+      program('bin/busybox', readFileSync(binary)),
+      ...APPLETS.map((name) => link(`bin/${name}`, 'busybox')),
+      ...modules.map((name) =>
+        program(`${name}.ko`, readFileSync(join(image, 'lib', 'modules', version, 'kernel', 'lib', `${name}.ko`))),
+      ),
+      program('init', init),
+    ]);
   return {
     kernel: join(image, 'boot', kernel),
-    initramfs: (ending) =>
-      cpio([
-        ...['bin', 'dev', 'proc', 'sys'].map(folder),
-        characterDevice('dev/console', 5, 1),
-        characterDevice('dev/null', 1, 3),
-        program('bin/busybox', readFileSync(binary)),
-        ...APPLETS.map((name) => link(`bin/${name}`, 'busybox')),
-        program('init', initScript(`${ending} -f`)),
-      ]),
+    initramfs: (ending) => initramfsOf(initScript(`${ending} -f`)),
+    initramfsOf,
+    debugKernel: () => {
+      const file = `usr/lib/debug/boot/vmlinux-${version}`;
+      const folder = debianPackage(`linux-image-${version}-dbg:i386`, `./${file}`);
+      return folder === undefined ? undefined : join(folder, file);
+    },
   };
 };

@@ -21,12 +21,20 @@ const updateLists = (): void => {
   }
 };
 
+const unpackOne = (archive: string, into: string, file: string): void => {
+  mkdirSync(into, { recursive: true });
+  execFileSync('sh', ['-c', 'dpkg --fsys-tarfile "$1" | tar -x -C "$2" "$3"', 'sh', archive, into, file], {
+    stdio: 'pipe',
+  });
+};
+
 /**
  * @param name a package, with `:i386` (or another architecture) where it is not the host's: that architecture is added to dpkg if
  *   it is missing, which needs root.
+ * @param only the one file that is wanted, as the package names it (`./usr/lib/…`): of packages with gigabytes of others
  * @returns the folder it is unpacked in (`usr/bin/…` below it), or undefined with a printed reason.
  */
-export const debianPackage = (name: string): string | undefined => {
+export const debianPackage = (name: string, only?: string): string | undefined => {
   const cache = join(import.meta.dirname, '.cache', 'debian');
   const folder = join(cache, name.replace(':', '_'));
   if (existsSync(folder)) return folder;
@@ -49,7 +57,8 @@ export const debianPackage = (name: string): string | undefined => {
     }
     const file = readdirSync(scratch).find((entry) => entry.endsWith('.deb'));
     if (file === undefined) throw new Error('apt-get download left no .deb');
-    run('dpkg', ['-x', join(scratch, file), join(scratch, 'root')]);
+    if (only === undefined) run('dpkg', ['-x', join(scratch, file), join(scratch, 'root')]);
+    else unpackOne(join(scratch, file), join(scratch, 'root'), only);
     renameSync(join(scratch, 'root'), folder);
     return folder;
   } catch (error) {

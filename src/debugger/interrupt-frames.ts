@@ -1,0 +1,89 @@
+// The frame that an interrupt, exception or system call left on the kernel's stack: from the assembly stub that called the C handler back to what
+// was interrupted, also in user space. Kernels describe these stubs by no call frame information, so the frame is recognised by its contents:
+// EIP, CS and EFLAGS as the processor pushes them (SDM vol. 3, 6.12.1), the general registers as PUSHA leaves them or as Linux's pt_regs has them.
+// Not ordinary calls (symbols/unwind).
+
+import { fromBytes } from '../symbols/location-value.ts';
+import { Register, type Frame, type InterruptHook, type Registers } from '../symbols/unwind/unwinder.ts';
+
+export interface InterruptWorld {
+  /** Is the address code of a compiled function? Its callers are found by ordinary means. */
+  readonly compiled: (address: number) => boolean;
+  /** Is the address inside a function or an assembly label? */
+  readonly known: (address: number) => boolean;
+  /** CS of the kernel's code. */
+  readonly kernelCs: () => number;
+  /** Byte offsets in Linux's `struct pt_regs`, by DWARF's register numbers; undefined: not Linux. */
+  readonly ptRegs: readonly number[] | undefined;
+}
+
+/** Words between a stub's stack pointer and the frame: PUSHA, four segment registers, vector, error code, arguments, room to align. */
+const FARTHEST = 40;
+const PUSHA_BYTES = 32;
+/** Byte offsets in what PUSHA leaves, by DWARF's numbers of EAX to EDI. */
+const PUSHA = [28, 24, 20, 16, 12, 8, 4, 0] as const;
+const FIXED_ONE = 1 << 1;
+const RESERVED = 0xffc0_8028;
+
+/** The hook for `DebugInfo`. */
+export const interruptFrames = (world: InterruptWorld): InterruptHook => {
+  return (frame) => {
+    if (world.compiled(frame.lookupPc)) return undefined;
+    const at = frameBefore(frame, world);
+    return at === undefined ? undefined : interrupted(frame, at, world);
+  };
+};
+
+const wordAt = (frame: Frame, address: number): number | undefined => {
+  const bytes = new Uint8Array(4);
+  return frame.memory(address >>> 0, bytes) === 4 ? Number(fromBytes(bytes)) : undefined;
+};
+
+/**
+ * Where EIP, CS and EFLAGS are: on the stack above the stub's own words. Where Linux keeps frame pointers its stubs say it: they put the address of
+ * pt_regs into EBP, its highest bit cleared (arch/x86/entry/entry_32.S).
+ */
+const frameBefore = (frame: Frame, world: InterruptWorld): number | undefined => {
+  const ebp = frame.registers[Register.ebp];
+  const esp = frame.registers[Register.esp];
+  if (world.ptRegs !== undefined && ebp !== undefined && ebp !== 0 && ebp >>> 31 === 0) {
+    const at = ((ebp | 0x8000_0000) >>> 0) + world.ptRegs[Register.eip]!;
+    if (isFrame(frame, at, world)) return at;
+  }
+  if (esp === undefined) return undefined;
+  for (let words = 0; words < FARTHEST; words++) if (isFrame(frame, esp + 4 * words, world)) return esp + 4 * words;
+  return undefined;
+};
+
+const interrupted = (frame: Frame, at: number, world: InterruptWorld): Registers => {
+  const registers = [...frame.registers];
+  const { ptRegs } = world;
+  const start = ptRegs === undefined ? 0 : at - ptRegs[Register.eip]!;
+  const esp = frame.registers[Register.esp] ?? at;
+  const pushed = ptRegs === undefined ? pushaBefore(frame, esp, at) : undefined;
+  if (ptRegs !== undefined) ptRegs.forEach((offset, register) => (registers[register] = wordAt(frame, start + offset)));
+  if (pushed !== undefined) PUSHA.forEach((offset, register) => (registers[register] = wordAt(frame, pushed + offset)));
+  registers[Register.eip] = wordAt(frame, at);
+  registers[Register.eflags] = wordAt(frame, at + 8);
+  // ESP and SS are pushed only where the privilege level changes.
+  registers[Register.esp] = fromUser(frame, at) ? wordAt(frame, at + 12) : (at + 12) >>> 0;
+  return registers;
+};
+
+/** PUSHA stores the ESP before it, so its eight words know where they end. The nearest to the frame. */
+const pushaBefore = (frame: Frame, esp: number, end: number): number | undefined => {
+  for (let at = end - PUSHA_BYTES; at >= esp; at -= 4)
+    if (wordAt(frame, at + PUSHA[Register.esp]) === at + PUSHA_BYTES) return at;
+  return undefined;
+};
+
+const fromUser = (frame: Frame, at: number): boolean => ((wordAt(frame, at + 4) ?? 0) & 3) === 3;
+
+/** EIP, CS and EFLAGS that a processor can have had: in the kernel at known code, or at privilege level 3. */
+const isFrame = (frame: Frame, at: number, world: InterruptWorld): boolean => {
+  const [eip, cs, eflags] = [wordAt(frame, at), wordAt(frame, at + 4), wordAt(frame, at + 8)];
+  if (eip === undefined || cs === undefined || eflags === undefined) return false;
+  if ((eflags & FIXED_ONE) === 0 || (eflags & RESERVED) !== 0) return false;
+  // The upper half of the slot is undefined on some processors, and zero on ours.
+  return (cs & 3) === 3 ? cs > 3 && cs < 0x1_0000 && eip !== 0 : cs === world.kernelCs() && world.known(eip);
+};

@@ -1,0 +1,53 @@
+// What a debugger knows of the operating system in the guest: its tasks, modules, system calls and log, read from memory by the kernel's own
+// symbols and types. Types only; linux.ts knows Linux, described.ts any kernel that a file describes. Nothing in the guest is changed or run.
+
+import type { Registers } from '../../symbols/unwind/unwinder.ts';
+
+export interface GuestTask {
+  /** Number that users know it by: a thread's own on Linux. */
+  readonly id: number;
+  /** Number of the process it is a thread of. */
+  readonly process: number;
+  readonly name: string;
+  /** As the system's own tools call it: "R", "S" ... */
+  readonly state: string;
+  /** Address of the kernel's structure. */
+  readonly address: number;
+  /** It has no user memory of its own. */
+  readonly kernel: boolean;
+  /** Registers with which it will go on in the kernel; undefined while it runs, and where that is not known. */
+  readonly registers: Registers | undefined;
+}
+
+export interface GuestModule {
+  readonly name: string;
+  /** Linear address of its code. */
+  readonly base: number;
+  readonly bytes: number;
+}
+
+export interface SystemCall {
+  readonly number: number;
+  readonly name: string;
+  /** With their C types; empty where the kernel's debug data does not tell. */
+  readonly parameters: readonly { readonly name: string; readonly type: string }[];
+}
+
+export interface LogLine {
+  /** Virtual seconds since the boot, by the guest's own clock. */
+  readonly seconds: number;
+  /** 0 (emergency) to 7 (debug). */
+  readonly level: number;
+  readonly text: string;
+}
+
+export interface OsAwareness {
+  /** "Linux 6.1.0-50-686". */
+  readonly name: string;
+  tasks(): GuestTask[];
+  /** Address of the structure of the task that a processor runs. */
+  currentTask(processor: number): number | undefined;
+  modules(): GuestModule[];
+  systemCall(number: number): SystemCall | undefined;
+  log(): LogLine[];
+}

@@ -1,0 +1,189 @@
+// Linux as a debugger sees it, from 2.6.30 on: what moved between versions is looked up in the kernel's own types, so no table of versions is
+// needed. include/linux/sched.h, arch/x86/include/asm/{switch_to,current,processor}.h, include/linux/module.h. The log is linux-log.ts.
+
+import type { DebugInfo } from '../../symbols/debug-info.ts';
+import type { ReadMemory } from '../../symbols/location-value.ts';
+import { typeName } from '../../symbols/type-names.ts';
+import { Register, type Registers } from '../../symbols/unwind/unwinder.ts';
+import type { GuestModule, GuestTask, LogLine, OsAwareness, SystemCall } from './awareness.ts';
+import { readLinuxLog } from './linux-log.ts';
+import { Structures } from './structures.ts';
+
+/** Bits of task_struct's state and exit_state, and the letter that ps shows; the first that is set counts. */
+const STATES: readonly (readonly [bits: number, letter: string])[] = [
+  [0x20, 'Z'],
+  [0x10, 'X'],
+  [0x04, 'T'],
+  [0x08, 't'],
+  [0x40, 'P'],
+  [0x402, 'I'],
+  [0x02, 'D'],
+  [0x01, 'S'],
+];
+const PF_KTHREAD = 0x0020_0000;
+const LONGEST_NAME = 256;
+/** Members of pt_regs in the order of DWARF's numbers, EAX to EFLAGS. */
+const PT_REGS = ['ax', 'cx', 'dx', 'bx', 'sp', 'bp', 'si', 'di', 'ip', 'flags'] as const;
+const MORE_THAN_ANY_CALL = 1024;
+
+export class Linux implements OsAwareness {
+  readonly name: string;
+  private readonly structures: Structures;
+
+  private constructor(info: DebugInfo, memory: ReadMemory) {
+    this.structures = new Structures(info, memory);
+    const banner = this.structures.symbol('linux_banner');
+    const text = banner === undefined ? undefined : this.structures.text(banner, 512);
+    this.name = /^Linux version \S+/.exec(text ?? '')?.[0].replace(' version', '') ?? 'Linux';
+  }
+
+  /** Undefined unless the symbols are those of a Linux kernel with types. @param memory linear, with the kernel mapped */
+  static recognise(info: DebugInfo, memory: ReadMemory): Linux | undefined {
+    const linux = new Linux(info, memory);
+    const { structures } = linux;
+    const known =
+      structures.symbol('init_task') !== undefined && structures.field('task_struct', 'tasks') !== undefined;
+    return known ? linux : undefined;
+  }
+
+  tasks(): GuestTask[] {
+    const s = this.structures;
+    const first = s.symbol('init_task')!;
+    const leaders = [first, ...s.list(first + s.field('task_struct', 'tasks')!.offset, 'task_struct', 'tasks')];
+    const running = new Set(this.processors().map((processor) => this.currentTask(processor)));
+    return leaders
+      .flatMap((leader) => this.threads(leader))
+      .map((address) => this.task(address, running.has(address)))
+      .filter((task) => task !== undefined);
+  }
+
+  /** A process's threads; the leader alone if the list cannot be read. */
+  private threads(leader: number): number[] {
+    const s = this.structures;
+    const signal = s.read(leader, 'task_struct', 'signal');
+    const head = s.field('signal_struct', 'thread_head');
+    if (signal === undefined || head === undefined) return [leader];
+    const threads = [...s.list(signal + head.offset, 'task_struct', 'thread_node')];
+    return threads.includes(leader) ? threads : [leader, ...threads];
+  }
+
+  private task(address: number, running: boolean): GuestTask | undefined {
+    const s = this.structures;
+    const id = s.read(address, 'task_struct', 'pid');
+    if (id === undefined) return undefined;
+    return {
+      id,
+      process: s.read(address, 'task_struct', 'tgid') ?? id,
+      name: this.fullName(address) ?? s.readText(address, 'task_struct', 'comm') ?? '?',
+      state: this.state(address),
+      address,
+      kernel: s.read(address, 'task_struct', 'mm') === 0,
+      registers: running ? undefined : this.switchedOut(address),
+    };
+  }
+
+  /** `comm` has room for fifteen characters; kernel threads with longer names keep them elsewhere since 5.17. */
+  private fullName(address: number): string | undefined {
+    const s = this.structures;
+    if (((s.read(address, 'task_struct', 'flags') ?? 0) & PF_KTHREAD) === 0) return undefined;
+    const thread = s.read(address, 'task_struct', 'worker_private');
+    const name = thread ? s.read(thread, 'kthread', 'full_name') : undefined;
+    return name ? s.text(name, LONGEST_NAME) : undefined;
+  }
+
+  private state(address: number): string {
+    const s = this.structures;
+    const now = s.read(address, 'task_struct', '__state') ?? s.read(address, 'task_struct', 'state');
+    if (now === undefined) return '?';
+    const bits = now | (s.read(address, 'task_struct', 'exit_state') ?? 0);
+    return STATES.find(([mask]) => (bits & mask) === mask)?.[1] ?? 'R';
+  }
+
+  /** What __switch_to_asm left on the kernel stack of a task that does not run. */
+  private switchedOut(address: number): Registers | undefined {
+    const s = this.structures;
+    const stack = s.read(address, 'task_struct', 'thread.sp');
+    const back = s.field('inactive_task_frame', 'ret_addr');
+    if (stack === undefined || back === undefined) return undefined;
+    const saved = (member: string): number | undefined => s.read(stack, 'inactive_task_frame', member);
+    const registers: (number | undefined)[] = Array<undefined>(10).fill(undefined);
+    registers[Register.ebx] = saved('bx');
+    registers[Register.ebp] = saved('bp');
+    registers[Register.esi] = saved('si');
+    registers[Register.edi] = saved('di');
+    registers[Register.eip] = saved('ret_addr');
+    registers[Register.esp] = (stack + back.offset + 4) >>> 0;
+    return registers[Register.eip] === undefined ? undefined : registers;
+  }
+
+  private processors(): number[] {
+    const s = this.structures;
+    const mask = s.word(s.symbol('__cpu_online_mask')) ?? 1;
+    return Array.from({ length: 32 }, (_, processor) => processor).filter((processor) => (mask >>> processor) & 1);
+  }
+
+  /** `current_task`, a variable of each processor; a member of `pcpu_hot` from 6.2 to 6.13. */
+  currentTask(processor: number): number | undefined {
+    const s = this.structures;
+    const hot = s.symbol('pcpu_hot');
+    const variable =
+      hot === undefined ? s.symbol('current_task') : hot + (s.field('pcpu_hot', 'current_task')?.offset ?? 0);
+    if (variable === undefined) return undefined;
+    const offsets = s.symbol('__per_cpu_offset');
+    const offset = offsets === undefined ? 0 : s.word(offsets + 4 * processor);
+    return offset === undefined ? undefined : s.word((variable + offset) >>> 0);
+  }
+
+  /** One region of code since 6.4 (`mem[MOD_TEXT]`), `core_layout` before, `module_core` before 4.5. */
+  modules(): GuestModule[] {
+    const s = this.structures;
+    const head = s.symbol('modules');
+    if (head === undefined) return [];
+    const [base, size] = [
+      ['mem[0].base', 'mem[0].size'],
+      ['core_layout.base', 'core_layout.size'],
+      ['module_core', 'core_size'],
+    ].find(([path]) => s.field('module', path!) !== undefined) ?? ['', ''];
+    return [...s.list(head, 'module', 'list')].flatMap((address) => {
+      const start = s.read(address, 'module', base!);
+      const name = s.readText(address, 'module', 'name');
+      if (start === undefined || name === undefined) return [];
+      return [{ name, base: start, bytes: s.read(address, 'module', size!) ?? 0 }];
+    });
+  }
+
+  /** By the kernel's own table; names and types of its parameters by the function's debug data. */
+  systemCall(number: number): SystemCall | undefined {
+    const s = this.structures;
+    const table = s.symbol('sys_call_table') ?? s.symbol('ia32_sys_call_table');
+    if (table === undefined || number < 0 || number >= MORE_THAN_ANY_CALL) return undefined;
+    const entry = s.info.map.symbol('sys_call_table') ?? s.info.map.symbol('ia32_sys_call_table');
+    if (entry !== undefined && entry.size > 0 && number * 4 >= entry.size) return undefined;
+    const handler = s.word(table + 4 * number);
+    const symbol = handler === undefined ? undefined : s.info.map.symbol(handler);
+    if (symbol?.address !== handler || symbol === undefined) return undefined;
+    const name = symbol.name.replace(/^__(?:ia32|x86)_/, '').replace(/^compat_sys_|^sys_/, '');
+    return { number, name, parameters: this.parameters(symbol.name, name) };
+  }
+
+  /** The table's functions take registers; `__do_sys_NAME` has the parameters as the source declares them, even where it is only inlined. */
+  private parameters(wrapper: string, name: string): SystemCall['parameters'] {
+    const { info } = this.structures;
+    for (const candidate of [`__do_sys_${name}`, `__do_compat_sys_${name}`, `sys_${name}`, wrapper]) {
+      const parameters = info.parametersOf(candidate);
+      if (parameters.length === 0 || parameters[0]!.name === '__unused' || parameters[0]!.name === 'regs') continue;
+      return parameters.map((parameter) => ({ name: parameter.name, type: typeName(parameter.type) }));
+    }
+    return [];
+  }
+
+  /** Byte offsets in `struct pt_regs` by DWARF's register numbers: what interrupt frames are read by. */
+  get ptRegs(): readonly number[] | undefined {
+    const offsets = PT_REGS.map((member) => this.structures.field('pt_regs', member)?.offset);
+    return offsets.every((offset) => offset !== undefined) ? offsets : undefined;
+  }
+
+  log(): LogLine[] {
+    return readLinuxLog(this.structures);
+  }
+}
