@@ -160,8 +160,8 @@ const COMMANDS: readonly (readonly [what: string, args: readonly string[], line:
   ['a name that every object has', ['toString'], /^kansoku: no command "toString"/],
   [
     'a command of a later release',
-    ['gdb', tsubame],
-    /^kansoku gdb is not in this release: it comes with the debugger$/,
+    ['experiment', tsubame],
+    /^kansoku experiment is not in this release: it comes with the paper complete$/,
   ],
   ['boot without an image', ['boot'], /^kansoku boot: give one IMAGE/],
   ['nothing to boot', ['boot', '-'], /^kansoku boot: IMAGE "-" needs --bios \(or --disk, which is not/],
