@@ -130,6 +130,7 @@ const start = (c: Case): void => {
       cpu.mmu.write(page << 12, 1, cpu.mmu.read(page << 12, 1, false), false);
       cpu.mmu.write(page << 12, 1, cpu.mmu.read(page << 12, 1, true), true);
     }
+  s.set(StateLayout.segmentsApart, 0);
   cpu.modeDirty = true;
 };
 const state = (): Record<string, unknown> => ({
@@ -139,6 +140,7 @@ const state = (): Record<string, unknown> => ({
   segments: [ES, CS, SS, DS, FS, GS].map((i) =>
     Array.from({ length: 6 }, (_, field) => s.get(StateLayout.segments + i * 32 + field * 4)),
   ),
+  apart: s.get(StateLayout.segmentsApart),
   cpl: s.cpl,
   mode: s.get(StateLayout.mode),
   tlb: s.get(StateLayout.tlb),
