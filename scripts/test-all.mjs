@@ -35,6 +35,12 @@ const STEPS = [
   },
   { name: 'e2e', command: ['node', 'test/e2e/boot-guest.mjs'], counts: true, needs: ['chromium', 'served-vscode'] },
   {
+    name: 'e2e-debug',
+    command: ['node', 'test/e2e/debug-kernel.mjs'],
+    counts: true,
+    needs: ['chromium', 'served-vscode'],
+  },
+  {
     name: 'e2e-gnumach',
     command: ['node', 'test/e2e/boot-gnumach.mjs'],
     counts: true,

@@ -8,11 +8,13 @@ import { createSession } from '../workers/engine-session.ts';
 import { type Session, UserError } from '../workers/session.ts';
 import { Status } from './boot.ts';
 import { attachTerminal, guestConfig, inputOf, serialTo } from './guest-options.ts';
-import { GDB_OPTIONS, helpText, one, parseArguments } from './options.ts';
+import { GDB_OPTIONS, helpText, one, parseArguments, parseCount } from './options.ts';
 import { writeAll } from './write-all.ts';
 
 const DEFAULT_PORT = '1234';
 const HOST = '127.0.0.1';
+const DEFAULT_RECORD = '512';
+const MIB = 1 << 20;
 /** How long an idle guest rests between two looks, in milliseconds. */
 const REST_MS = 5;
 
@@ -128,7 +130,12 @@ export const gdb = async (argv: readonly string[]): Promise<number> => {
   const wanted = Number(text);
   if (!Number.isInteger(wanted) || wanted < 0 || wanted > 65535 || text === '')
     throw new UserError(`--port: "${text}" is no TCP port: give 0 to 65535`);
-  const config = guestConfig(args, 'kansoku gdb');
+  const memory = one(args, 'record') ?? DEFAULT_RECORD;
+  const record = memory === '0' ? 0 : parseCount(memory, '--record');
+  const config = {
+    ...guestConfig(args, 'kansoku gdb'),
+    ...(record === 0 ? {} : { record: { limit: record * MIB } }),
+  };
   const input = inputOf(args);
   const serial = serialTo(one(args, 'serial') ?? 'stdio');
   const quiet = one(args, 'serial') === 'null';

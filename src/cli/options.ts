@@ -58,6 +58,10 @@ export const BOOT_OPTIONS = {
 export const GDB_OPTIONS = {
   ...GUEST_OPTIONS,
   port: { argument: 'N', help: 'TCP port of this host on which to wait for gdb (default 1234; 0: any free one)' },
+  record: {
+    argument: 'MIB',
+    help: 'host memory for the recorded past, which reverse-step and reverse-continue go back to (default 512; 0: none)',
+  },
 } as const satisfies Record<string, OptionInfo>;
 
 export type BootOption = keyof typeof BOOT_OPTIONS;

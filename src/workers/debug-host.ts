@@ -2,7 +2,9 @@
 // slices. Not the adapter (debugger/dap) and not the thread's own loop (machine-server.ts).
 
 import { DebugAdapter } from '../debugger/dap/adapter.ts';
+import { interruptFrames } from '../debugger/interrupt-frames.ts';
 import type { DebuggedMachine, GuestEnd } from '../debugger/machine.ts';
+import { Linux } from '../debugger/os/linux.ts';
 import type { DebugTarget } from '../debugger/target.ts';
 import type { DebugMessage } from '../protocol/machine.ts';
 import { AddressMap } from '../symbols/address-map.ts';
@@ -70,7 +72,7 @@ export class DebugHost implements DebuggedMachine {
   }
   /** Read at the first question; a restart has the same program. */
   private get program(): Program {
-    return (this.opened ??= openProgram(this.thread.session.config));
+    return (this.opened ??= openProgram(this.thread.session.config, () => this.target));
   }
   private opened: Program | undefined;
   get image(): string {
@@ -101,11 +103,32 @@ interface Program {
   readonly debug: DebugInfo | undefined;
 }
 
-const openProgram = (config: BootConfig): Program => {
+const openProgram = (config: BootConfig, target: () => DebugTarget): Program => {
   const file = config.symbols ?? config.image;
   const bytes = unpack(file.name, file.bytes);
-  const opened = DebugInfo.open(file.name, bytes);
-  if (opened.ok) return { map: opened.info.map, debug: opened.info };
-  const loaded = AddressMap.load(file.name, bytes);
-  return { map: loaded.ok ? loaded.map : AddressMap.EMPTY, debug: undefined };
+  const program: { map: AddressMap; debug: DebugInfo | undefined } = { map: AddressMap.EMPTY, debug: undefined };
+  let layout: { readonly ptRegs: readonly number[] | undefined } | undefined;
+  const interrupted = interruptFrames({
+    // Stubs are written in assembly; without a line table nobody knows.
+    compiled: (address) => {
+      const { file: source } = program.map.locate(address);
+      return source !== undefined && !/\.[sS]$|\.asm$/.test(source);
+    },
+    known: (address) => program.map.symbol(address) !== undefined,
+    kernelCs: () => target().vcpus[0]!.read('cs') & ~3,
+    get ptRegs() {
+      const read = (linear: number, into: Uint8Array): number => target().readMemory(linear, into);
+      layout ??= { ptRegs: program.debug && Linux.recognise(program.debug, read)?.ptRegs };
+      return layout.ptRegs;
+    },
+  });
+  const opened = DebugInfo.open(file.name, bytes, { interrupted });
+  if (opened.ok) {
+    program.debug = opened.info;
+    program.map = opened.info.map;
+  } else {
+    const loaded = AddressMap.load(file.name, bytes);
+    if (loaded.ok) program.map = loaded.map;
+  }
+  return program;
 };

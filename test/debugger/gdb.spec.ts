@@ -68,6 +68,32 @@ const STEPS: readonly Step[] = [
   ['kill', '[Inferior 1 (Remote target) killed]'],
 ];
 
+/** The same guest, forwards and back: its past is recorded unless that is switched off. */
+const BACK: readonly Step[] = [
+  ['break kmain', /^Breakpoint 1 at/],
+  ['continue', /Breakpoint 1, kmain/],
+  ['next', '9\t  vga_init();'],
+  ['next', '10\t  bool serial = serial_init();'],
+  ['step', 'serial_init () at ./serial.c:32\n32\t  outb(SCRATCH, 0x5a);'],
+  ['reverse-finish', /kmain\.c:10\n10\t/],
+  ['reverse-next', '9\t  vga_init();'],
+  ['reverse-stepi', /./],
+  ['stepi', /./],
+  ['reverse-continue', /kmain \(magic=/],
+  ['delete', ''],
+  ['watch ticks', 'Hardware watchpoint 2: ticks'],
+  ['continue', /Old value = 0\nNew value = 1\n/],
+  ['continue', /Old value = 1\nNew value = 2\n/],
+  ['continue', /Old value = 2\nNew value = 3\n/],
+  ['reverse-continue', /Old value = 3\nNew value = 2\n/],
+  ['reverse-continue', /Old value = 2\nNew value = 1\n/],
+  ['continue', /Old value = 1\nNew value = 2\n/],
+  ['delete', ''],
+  ['reverse-continue', /No more reverse-execution history/],
+  ['info registers eip', /^eip +0x10000c +0x10000c <_start>$/],
+  ['kill', '[Inferior 1 (Remote target) killed]'],
+];
+
 describe('gdb', { skip: missingGdb() }, () => {
   for (const bare of [true, false])
     it(`works on the sample kernel, ${bare ? 'bare' : 'under the hypervisor'}`, async () => {
@@ -86,6 +112,18 @@ describe('gdb', { skip: missingGdb() }, () => {
       } finally {
         rmSync(folder, { recursive: true, force: true });
       }
+    });
+
+  for (const bare of [true, false])
+    it(`goes back, ${bare ? 'bare' : 'under the hypervisor'}`, async () => {
+      const args = [TSUBAME, '--observe', 'none', ...(bare ? ['--bare'] : [])];
+      const commands = BACK.map(([command]) => command);
+      const { answers, status } = await runGdb(args, TSUBAME, dirname(TSUBAME), commands, 400);
+      BACK.forEach(([command, answer], n) => {
+        if (typeof answer === 'string') assert.equal(answers[n], answer, command);
+        else assert.match(answers[n]!, answer, command);
+      });
+      assert.equal(status, 0);
     });
 
   it("works on Debian's kernel, which has no symbols", async (t) => {

@@ -115,11 +115,15 @@ await step('a watch of a C expression follows the guest, forwards and back', asy
 });
 
 await step('Registers show the processor', async () => {
-  await page.locator('.debug-variables .monaco-list-row', { hasText: 'Registers' }).first().click();
+  await page
+    .locator('.debug-variables .monaco-list-row', { hasText: /^Registers$/ })
+    .first()
+    .click();
   const end = Date.now() + 30_000;
-  while (!(await variables()).some((row) => /^eip/.test(row)) && Date.now() < end) await page.waitForTimeout(200);
+  // The list draws only the rows that are in sight.
+  while (!(await variables()).some((row) => /^eax/.test(row)) && Date.now() < end) await page.waitForTimeout(200);
   assert.ok(
-    (await variables()).some((row) => /^eip/.test(row)),
+    (await variables()).some((row) => /^eax/.test(row)),
     (await variables()).join('\n'),
   );
   await shot('registers');

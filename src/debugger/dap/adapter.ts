@@ -2,7 +2,7 @@
 // thread it lives in. Not what a request does (requests/) and not the state behind them (session.ts).
 
 import { CAPABILITIES, HANDLERS } from './handlers.ts';
-import { type Command, type Dap, type Events, type Handler, Refusal } from './protocol.ts';
+import { type Command, type Dap, type Events, type Handler, Late, Refusal } from './protocol.ts';
 import { type DebuggedMachine, DebugSession, FIRST_THREAD } from './session.ts';
 
 type Send = (message: Dap.ProtocolMessage) => void;
@@ -62,7 +62,10 @@ export class DebugAdapter {
 const failure = (error: unknown): { message: string; body: { error: Dap.Message } } => {
   const user = error instanceof Refusal;
   const text = error instanceof Error ? (user ? error.message : (error.stack ?? error.message)) : String(error);
-  return { message: text.split('\n')[0]!, body: { error: { id: user ? 1 : 2, format: escape(text), showUser: true } } };
+  return {
+    message: text.split('\n')[0]!,
+    body: { error: { id: user ? 1 : 2, format: escape(text), showUser: !(error instanceof Late) } },
+  };
 };
 /** Braces are placeholders to the protocol. */
 const escape = (text: string): string => text.replaceAll('{', '(').replaceAll('}', ')');

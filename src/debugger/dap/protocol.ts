@@ -83,3 +83,6 @@ export interface Handler<C extends Command> {
 export class Refusal extends Error {
   override readonly name = 'Refusal';
 }
+
+/** A question about a moment that is over: nobody waits for the answer, and nobody is to be told. */
+export class Late extends Refusal {}

@@ -2,7 +2,7 @@
 
 import { REGISTERS } from '../../registers.ts';
 import type { Frame } from '../../frames.ts';
-import { type Dap, type Handler, Refusal } from '../protocol.ts';
+import { type Dap, type Handler, Late, Refusal } from '../protocol.ts';
 import type { DebugSession } from '../session.ts';
 import { assign, described, wholeText } from '../values.ts';
 
@@ -70,6 +70,6 @@ export const completions: Handler<'completions'> = {
 const frameOf = (session: DebugSession, frameId: number | undefined): Frame => {
   if (frameId === undefined) return session.frames.top;
   const frame = session.frameHandles.get(frameId);
-  if (frame === undefined) throw new Refusal('The guest has moved on since this frame was shown.');
+  if (frame === undefined) throw new Late('The guest has moved on since this frame was shown.');
   return frame;
 };

@@ -4,14 +4,14 @@
 import type { Variable } from '../../../symbols/debug-info.ts';
 import type { Frame } from '../../frames.ts';
 import { REGISTER_SCOPES, registerContainer } from '../register-scopes.ts';
-import { type Dap, type Handler, Refusal } from '../protocol.ts';
+import { type Dap, type Handler, Late } from '../protocol.ts';
 import type { DebugSession } from '../session.ts';
 import { listContainer, type Named } from '../values.ts';
 
 export const scopes: Handler<'scopes'> = {
   answer: (session, { frameId }) => {
     const frame = session.frameHandles.get(frameId);
-    if (frame === undefined) throw new Refusal('The guest has moved on since this frame was shown.');
+    if (frame === undefined) throw new Late('The guest has moved on since this frame was shown.');
     const found: Dap.Scope[] = [...variableScopes(session, frame)];
     for (const { name, groups, expensive } of REGISTER_SCOPES) {
       found.push({

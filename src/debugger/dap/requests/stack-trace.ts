@@ -1,7 +1,7 @@
 // The call stack as the editor draws it. Frames are unwound as far as they are asked for: first one, then nineteen.
 
 import type { Frame } from '../../frames.ts';
-import { type Dap, type Handler, Refusal } from '../protocol.ts';
+import { type Dap, type Handler, Late } from '../protocol.ts';
 import type { DebugSession } from '../session.ts';
 import { reference } from './source-breakpoints.ts';
 
@@ -11,7 +11,7 @@ const PAGE = 20;
 export const stackTrace: Handler<'stackTrace'> = {
   capabilities: { supportsDelayedStackTraceLoading: true },
   answer: (session, { startFrame = 0, levels = 0 }) => {
-    if (session.running) throw new Refusal('The guest runs: pause it to see its stack.');
+    if (session.running) throw new Late('The guest runs: pause it to see its stack.');
     const stackFrames: Dap.StackFrame[] = [];
     const end = levels === 0 ? Infinity : startFrame + levels;
     let index = startFrame;

@@ -1,6 +1,6 @@
 // What a container holds, in pages, and setting one of it.
 
-import { type Handler, Refusal } from '../protocol.ts';
+import { type Handler, Late, Refusal } from '../protocol.ts';
 import type { Container } from '../containers.ts';
 import type { DebugSession } from '../session.ts';
 
@@ -23,6 +23,6 @@ export const setVariable: Handler<'setVariable'> = {
 
 const containerOf = (session: DebugSession, reference: number): Container => {
   const container = session.containers.get(reference);
-  if (container === undefined) throw new Refusal('The guest has moved on since these values were shown.');
+  if (container === undefined) throw new Late('The guest has moved on since these values were shown.');
   return container;
 };
