@@ -150,7 +150,8 @@ describe('the remote stub', () => {
     const reply = rig.run('c');
     assert.match(reply, /^O[0-9a-f]+ W21$/);
     assert.equal(rig.ask('R00'), '');
-    assert.deepEqual(rig.session.debug.position, { instructions: 0, events: 0 });
+    const { instructions, events } = rig.session.debug.position;
+    assert.deepEqual([instructions, events], [0, 0]);
     assert.equal(rig.ask('?'), 'T05thread:1;');
     rig.ask(`Z0,${rig.symbol('kmain')},1`);
     assert.match(rig.run('c'), /^T05/);
