@@ -90,11 +90,13 @@ for (const bare of [true, false])
       assert.equal(finish(lastWrite(debug, ticks, 4, [])), undefined);
       assert.equal(comparePositions(debug.position, position), 0);
     });
-    it('a record of an event leads to its moment', { skip: bare && 'the bare machine records no events' }, () => {
-      const { records } = session.events(0, 100_000);
-      let at = records.length - RECORD_WORDS;
-      while (kindAt(records, at) !== Kind['vmx.exit']) at -= RECORD_WORDS;
-      finish(debug.history.travel(positionOfRecord(records, at)));
-      assert.equal(debug.position.instructions, positionOfRecord(records, at).instructions);
-    });
+    // The bare machine records no events.
+    if (!bare)
+      it('a record of an event leads to its moment', () => {
+        const { records } = session.events(0, 100_000);
+        let at = records.length - RECORD_WORDS;
+        while (kindAt(records, at) !== Kind['vmx.exit']) at -= RECORD_WORDS;
+        finish(debug.history.travel(positionOfRecord(records, at)));
+        assert.equal(debug.position.instructions, positionOfRecord(records, at).instructions);
+      });
   });
