@@ -81,11 +81,7 @@ export const FILTERS: readonly Filter[] = [
     description: 'Stops at the handler of every exception, or of those in the list',
     enabled: false,
     text: 'vectors, such as 0, 13, 14; nothing: every exception',
-    spots: (text) => [
-      numbers(text, 'vector', 255).length > 0
-        ? { on: 'exception', vectors: numbers(text, 'vector', 255) }
-        : { on: 'exception' },
-    ],
+    spots: (text) => deliveries('exception', text),
   },
   {
     id: 'interrupt',
@@ -93,11 +89,7 @@ export const FILTERS: readonly Filter[] = [
     description: 'Stops where an interrupt is delivered',
     enabled: false,
     text: 'vectors, such as 0x20; nothing: every interrupt',
-    spots: (text) => [
-      numbers(text, 'vector', 255).length > 0
-        ? { on: 'interrupt', vectors: numbers(text, 'vector', 255) }
-        : { on: 'interrupt' },
-    ],
+    spots: (text) => deliveries('interrupt', text),
   },
   {
     id: 'exit',
@@ -141,6 +133,11 @@ const number = (text: string, what: string, most: number): number => {
 };
 const numbers = (text: string, what: string, most: number): number[] =>
   parts(text).map((part) => number(part, what, most));
+
+const deliveries = (on: 'exception' | 'interrupt', text: string): Spot[] => {
+  const vectors = numbers(text, 'vector', 255);
+  return [vectors.length > 0 ? { on, vectors } : { on }];
+};
 
 const exitReasons = (text: string): number[] =>
   parts(text).flatMap((part) => {

@@ -3,14 +3,13 @@
 // EIP, CS and EFLAGS as the processor pushes them (SDM vol. 3, 6.12.1), the general registers as PUSHA leaves them or as Linux's pt_regs has them.
 // Not ordinary calls (symbols/unwind).
 
+import type { AddressMap } from '../symbols/address-map.ts';
 import { fromBytes } from '../symbols/location-value.ts';
 import { Register, type Frame, type InterruptHook, type Registers } from '../symbols/unwind/unwinder.ts';
 
 export interface InterruptWorld {
-  /** Is the address code of a compiled function? Its callers are found by ordinary means. */
-  readonly compiled: (address: number) => boolean;
-  /** Is the address inside a function or an assembly label? */
-  readonly known: (address: number) => boolean;
+  /** Lines and symbols of the kernel. */
+  readonly map: () => AddressMap;
   /** CS of the kernel's code. */
   readonly kernelCs: () => number;
   /** Byte offsets in Linux's `struct pt_regs`, by DWARF's register numbers; undefined: not Linux. */
@@ -28,10 +27,16 @@ const RESERVED = 0xffc0_8028;
 /** The hook for `DebugInfo`. */
 export const interruptFrames = (world: InterruptWorld): InterruptHook => {
   return (frame) => {
-    if (world.compiled(frame.lookupPc)) return undefined;
+    if (isCompiled(world, frame.lookupPc)) return undefined;
     const at = frameBefore(frame, world);
     return at === undefined ? undefined : interrupted(frame, at, world);
   };
+};
+
+/** Stubs are written in assembly, and have no lines of another language; what a compiler made has its callers found by ordinary means. */
+const isCompiled = (world: InterruptWorld, address: number): boolean => {
+  const { file } = world.map().locate(address);
+  return file !== undefined && !/\.(?:[sS]|asm)$/.test(file);
 };
 
 const wordAt = (frame: Frame, address: number): number | undefined => {
@@ -85,5 +90,7 @@ const isFrame = (frame: Frame, at: number, world: InterruptWorld): boolean => {
   if (eip === undefined || cs === undefined || eflags === undefined) return false;
   if ((eflags & FIXED_ONE) === 0 || (eflags & RESERVED) !== 0) return false;
   // The upper half of the slot is undefined on some processors, and zero on ours.
-  return (cs & 3) === 3 ? cs > 3 && cs < 0x1_0000 && eip !== 0 : cs === world.kernelCs() && world.known(eip);
+  return (cs & 3) === 3
+    ? cs > 3 && cs < 0x1_0000 && eip !== 0
+    : cs === world.kernelCs() && world.map().symbol(eip) !== undefined;
 };

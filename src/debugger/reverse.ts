@@ -41,9 +41,13 @@ export function* stepBack(target: DebugTarget): Work<boolean> {
 
 /**
  * The last point that was met before the present moment, and where; undefined: none. The machine stands there, or where it was. `here`: what the
- * instruction that led to the present moment did counts too.
+ * instruction that led to the present moment did counts too. `counts` is asked of each point, with the machine where it was met.
  */
-export function* lastMet(target: DebugTarget, here = false): Work<Met | undefined> {
+export function* lastMet(
+  target: DebugTarget,
+  here = false,
+  counts: (stop: DebugStop) => boolean = () => true,
+): Work<Met | undefined> {
   const { history, position: before } = target;
   let end = before;
   for (let stretch = FIRST_STRETCH; comparePositions(end, history.oldest) > 0; stretch *= GROWTH) {
@@ -53,7 +57,7 @@ export function* lastMet(target: DebugTarget, here = false): Work<Met | undefine
     // A point that is met where a stretch begins belongs to the stretch before it, which goes an instruction beyond its end.
     yield* history.replay(start, { instructions: end.instructions + 1, events: 0 }, (stop, at) => {
       const order = comparePositions(at, before);
-      if (order < 0 || (here && order === 0)) found = { stop, at };
+      if ((order < 0 || (here && order === 0)) && counts(stop)) found = { stop, at };
     });
     if (found !== undefined) {
       yield* history.travel(found.at);
@@ -65,7 +69,14 @@ export function* lastMet(target: DebugTarget, here = false): Work<Met | undefine
   return undefined;
 }
 
-/** The same for other points than the debugger's, which are in force again afterwards. */
+/** Runs back to the last point that was met before this moment; undefined: there was none, and the machine stands at its oldest moment. */
+export function* continueBack(target: DebugTarget, counts?: (stop: DebugStop) => boolean): Work<Met | undefined> {
+  const met = yield* lastMet(target, false, counts);
+  if (met === undefined) yield* target.history.travel(target.history.oldest);
+  return met;
+}
+
+/** `lastMet` for other points than the debugger's, which are in force again afterwards. */
 export function* lastMetOf(
   target: DebugTarget,
   points: readonly StopPoint[],

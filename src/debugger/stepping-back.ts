@@ -3,8 +3,10 @@
 // inverse; calls are passed, because only lines of the same frame count. Not the recorded past itself (target.ts, History).
 
 import { at, type Execution } from './execution.ts';
+import { comparePositions } from './position.ts';
+import { continueBack, stepBack } from './reverse.ts';
 import { isFrame, type StepContext, type StepEnd, type StepLine } from './stepping.ts';
-import type { DebugStop, Position, StopPoint, Work } from './target.ts';
+import type { Position, StopPoint, Work } from './target.ts';
 
 /** Instructions of the past that are looked through first, and by what they grow while nothing is found. */
 const FIRST_WINDOW = 2_000;
@@ -15,14 +17,11 @@ export interface BackContext extends StepContext {
   statements(address: number): { readonly entry: number; readonly lines: readonly number[] };
 }
 
-const before = (a: Position, b: Position): boolean =>
-  a.instructions < b.instructions || (a.instructions === b.instructions && a.events < b.events);
+const before = (a: Position, b: Position): boolean => comparePositions(a, b) < 0;
 
 /** The last instruction or delivery is undone. */
 export function* stepInstructionBack({ execution: { target } }: StepContext): Work<StepEnd> {
-  const { instructions, events } = target.position;
-  const to = events > 0 ? { instructions, events: events - 1 } : { instructions: instructions - 1, events: 0 };
-  yield* target.history.travel(to);
+  yield* stepBack(target);
   return { kind: 'done' };
 }
 
@@ -86,28 +85,12 @@ function* lineBefore(context: BackContext, first: StepLine, entry: number): Work
 }
 
 /** To the last moment at which a breakpoint would have stopped the guest; without one, to the oldest moment. */
-export function* continueBack(execution: Execution): Work<StepEnd> {
+export function* runBack(execution: Execution): Work<StepEnd> {
   const { target } = execution;
-  const { history } = target;
-  let to = { ...target.position };
-  for (let window = FIRST_WINDOW; ; window *= GROWTH) {
-    const from = start(history.oldest, to, window);
-    let last: { readonly position: Position; readonly stop: DebugStop & { readonly kind: 'point' } } | undefined;
-    target.setPoints(execution.book.points);
-    yield* history.replay(from, to, (stop, position) => {
-      if (stop.kind === 'point' && before(position, to) && execution.pastStops(stop).length > 0)
-        last = { position: { ...position }, stop };
-    });
-    if (last !== undefined) {
-      yield* history.travel(last.position);
-      return { kind: 'met', breakpoints: execution.pastStops(last.stop), detail: last.stop.detail };
-    }
-    if (!before(history.oldest, from)) {
-      yield* history.travel(history.oldest);
-      return { kind: 'done' };
-    }
-    to = from;
-  }
+  target.setPoints(execution.book.points);
+  const met = yield* continueBack(target, (stop) => stop.kind === 'point' && execution.pastStops(stop).length > 0);
+  if (met?.stop.kind !== 'point') return { kind: 'done' };
+  return { kind: 'met', breakpoints: execution.pastStops(met.stop), detail: met.stop.detail };
 }
 
 const start = (oldest: Position, end: Position, window: number): Position => {

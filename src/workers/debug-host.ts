@@ -109,12 +109,7 @@ const openProgram = (config: BootConfig, target: () => DebugTarget): Program => 
   const program: { map: AddressMap; debug: DebugInfo | undefined } = { map: AddressMap.EMPTY, debug: undefined };
   let layout: { readonly ptRegs: readonly number[] | undefined } | undefined;
   const interrupted = interruptFrames({
-    // Stubs are written in assembly; without a line table nobody knows.
-    compiled: (address) => {
-      const { file: source } = program.map.locate(address);
-      return source !== undefined && !/\.[sS]$|\.asm$/.test(source);
-    },
-    known: (address) => program.map.symbol(address) !== undefined,
+    map: () => program.map,
     kernelCs: () => target().vcpus[0]!.read('cs') & ~3,
     get ptRegs() {
       const read = (linear: number, into: Uint8Array): number => target().readMemory(linear, into);

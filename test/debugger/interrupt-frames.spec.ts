@@ -27,8 +27,7 @@ for (const bare of [true, false])
     const read = (linear: number, into: Uint8Array): number => target.readMemory(linear, into);
     const opened = DebugInfo.open('tsubame.elf', readFileSync(TSUBAME), {
       interrupted: interruptFrames({
-        compiled: (address) => !/\.[sS]$/.test(info.map.locate(address).file ?? '.S'),
-        known: (address) => info.map.symbol(address) !== undefined,
+        map: () => info.map,
         kernelCs: () => 8,
         ptRegs: undefined,
       }),

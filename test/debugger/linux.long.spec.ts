@@ -81,8 +81,7 @@ describe('Linux, seen from outside', { skip }, () => {
     const moved = DebugInfo.open('vmlinux', bytes, {
       slide,
       interrupted: interruptFrames({
-        compiled: (address) => !/\.[sS]$/.test(info.map.locate(address).file ?? '.S'),
-        known: (address) => info.map.symbol(address) !== undefined,
+        map: () => info.map,
         kernelCs: () => 0x60,
         get ptRegs() {
           return linux.ptRegs;

@@ -2,7 +2,7 @@
 // connection is its driver's (cli/gdb.ts). Not the frame of packets (packet.ts), registers and memory (wire-state.ts) nor what `monitor` does
 // (monitor.ts). GDB manual, appendix E.
 
-import { lastMet, type Met, stepBack } from '../reverse.ts';
+import { continueBack, type Met, stepBack } from '../reverse.ts';
 import type { DebugStop, DebugTarget, StopPoint, Work } from '../target.ts';
 import { describeDetail, type MonitorCommand, runMonitor } from './monitor.ts';
 import { bytesOfHex, hexOfText, PacketStream, textOf } from './packet.ts';
@@ -41,13 +41,6 @@ type Running =
 interface Inserted {
   readonly type: string;
   readonly point: StopPoint;
-}
-
-/** The last point met before this moment; undefined, and the machine at its oldest moment: there was none. */
-function* backToLast(target: DebugTarget): Work<Met | undefined> {
-  const met = yield* lastMet(target);
-  if (met === undefined) yield* target.history.travel(target.history.oldest);
-  return met;
 }
 
 export class GdbStub {
@@ -281,7 +274,7 @@ export class GdbStub {
     else
       this.start({
         kind: 'back',
-        work: backToLast(target),
+        work: continueBack(target),
         done: (met) => (met === undefined ? atBeginning() : this.replyTo((met as Met).stop)!),
       });
     return undefined;

@@ -152,7 +152,6 @@ export function unary(op: number, a: Operand): Operand | undefined {
 export function binary(op: number, a: Operand, b: Operand, generic: OperandType): Operand | undefined {
   if (a.type.kind === 'float' || b.type.kind === 'float') return floating(op, a, b, generic);
   const { type } = a;
-  const truth = (value: boolean) => operand(value ? 1n : 0n, generic);
   const [x, y] = [integerOf(a), integerOf(b)];
   switch (op) {
     case DW_OP.and:
@@ -180,27 +179,14 @@ export function binary(op: number, a: Operand, b: Operand, generic: OperandType)
       return operand(b.bits >= BigInt(8 * type.size) ? 0n : a.bits >> b.bits, type);
     case DW_OP.shra:
       return operand(signedOf(a) >> (b.bits > 128n ? 128n : b.bits), type);
-    case DW_OP.eq:
-      return truth(x === y);
-    case DW_OP.ne:
-      return truth(x !== y);
-    case DW_OP.lt:
-      return truth(x < y);
-    case DW_OP.le:
-      return truth(x <= y);
-    case DW_OP.gt:
-      return truth(x > y);
-    case DW_OP.ge:
-      return truth(x >= y);
     default:
-      return undefined;
+      return relation(op, x, y, generic);
   }
 }
 
 function floating(op: number, a: Operand, b: Operand, generic: OperandType): Operand | undefined {
   const type = a.type.kind === 'float' ? a.type : b.type;
   const [x, y] = [floatOf(convert(a, type)), floatOf(convert(b, type))];
-  const truth = (value: boolean) => operand(value ? 1n : 0n, generic);
   switch (op) {
     case DW_OP.plus:
       return floatOperand(x + y, type);
@@ -210,6 +196,15 @@ function floating(op: number, a: Operand, b: Operand, generic: OperandType): Ope
       return floatOperand(x * y, type);
     case DW_OP.div:
       return floatOperand(x / y, type);
+    default:
+      return relation(op, x, y, generic);
+  }
+}
+
+/** A comparison's answer, 1 or 0; undefined: none of the six. */
+function relation<N extends bigint | number>(op: number, x: N, y: N, generic: OperandType): Operand | undefined {
+  const truth = (value: boolean) => operand(value ? 1n : 0n, generic);
+  switch (op) {
     case DW_OP.eq:
       return truth(x === y);
     case DW_OP.ne:

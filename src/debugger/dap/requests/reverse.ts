@@ -1,6 +1,7 @@
 // stepBack and reverseContinue: in the recorded past, with memory and devices as they were.
 
-import { continueBack, stepInstructionBack, stepLineBack } from '../../stepping-back.ts';
+import { comparePositions } from '../../position.ts';
+import { runBack, stepInstructionBack, stepLineBack } from '../../stepping-back.ts';
 import { type Handler, Refusal } from '../protocol.ts';
 import type { DebugSession } from '../session.ts';
 
@@ -20,13 +21,12 @@ export const stepBack: Handler<'stepBack'> = {
 export const reverseContinue: Handler<'reverseContinue'> = {
   answer: (session) => {
     mayGoBack(session);
-    session.begin('step', continueBack(session.execution), 'Running back');
+    session.begin('step', runBack(session.execution), 'Running back');
   },
 };
 
 const mayGoBack = (session: DebugSession): void => {
   const { history, position } = session.machine.target;
-  const { instructions, events } = history.oldest;
-  if (instructions === position.instructions && events === position.events)
+  if (comparePositions(position, history.oldest) <= 0)
     throw new Refusal('This is the oldest moment that is recorded: there is nothing before it.');
 };
