@@ -48,7 +48,9 @@ export class CodeCache {
   private unkeptEnd = 0;
   private readonly i32: Int32Array;
   private readonly u8: Uint8Array;
-  /** Called before the decoded code in granules of a physical page goes; `kept` takes the granules of what stays. */
+  /** Called when a block has gone, by the address of its first entry. */
+  onBlockGone: (entry: number) => void = () => undefined;
+  /** Called when the blocks in granules of a physical page have gone; `kept` takes the granules of what stays. */
   onInvalidate: (page: number, mask: GranuleMask, kept: GranuleMask) => void = () => undefined;
   /** Called before all of it goes. */
   onDiscard: () => void = () => undefined;
@@ -212,6 +214,8 @@ export class CodeCache {
   }
   /** A fresh jump entry outside all blocks, for a region's exit; its target is in the same page and can be linked. */
   jumpEntry(from: number, to: number): number {
+    // Its room may be that of the last unkept block, which has run.
+    this.unkeptEnd = this.unkept;
     const at = this.allocate(ENTRY_SIZE);
     this.writer.header(at, this.module.micro.goto, from, 0, 0);
     this.i32[(at + Entry.imm) >> 2] = to;
@@ -378,12 +382,12 @@ export class CodeCache {
    */
   private invalidate(page: number, mask: GranuleMask): void {
     const kept = { low: 0, high: 0 };
-    this.onInvalidate(page, mask, kept);
     const list = this.pages.get(page);
     if (list !== undefined) {
       for (const p of list) p.drop(mask, this.gone, kept);
       this.giveBack(page, list);
     }
+    this.onInvalidate(page, mask, kept);
     // It may be running, and it is in no page's list.
     this.makeStale(this.unkept, this.unkeptEnd);
     if (!this.granules.keep(page, kept)) this.cpu.mmu.unprotectPage(page, PageFlag.code);
@@ -397,7 +401,10 @@ export class CodeCache {
     if (used.length === 0) this.pages.delete(page);
     else this.pages.set(page, used);
   }
-  private readonly gone = (first: number, end: number): void => this.makeStale(first, end);
+  private readonly gone = (first: number, end: number): void => {
+    this.onBlockGone(first);
+    this.makeStale(first, end);
+  };
   /**
    * A debugger's points at linear addresses came or went: all code of their pages is decoded anew, as links lead to it from there alone, and so is
    * code in segments that are not flat.

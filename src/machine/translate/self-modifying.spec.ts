@@ -52,6 +52,20 @@ for (const tiers of ['threaded', 'eager'] as const)
         machine.run(650);
         assert.deepEqual([s.gpr(EAX), s.gpr(EBX), s.eip], [0, 10, 0x1000]);
       });
+      it(`the end of a block of which a region has but the beginning, then the beginning${title}`, () => {
+        // SGDT [9100h] across the granules' border is a helper's alone: it ends the block, the region ends before it.
+        const code = [INC_ECX, Array<number>(59).fill(0x90), [0x0f, 0x01, 0x05, ...word(0x9100)], INC_EAX, 0xc3];
+        machine.load(0x1000, code.flat());
+        s.setGpr(ESP, 0x8000);
+        s.setGpr(ESI, 0x9000);
+        machine.memory.write32(0x9200, 0x1000);
+        // call [9200h], which no region takes in; mov [edi], dl; mov [esi], dl
+        at(0x2000, [0xff, 0x15, ...word(0x9200)], STORE, [0x88, 0x16], [0xeb, 0xf4]);
+        prepare(67, 0x1043, INC_EBX);
+        s.setGpr(ESI, 0x1001);
+        machine.run(670);
+        assert.deepEqual([s.gpr(EAX), s.gpr(EBX), s.gpr(ECX), s.eip], [1, 18, 10, 0x2000]);
+      });
       it(`leaves what lies elsewhere in the page as it was, and links to what goes${title}`, () => {
         // A call of a function 256 bytes on, whose second instruction the store changes; a third block lies between.
         s.setGpr(ESP, 0x8000);

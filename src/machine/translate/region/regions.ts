@@ -131,6 +131,7 @@ export class Regions {
     this.decoder = new Decoder(table);
     this.headFunction = threaded.micro.head;
     this.i32 = cpu.memory.i32;
+    cache.onBlockGone = (entry) => this.blockGone(entry);
     cache.onInvalidate = (page, mask, kept) => this.invalidated(page, mask, kept);
     cache.onDiscard = () => this.discarded();
     cache.onForget = (forgotten) => this.forget(forgotten);
@@ -290,9 +291,14 @@ export class Regions {
     }
     if (list.size === 0) this.byPage.delete(page);
   }
+  /** The block may have had more bytes than the region: what would go on in it behind its head must not begin in the region. */
+  private blockGone(head: number): void {
+    const region = this.byHead.get(head);
+    if (region !== undefined) this.drop(region);
+  }
+  /** Its head's block stays. */
   private takeAway(region: Region): void {
     this.drop(region);
-    // Its head's block may stay. (If not, it becomes stale behind us.)
     this.i32[region.head >> 2] = this.headFunction;
     this.i32[(region.head + Entry.imm) >> 2] = this.cpu.tiers === 'eager' ? 1 : HOT_AGAIN;
   }
