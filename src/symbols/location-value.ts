@@ -23,6 +23,16 @@ export interface Piece {
   readonly location: Location;
 }
 
+/** By DWARF's number, the register in which a value of more than four bytes goes on, as gcc gives them out: EDX behind EAX, ECX, EBX, ESI, EDI, EBP. */
+const NEXT_REGISTER: readonly (number | undefined)[] = [2, 3, 1, 6, undefined, undefined, 7, 5];
+
+/** The register that holds byte `offset` of a value which begins in `first`; undefined where there is none behind. */
+export function registerAt(first: number, offset: number): number | undefined {
+  let register: number | undefined = first;
+  for (let rest = offset; rest >= 4 && register !== undefined; rest -= 4) register = NEXT_REGISTER[register];
+  return register;
+}
+
 /** Fills `into` from memory at a linear address; returns how many bytes could be read. */
 export type ReadMemory = (address: number, into: Uint8Array) => number;
 

@@ -13,7 +13,7 @@ export interface SymbolInfo {
   readonly size: number;
   readonly kind: SymbolKind;
   readonly global: boolean;
-  /** A label without a size reaches to the next symbol, at most to here (exclusive): the end of its section. */
+  /** A label without a size reaches to the next symbol, at most to here (exclusive): the end of its section, or `DATA_REACH` behind it. */
   readonly limit: number;
 }
 
@@ -24,6 +24,11 @@ export interface SymbolHit {
 }
 
 const TWO_32 = 0x1_0000_0000;
+/**
+ * How far a label without a size names data, in bytes: a table written in assembly, but not the megabyte of nameless strings that
+ * happens to follow.
+ */
+const DATA_REACH = 4096;
 
 export class SymbolTable {
   /** By address; several may share one. */
@@ -57,8 +62,9 @@ export class SymbolTable {
       }
       const home = section === Elf.SHN_UNDEF ? undefined : elf.sections[section];
       if (home === undefined || (home.flags & Elf.SHF_ALLOC) === 0) continue;
-      const end = home.address + home.size;
-      const limit = Math.min(TWO_32, (end > value ? end : value) - value + ((value + slide) >>> 0));
+      const rest = Math.max(0, home.address + home.size - value);
+      const reach = (home.flags & Elf.SHF_EXECINSTR) !== 0 ? rest : Math.min(rest, DATA_REACH);
+      const limit = Math.min(TWO_32, ((value + slide) >>> 0) + reach);
       symbols.push({ name, address: (value + slide) >>> 0, size, kind, global, limit });
     }
     return new SymbolTable(symbols, absolute);

@@ -20,6 +20,8 @@ export interface FrameText {
 export const formatOf = (info: DebugInfo): FormatOptions => ({
   symbolAt: (address) => {
     const { function: name, offset } = info.map.locate(address);
+    // gdb names no data by a label without a size.
+    if (info.map.symbol(address)?.size === 0 && info.functionsAt(address).length === 0) return undefined;
     return name === undefined ? undefined : offset === 0 ? name : `${name}+${offset}`;
   },
 });
@@ -62,6 +64,8 @@ export function gdbFrame([head, locals, args]: readonly string[]): FrameText {
     /^No (?:locals|arguments|symbol table info)/.test(text)
       ? []
       : text
+          // Of a location expression, in the middle of a value.
+          .replace(/warning: left shift count >= width of type\n/g, '')
           .split('\n')
           // Enumerators of the function's own enumerations are no variables.
           .filter((line) => !/^(\w+) = \1$/.test(line))
@@ -84,6 +88,8 @@ export function random(seed: number): (below: number) => number {
     return (state >>> 0) % below;
   };
 }
+
+const nameOf = (variable: string): string => variable.slice(0, variable.indexOf(' = '));
 
 const STACK = 0x2000_0000;
 const STACK_SIZE = 0x8000;
@@ -122,8 +128,15 @@ const agreed = (theirs: string, ours: string): string => {
   if (ours.replaceAll('<optimized out>', '<synthetic pointer>') === theirs) return ours;
   // gdb's core files have no x87 registers either.
   if (theirs.endsWith(' = <unavailable>') && /register 1[1-8] is not known|<unavailable>/.test(ours)) return ours;
+  // It writes out a union of which nothing is left.
+  if (collapsed(theirs) === collapsed(ours)) return ours;
   const large = /^(.*? = )<error: value requires \d+ bytes, which is more than max-value-size>$/.exec(theirs);
   return large !== null && ours.startsWith(large[1]!) ? ours : theirs;
+};
+
+const collapsed = (text: string): string => {
+  const shorter = text.replace(/\{(?:(?:\w+ = )?<optimized out>(?:, )?)+\}/g, '<optimized out>');
+  return shorter === text ? text : collapsed(shorter);
 };
 
 export interface Compared {
@@ -156,23 +169,42 @@ export function compareThreads(
     const answers = gdb(path, commands, core);
     assert.equal(answers.length, commands.length);
     const differences: string[] = [];
+    const labels: { readonly thread: number; readonly level: number; readonly name: string; readonly pc: string }[] =
+      [];
     let [at, variables, optimizedOut, count] = [0, 0, 0, 0];
     ours.forEach((list, i) => {
       at++;
       const pc = `0x${threads[i]![8]!.toString(16)}`;
-      list.forEach((own, level) => {
+      list.forEach((inFull, level) => {
         let theirs = gdbFrame(answers.slice(at, at + 3));
         at += 3;
         count++;
-        variables += own.locals.length + own.parameters.length;
-        optimizedOut += [...own.locals, ...own.parameters].filter((text) => text.endsWith('<optimized out>')).length;
+        variables += inFull.locals.length + inFull.parameters.length;
+        optimizedOut += [...inFull.locals, ...inFull.parameters].filter((text) =>
+          text.endsWith('<optimized out>'),
+        ).length;
         const describe = ({ name, line, locals, parameters }: FrameText) => [
           `${name} at ${line}`,
           ...parameters.map((text) => `argument ${text}`),
           ...locals.map((text) => `local ${text}`),
         ];
         // The line of the innermost is addr2line's to judge (oracle.spec.ts).
-        if (level === 0) theirs = { ...theirs, line: own.line };
+        if (level === 0) theirs = { ...theirs, line: inFull.line };
+        // `info locals` leaves out constants that the compiler made.
+        const made = (text: string) => text.startsWith('__func__ = ') && !theirs.locals.includes(text);
+        const own = { ...inFull, locals: inFull.locals.filter((text) => !made(text)) };
+        // A label that was optimised away is a variable to `info locals`, and to nothing else.
+        const known = own.locals.map(nameOf);
+        const locals = theirs.locals.filter((text) => {
+          const at = known.indexOf(nameOf(text));
+          if (at >= 0) known.splice(at, 1);
+          const label = at < 0 && text.endsWith(' = <optimized out>');
+          // One with a variable's name cannot be asked for.
+          if (label && !own.locals.some((one) => nameOf(one) === nameOf(text)))
+            labels.push({ thread: i + 1, level, name: nameOf(text), pc });
+          return !label;
+        });
+        theirs = { ...theirs, locals };
         const [a, b] = [describe(own), describe(theirs).map((text, j) => agreed(text, describe(own)[j] ?? ''))];
         if (a.join('\n') !== b.join('\n')) {
           const [mine, other] = [a.filter((text) => !b.includes(text)), b.filter((text) => !a.includes(text))];
@@ -192,9 +224,25 @@ export function compareThreads(
       const here = new Uint8Array(1);
       memory(frame.pc, here);
       const guessed = here[0] === 0xc3 || /\.S$/.test(info.map.locate(frame.pc).file ?? '');
-      if (list.length > 0 && !guessed && (cfa !== ownCfa || (ownSaved !== undefined && saved !== ownSaved))) {
+      // Nor does gdb say more of a frame whose stack cannot be read.
+      const unread = cfa === undefined && ownSaved === undefined;
+      if (
+        list.length > 0 &&
+        !guessed &&
+        !unread &&
+        (cfa !== ownCfa || (ownSaved !== undefined && saved !== ownSaved))
+      ) {
         differences.push(`${pc}: CFA ${ownCfa}, caller ${ownSaved}; gdb has ${cfa} and ${saved}`);
       }
+    });
+    const questions = labels.flatMap(({ thread, level, name }) => [
+      `thread ${thread}`,
+      `frame ${level}`,
+      `info address ${name}`,
+    ]);
+    const told = questions.length === 0 ? [] : gdb(path, questions, core);
+    labels.forEach(({ name, level, pc }, i) => {
+      if (/ is optimized out\.$/.test(told[3 * i + 2]!)) differences.push(`${pc} level ${level}: ${name} is missing`);
     });
     return { frames: count, variables, optimizedOut, differences };
   } finally {

@@ -43,31 +43,33 @@ export interface DecodedRow {
   readonly isStatement: boolean;
 }
 
-/** Every row of `readelf --debug-dump=decodedline`. */
-export function decodedLines(path: string): DecodedRow[] {
-  const rows: DecodedRow[] = [];
-  for (const text of tool('readelf', '-W', '--debug-dump=decodedline', path).split('\n')) {
-    const match = /^(\S+)\s+(\d+|-)\s+(0x[0-9a-f]+|0)(?:\[\d+\])?(?:\s+\d+)?(\s+x)?(?:\s+END)?\s*$/.exec(text);
-    if (match === null) continue;
-    rows.push({
-      file: posix.basename(match[1]!),
-      line: match[2] === '-' ? undefined : Number(match[2]),
-      address: Number(match[3]),
-      isStatement: match[4] !== undefined,
-    });
-  }
-  return rows;
+/** A line of `readelf --debug-dump=decodedline`, if it is a row. */
+export function parseDecodedRow(text: string): DecodedRow | undefined {
+  const match = /^(\S+)\s+(\d+|-)\s+(0x[0-9a-f]+|0)(?:\[\d+\])?(?:\s+\d+)?(\s+x)?(?:\s+END)?\s*$/.exec(text);
+  if (match === null) return undefined;
+  return {
+    file: posix.basename(match[1]!),
+    line: match[2] === '-' ? undefined : Number(match[2]),
+    address: Number(match[3]),
+    isStatement: match[4] !== undefined,
+  };
 }
 
+/** Every row of `readelf --debug-dump=decodedline`. */
+export const decodedLines = (path: string): DecodedRow[] =>
+  tool('readelf', '-W', '--debug-dump=decodedline', path)
+    .split('\n')
+    .map(parseDecodedRow)
+    .filter((row) => row !== undefined);
+
 export interface Resolved {
-  /** Name of the outermost function: what was inlined into it is not in the symbol table. */
   readonly function: string;
   readonly file: string | undefined;
   readonly line: number | undefined;
 }
 
-/** `addr2line -i -f` for each address. */
-export function addr2line(path: string, addresses: readonly number[]): Resolved[] {
+/** `addr2line -i -f` for each address: the innermost inlined function first, the one in the symbol table last, each with where it is. */
+export function addr2lineChains(path: string, addresses: readonly number[]): Resolved[][] {
   const input = addresses.map((address) => `0x${address.toString(16)}`).join('\n');
   const run = spawnSync('addr2line', ['-a', '-i', '-f', '-e', path], { input, encoding: 'utf8', maxBuffer: 1 << 28 });
   return run.stdout
@@ -75,15 +77,21 @@ export function addr2line(path: string, addresses: readonly number[]): Resolved[
     .slice(1)
     .map((group) => {
       const lines = group.trim().split('\n');
-      const match = /^(.*):(\d+|\?)(?: \(discriminator \d+\))?$/.exec(lines[1]!)!;
-      const line = match[2] === '?' ? 0 : Number(match[2]);
-      return {
-        function: lines.at(-2)!,
-        file: match[1] === '??' ? undefined : match[1],
-        line: line === 0 ? undefined : line,
-      };
+      return Array.from({ length: lines.length / 2 }, (_, level) => {
+        const match = /^(.*):(\d+|\?)(?: \(discriminator \d+\))?$/.exec(lines[2 * level + 1]!)!;
+        const line = match[2] === '?' ? 0 : Number(match[2]);
+        return {
+          function: lines[2 * level]!,
+          file: match[1] === '??' ? undefined : match[1],
+          line: line === 0 ? undefined : line,
+        };
+      });
     });
 }
+
+/** The same in short: the innermost line with the name of the outermost function, as what was inlined is not in the symbol table. */
+export const addr2line = (path: string, addresses: readonly number[]): Resolved[] =>
+  addr2lineChains(path, addresses).map((chain) => ({ ...chain[0]!, function: chain.at(-1)!.function }));
 
 export interface NmSymbol {
   readonly address: number;

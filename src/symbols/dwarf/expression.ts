@@ -6,6 +6,7 @@ import {
   OPTIMIZED_OUT,
   toBytes,
   unavailable,
+  registerAt,
   type Location,
   type Piece,
   type ReadMemory,
@@ -316,9 +317,17 @@ class Evaluation {
     const { machine } = this.program;
     const wide = size > 4 || number > 9 ? machine.registerBytes?.(number) : undefined;
     if (wide !== undefined) return fromBytes(wide.subarray(0, size));
-    const value = machine.register(number);
-    if (value === undefined) this.#fail(`register ${number} is not known in this frame`);
-    return value === undefined ? undefined : BigInt(value);
+    let bits = 0n;
+    for (let at = 0; at < size; at += 4) {
+      const part = registerAt(number, at);
+      const value = part === undefined ? undefined : machine.register(part);
+      if (value === undefined) {
+        this.#fail(`register ${part ?? number} is not known in this frame`);
+        return undefined;
+      }
+      bits |= BigInt(value >>> 0) << BigInt(8 * at);
+    }
+    return bits;
   }
 
   #based(number: number, offset: number): void {

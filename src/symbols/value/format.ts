@@ -148,13 +148,8 @@ export function enumText(type: EnumType, value: bigint): string {
   return names.length === 0 ? '0' : `(${names.join(' | ')})`;
 }
 
-/** One bit, or neighbouring ones. */
-function isFlag(value: bigint): boolean {
-  if (value < 0n) return false;
-  if (value === 0n) return true;
-  const low = value & -value;
-  return ((value / low) & (value / low + 1n)) === 0n;
-}
+/** One bit or none. */
+const isFlag = (value: bigint): boolean => value >= 0n && (value & (value - 1n)) === 0n;
 
 function formatStruct(value: Value, type: StructType, options: FormatOptions, depth: number): string {
   if (type.incomplete) return '<incomplete type>';
@@ -193,7 +188,12 @@ function formatArray(value: Value, type: ArrayType, options: FormatOptions, dept
   if (isCharacter(type.element) && !type.vector) {
     const read = value.bytes;
     if (!read.ok) return read.reason.startsWith('<') ? read.reason : `<error: ${read.reason}>`;
-    if (count > limit) return `${stringText(read.bytes.subarray(0, limit))}...`;
+    if (count > limit) {
+      // A run of the same characters is not cut through.
+      let end = limit;
+      while (end < count && read.bytes[end] === read.bytes[end - 1]) end++;
+      return `${stringText(read.bytes.subarray(0, end))}...`;
+    }
     // The zero that ends a string goes without saying.
     const ended = read.bytes[count - 1] === 0 ? count - 1 : count;
     return ended === 0 ? '""' : stringText(read.bytes.subarray(0, ended));

@@ -1,5 +1,5 @@
 // The bytes of a value: from memory, a register, a constant, or put together from pieces. Not what they mean: that is format.ts.
-import { cannotAccess, fromBytes, toBytes, type Location, type ReadMemory } from '../location-value.ts';
+import { cannotAccess, fromBytes, registerAt, toBytes, type Location, type ReadMemory } from '../location-value.ts';
 
 export type ReadResult =
   | { readonly ok: true; readonly bytes: Uint8Array }
@@ -53,10 +53,10 @@ function readRegister(number: number, size: number, source: ValueSource): ReadRe
     bytes.set(wide.subarray(0, size));
     return { ok: true, bytes };
   }
-  // A value of eight bytes in a register continues in the next one.
   const bytes = new Uint8Array(Math.max(4, Math.ceil(size / 4) * 4));
   for (let i = 0; 4 * i < size; i++) {
-    const value = source.registers[number + i];
+    const part = registerAt(number, 4 * i);
+    const value = part === undefined ? undefined : source.registers[part];
     // Of the ten a frame may have lost some, which is as good as optimised out; others are not known at all.
     if (value === undefined) return { ok: false, reason: number <= 9 ? OPTIMIZED_OUT_TEXT : '<unavailable>' };
     new DataView(bytes.buffer).setUint32(4 * i, value, true);

@@ -1,6 +1,14 @@
 // A typed value and where it is. Parts of it are values of their own: nothing is read before its bytes are asked for, so a tree of
 // values can be opened without end. Not text (format.ts) and not C's operators (debugger/expression).
-import { fromBytes, OPTIMIZED_OUT, toBytes, unavailable, type Location, type Piece } from '../location-value.ts';
+import {
+  fromBytes,
+  OPTIMIZED_OUT,
+  registerAt,
+  toBytes,
+  unavailable,
+  type Location,
+  type Piece,
+} from '../location-value.ts';
 import { isSigned, sizeOf, stripped, type CType, type Member } from '../types.ts';
 import { bitsIn, MAX_BYTES, readLocation, type ReadResult, type ValueSource } from './read.ts';
 
@@ -62,7 +70,13 @@ export class Value {
 
   member(member: Member): Value {
     const type = member.type;
-    if (member.bits !== undefined) return new Value(type, this.location, this.source, member.bits);
+    if (member.bits !== undefined) {
+      const { offset, size } = member.bits;
+      // Of pieces, only those that hold the field: its neighbours may be nowhere.
+      if (this.location.kind === 'pieces')
+        return new Value(type, cut(this.location.pieces, offset, size), this.source, { offset: 0, size });
+      return new Value(type, this.location, this.source, member.bits);
+    }
     return new Value(type, within(this.location, member.offset, sizeOf(type)), this.source);
   }
 
@@ -100,12 +114,7 @@ function within(location: Location, offset: number, size: number): Location {
     }
     case 'register':
       if (offset === 0) return location;
-      // Larger values go on in the next register.
-      return cut(
-        [{ bits: 8 * (offset % 4) + 8 * size, offset: 0, location: registerAt(location.register, offset) }],
-        8 * (offset % 4),
-        8 * size,
-      );
+      return inRegister(location.register, offset, size);
     case 'pieces':
       return cut(location.pieces, 8 * offset, 8 * size);
     default:
@@ -113,10 +122,12 @@ function within(location: Location, offset: number, size: number): Location {
   }
 }
 
-const registerAt = (register: number, offset: number): Location => ({
-  kind: 'register',
-  register: register + Math.floor(offset / 4),
-});
+function inRegister(first: number, offset: number, size: number): Location {
+  const register = registerAt(first, offset);
+  if (register === undefined) return OPTIMIZED_OUT;
+  const start = 8 * (offset % 4);
+  return cut([{ bits: start + 8 * size, offset: 0, location: { kind: 'register', register } }], start, 8 * size);
+}
 
 function cut(pieces: readonly Piece[], first: number, length: number): Location {
   const parts: Piece[] = [];
