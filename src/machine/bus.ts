@@ -16,6 +16,7 @@ export class Bus {
   private readonly mmio: Range[] = [];
   /** The highest address that a device owns. */
   private highest = -1;
+  private claimed: (first: number, last: number) => void = () => undefined;
 
   /** Claims ports first..first+count-1; offsets seen by the device start at `offset`. Throws if a port is taken: a bug of ours. */
   claimPorts(first: number, count: number, device: Device, offset = 0): void {
@@ -31,6 +32,12 @@ export class Bus {
     const last = first + bytes - 1;
     this.mmio.push({ first, last, device, base: first });
     this.highest = Math.max(this.highest, last);
+    this.claimed(first, last);
+  }
+  /** `claimed` hears of all addresses that devices own, and of those claimed later. */
+  hearClaims(claimed: (first: number, last: number) => void): void {
+    for (const { first, last } of this.mmio) claimed(first, last);
+    this.claimed = claimed;
   }
 
   /** The device that owns a port and the offset inside it, or undefined. */
@@ -60,13 +67,17 @@ export class Bus {
     for (let i = 0; i < size; i++) this.out((port + i) & 0xffff, 1, (value >>> (8 * i)) & 0xff);
   }
 
+  private owner(pa: number): Range | undefined {
+    for (const range of this.mmio) if (pa >= range.first && pa <= range.last) return range;
+    return undefined;
+  }
   /** True if a device owns this physical address. */
   isMmio(pa: number): boolean {
-    return pa <= this.highest && this.mmio.some((r) => pa >= r.first && pa <= r.last);
+    return pa <= this.highest && this.owner(pa) !== undefined;
   }
 
   readMemory(pa: number, size: 1 | 2 | 4): number {
-    const range = this.mmio.find((r) => pa >= r.first && pa <= r.last);
+    const range = this.owner(pa);
     return range === undefined
       ? size === 4
         ? 0xffffffff
@@ -75,7 +86,7 @@ export class Bus {
   }
 
   writeMemory(pa: number, size: 1 | 2 | 4, value: number): void {
-    const range = this.mmio.find((r) => pa >= r.first && pa <= r.last);
+    const range = this.owner(pa);
     range?.device.write(pa - range.base, size, value >>> 0);
   }
 }

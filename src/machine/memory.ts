@@ -15,6 +15,9 @@ const NOWHERE = 0xffff_f000;
  */
 export const LinearLayout = {
   state: 0,
+  /** Lines of the jump cache that end with any dropped translation (translate/jump-cache.ts): their addresses. */
+  looseLines: 0x0000_2000,
+  looseLinesMost: 256,
   /** Decoded-instruction entries (translate/entry.ts). */
   entries: 0x0010_0000,
   entriesBytes: 0x0200_0000,
@@ -25,7 +28,13 @@ export const LinearLayout = {
   tlb: 0x0220_0000,
   tlbContextBytes: 0x0080_0000,
   tlbContexts: 5,
-  ram: 0x0220_0000 + 5 * 0x0080_0000,
+  /** What is to be seen to in stores and accesses, one byte for each physical page of 4 GiB (cpu/page-flags.ts). */
+  pageFlags: 0x04a0_0000,
+  pageFlagsBytes: 0x0010_0000,
+  /** For each context that is filled: addresses of its TLB words in use, so many bytes each (cpu/tlb.ts). */
+  tlbJournals: 0x04b0_0000,
+  tlbJournalBytes: 0x0040_0000,
+  ram: 0x04b0_0000 + 4 * 0x0040_0000,
 } as const;
 
 /**
@@ -72,6 +81,11 @@ export class PhysicalMemory {
     for (const window of this.windows)
       if (pa >= window.first && pa <= window.last) return this.ramBytes + window.offset + (pa - window.first);
     return pa >= this.ramBytes && pa < this.bytes ? NOWHERE + (pa & 0xfff) : pa;
+  }
+
+  /** Windows that ROM is seen in, by their first and last physical address. */
+  forEachWindow(act: (first: number, last: number) => void): void {
+    for (const { first, last } of this.windows) act(first, last);
   }
 
   /** RAM as bytes, a view. */

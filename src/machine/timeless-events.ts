@@ -2,33 +2,30 @@
 // first instruction faults again, or a line that stays high behind a trap gate, is a loop without instructions: time must pass all the same,
 // or whoever runs the guest up to a cycle would never come to its end. Not the delivery of events (cpu/exceptions.ts).
 
+import { MomentCount } from './moment-count.ts';
 import type { Persistent } from './snapshot.ts';
 
-const MOST = 64;
+/** Events that one cycle holds. */
+export const MOST_TIMELESS = 64;
 
 export class TimelessEvents implements Persistent<readonly [cycle: number, count: number]> {
-  private cycle = -1;
-  private count = 0;
+  constructor(private readonly events = new MomentCount()) {}
 
   /** One more event at cycle `now`. True if it must take a cycle. */
   add(now: number): boolean {
-    if (now !== this.cycle) {
-      this.cycle = now;
-      this.count = 0;
-    }
-    return this.count++ >= MOST;
+    return this.events.add(now) >= MOST_TIMELESS;
   }
   /** The next event at cycle `now` takes a cycle: it must not be taken where the run ends. */
   full(now: number): boolean {
-    return now === this.cycle && this.count >= MOST;
+    return this.events.at(now) >= MOST_TIMELESS;
   }
   reset(): void {
-    this.cycle = -1;
+    this.events.set(0, 0);
   }
   saveState(): readonly [cycle: number, count: number] {
-    return [this.cycle, this.count];
+    return [this.events.moment, this.events.count];
   }
   loadState(state: readonly [cycle: number, count: number]): void {
-    [this.cycle, this.count] = state;
+    this.events.set(...state);
   }
 }

@@ -8,7 +8,7 @@ import { deliverEvent, deliverPendingFault } from '../machine/cpu/exceptions.ts'
 import type { Cpu } from '../machine/cpu/cpu.ts';
 import type { CpuModel } from '../machine/cpu/model.ts';
 import type { LinearAccess } from '../machine/cpu/linear-access.ts';
-import { PageFlag } from '../machine/cpu/mmu.ts';
+import { PageFlag } from '../machine/cpu/page-flags.ts';
 import type { Processor, ProcessorSaved } from '../machine/cpu/run.ts';
 import type { StopPoints } from '../machine/cpu/stop-points.ts';
 import { Blocking, type CpuState, Cr0, ESP, Flag, StateLayout } from '../machine/cpu/state.ts';
@@ -70,7 +70,11 @@ export class PhysicalMachine implements Machine, Persistent<PhysicalMachineSaved
   /** @param memoryBytes machine memory: the domains' and the hypervisor's. */
   constructor(memoryBytes: number, model: CpuModel, rom?: Rom) {
     this.memory = new PhysicalMemory(memoryBytes, rom);
-    this.processor = buildProcessor(this.memory, this.bus, this.clock, model, { deliverEvent, deliverPendingFault });
+    this.processor = buildProcessor(this.memory, this.bus, this.clock, model, {
+      deliverEvent,
+      deliverPendingFault,
+      plain: true,
+    });
     this.cpu = this.processor.cpu;
     this.state = this.cpu.s;
     this.points = this.cpu.points;
@@ -228,7 +232,7 @@ export class PhysicalMachine implements Machine, Persistent<PhysicalMachineSaved
     this.clock.set(this.clock.now + instructions);
   }
   wrote(pa: number, bytes: number): void {
-    this.cpu.mmu.noteStore(pa, bytes);
+    this.cpu.mmu.pages.noteStore(pa, bytes);
   }
   invalidateGuestPage(linear: number): void {
     this.cpu.mmu.invalidateGuestPage(linear);
@@ -259,7 +263,7 @@ export class PhysicalMachine implements Machine, Persistent<PhysicalMachineSaved
     return {
       bytes: this.memory.ram,
       takeChanged: (visit) => {
-        const pages = this.cpu.mmu.watchChanges();
+        const pages = this.cpu.mmu.pages.watchChanges();
         if (pages === undefined) for (let page = 0; page < this.memory.ramBytes >>> 12; page++) visit(page);
         else pages.forEach(visit);
         this.vmxUnit.vmcs.takeWritten(visit);
@@ -288,14 +292,14 @@ export class PhysicalMachine implements Machine, Persistent<PhysicalMachineSaved
   /** A page of RAM is about to get other bytes (undefined: zeros) in a way that no store does: decoded code that differs is forgotten. */
   replacing(page: number, bytes: Uint8Array | undefined): void {
     const { mmu } = this.cpu;
-    if ((mmu.pageFlags[page]! & PageFlag.code) === 0) return;
+    if ((mmu.pages.of[page]! & PageFlag.code) === 0) return;
     const { u8, ramBase } = this.memory;
     for (let at = 0; at < 4096; at += CODE_GRANULE) {
       const pa = page * 4096 + at;
       if (!mmu.holdsCode(pa, CODE_GRANULE)) continue;
       for (let i = 0; i < CODE_GRANULE; i++)
         if (u8[ramBase + pa + i] !== (bytes === undefined ? 0 : bytes[at + i])) {
-          mmu.onCodeWrite(pa, CODE_GRANULE);
+          mmu.pages.onCodeWrite(pa, CODE_GRANULE);
           break;
         }
     }

@@ -19,12 +19,12 @@ const NO_STATE: readonly RegExp[] = [
   /^\.session\.(serial|debugConsole)\.(sentEver|bytes)/,
   // The snapshots themselves, and which pages they still have to look at.
   /^\.session\.snapshots/,
-  /\.mmu\.(changed|pageFlags)|\.pool\.unseen|\.vmcs\.left/,
+  /\.mmu\.pages\.changed|\.pool\.unseen|\.vmcs\.left/,
   /^\.saved\.processor\.cpu\.words/,
   // Decoded code. Nothing that the guest could see depends on it.
   /\.(cache|regions|module)\./,
-  // The TLB's contents are compared as they are saved; these are the places that may hold more.
-  /\.tlb\.journal/,
+  // Of a page walk, for the TLB entry that is filled behind it.
+  /\.walker\.last/,
   // Meaningful only inside a call of the run loop, or inside one instruction, or inside one delivery.
   /\.processor\.(helpers|emulatedEvent)/,
   /\.mmu\.bounce/,

@@ -71,7 +71,8 @@ export const illegalState = (cpu: Cpu): string[] => {
 const gaps = (end: number, total: number): [first: number, end: number][] => [
   [0, StateLayout.gpr],
   [StateLayout.allEnd, 0x1000],
-  [0x1400, 0x4000],
+  [0x1400, LinearLayout.looseLines],
+  [LinearLayout.looseLines + LinearLayout.looseLinesMost * 4, 0x4000],
   // [0x4000, 0xc100): the state hash's words.
   [0xc100, LinearLayout.entries],
   [LinearLayout.jumpCache + 0x4_0000, LinearLayout.tlb],
@@ -91,8 +92,7 @@ export const guardViolations = (cpu: Cpu): string[] => {
 };
 
 interface TlbView {
-  readonly journal: readonly Int32Array[];
-  readonly journalLength: readonly number[];
+  readonly journals: readonly Int32Array[];
 }
 const INVALID = 0xfff;
 const WRITE_WORDS = 0x10_0000;
@@ -109,8 +109,7 @@ export const tlbViolations = (cpu: Cpu, walk: boolean): string[] => {
   const first = cpu.vmx.nonRoot ? 2 : 0;
   for (let context = 0; context < 4; context++) {
     const base = mmu.contextAddress(context) >> 2;
-    for (let i = 0; i < view.journalLength[context]!; i++) {
-      const word = view.journal[context]![i]!;
+    for (const word of view.journals[context]!.subarray(0, cpu.s.get(StateLayout.journalLength + context * 4))) {
       journalled.add(word);
       const linear = ((word - base) << 12) >>> 0;
       for (const write of [false, true]) {
@@ -123,7 +122,7 @@ export const tlbViolations = (cpu: Cpu, walk: boolean): string[] => {
           wrong.push(`${name} leads to ${hex(pa)}, which is not RAM`);
           continue;
         }
-        if (write && !seen && mmu.pageFlags[pa >>> 12] !== 0) wrong.push(`${name} lets code be overwritten unseen`);
+        if (write && !seen && mmu.pages.of[pa >>> 12] !== 0) wrong.push(`${name} lets code be overwritten unseen`);
         if (!walk || (context & 2) !== first) continue;
         const walked = mmu.translate(linear, write, (context & 1) === 1);
         cpu.clearFault();
@@ -132,7 +131,7 @@ export const tlbViolations = (cpu: Cpu, walk: boolean): string[] => {
       }
     }
   }
-  const words = memory.i32.subarray(LinearLayout.tlb >> 2, LinearLayout.ram >> 2);
+  const words = memory.i32.subarray(LinearLayout.tlb >> 2, LinearLayout.pageFlags >> 2);
   for (let i = 0; i < words.length; i++) {
     if (words[i] === INVALID) continue;
     const word = i + (LinearLayout.tlb >> 2);

@@ -2,7 +2,7 @@
 // debugger's watched bytes (stop-points.ts). The TLB leaves the accesses in question to the slow path (mmu.ts). SDM vol. 3, 6.15 (interrupt 17) and 17.3.1.2.
 
 import { type Cpu, Vector } from './cpu.ts';
-import { Cr0, Flag } from './state.ts';
+import { Cr0, Flag, StateLayout } from './state.ts';
 
 /** Not an exception: in the fault mailbox it asks the run loop to execute the instruction again, alone (Breakpoints.exact). */
 export const AGAIN = 0xff;
@@ -37,6 +37,8 @@ export class AccessInspection {
     const s = this.cpu.s;
     this.alignment = s.cpl === 3 && (s.cr0 & Cr0.AM) !== 0 && (s.eflagsRest & Flag.AC) !== 0;
     this.active = this.alignment || this.cpu.breakpoints.data || this.cpu.points.data;
+    const walks = (s.cr0 & Cr0.PG) !== 0 && !this.active && this.cpu.mmu.access === undefined;
+    s.set(StateLayout.walks, walks ? 1 : 0);
   }
 
   /** False with #AC(0) in the mailbox, or with AGAIN. `reads`: a write that reads first. */

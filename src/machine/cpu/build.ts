@@ -8,6 +8,7 @@ import { CodeCache } from '../translate/code-cache.ts';
 import { buildThreadedModule, type RuntimeImports } from '../translate/forms.ts';
 import { RegionCompiler } from '../translate/region/region-module.ts';
 import { Regions } from '../translate/region/regions.ts';
+import type { SlowPaths } from '../translate/runtime.ts';
 import { NO_VMX } from '../vmx/hooks.ts';
 import { Cpu, type EnterGate, type ErrorPins, type InterruptSource } from './cpu.ts';
 import { Mmu } from './mmu.ts';
@@ -34,7 +35,7 @@ export const buildProcessor = (
   cpu.errorPins = NO_ERROR_PINS;
   const mmu = new Mmu(cpu);
   cpu.mmu = mmu;
-  const imports: RuntimeImports = {
+  const slowPaths: SlowPaths = {
     loadSlow: (linear, bytes) => mmu.loadSlow(linear, bytes),
     storeSlow: (linear, value, bytes) => mmu.storeSlow(linear, value, bytes),
     hostRead: (linear, bytes) => mmu.hostReadSlow(linear, bytes),
@@ -43,21 +44,21 @@ export const buildProcessor = (
     stackLinear: (offset, bytes) => cpu.stackLinear(offset, bytes),
     segmentLinear: (slot, offset, bytes) => cpu.slotLinear(slot, offset, bytes),
     raise: (vector, errorCode) => void cpu.raise(vector, errorCode < 0 ? undefined : errorCode),
+  };
+  const imports: RuntimeImports = {
+    ...slowPaths,
     helper: (entry, budget, offset) => processor.helpers.call(entry, budget, offset),
+    atSite: () => processor.helpers.atSite(),
+    regionMisses: regionAccess(cpu, () => cache.counters.invalidations),
   };
   const module = buildThreadedModule(rows, memory.memory, imports, ({ shared }) => {
     cpu.enterGate = shared.enterGate as EnterGate;
   });
-  const cache = new CodeCache(cpu, module, opcodeTable, unavailable);
-  const access = regionAccess(cpu, () => cache.counters.invalidations);
-  const compiler = new RegionCompiler(memory.memory, module, {
-    ...imports,
-    ...access,
-    atSite: () => processor.helpers.atSite(),
-  });
+  const cache: CodeCache = new CodeCache(cpu, module, opcodeTable, unavailable);
+  const compiler = new RegionCompiler(memory.memory, module, slowPaths);
   const regions = new Regions(cpu, cache, opcodeTable, compiler, module);
   const processor: Processor = new Processor(cpu, cache, module, regions, events);
   cpu.progress = processor;
-  mmu.onMonitoredStore = (pa, bytes) => noteMonitoredStore(cpu, pa, bytes);
+  mmu.pages.onMonitoredStore = (pa, bytes) => noteMonitoredStore(cpu, pa, bytes);
   return processor;
 };

@@ -4,6 +4,7 @@
 import type { Bus } from '../bus.ts';
 import type { Clock } from '../clock.ts';
 import type { PhysicalMemory } from '../memory.ts';
+import { MOMENT_WORDS, MomentCount } from '../moment-count.ts';
 import { type Persistent, saveFields } from '../snapshot.ts';
 import { TimelessEvents } from '../timeless-events.ts';
 import type { VmxHooks } from '../vmx/hooks.ts';
@@ -128,7 +129,12 @@ export class Cpu implements Persistent<CpuSaved> {
   errorPins!: ErrorPins;
   nextEip = 0;
   /** Linear address of a #PF in the mailbox (CR2 gets it on delivery, not before: a VM exit leaves CR2 alone), or of a #DB: its DR6 bits. */
-  faultAddress = 0;
+  get faultAddress(): number {
+    return this.s.get(StateLayout.faultAddress);
+  }
+  set faultAddress(value: number) {
+    this.s.set(StateLayout.faultAddress, value);
+  }
   /** Why the processor shut down, for the report: the event first delivered, then what its delivery raised. */
   tripleFault: { readonly chain: readonly ChainedException[] } | undefined = undefined;
   /** Passes a gate of the IDT if that is an ordinary case (isa/gate-functions.ts `enterGate`): 1, and EIP is the handler's. 0: nothing has changed. */
@@ -140,7 +146,7 @@ export class Cpu implements Persistent<CpuSaved> {
   retiredByHelper = 1;
   /** REP iterations that retired before one faulted. */
   retiredBeforeFault = 0;
-  readonly timeless = new TimelessEvents();
+  readonly timeless: TimelessEvents;
   /** Decoded code was overwritten since the present helper began. */
   codeChanged = false;
   /** The last instruction is a repeated string instruction that has iterations left. */
@@ -149,7 +155,7 @@ export class Cpu implements Persistent<CpuSaved> {
   enteredHandler = false;
   readonly breakpoints = new Breakpoints();
   /** A debugger's, outside the machine. */
-  readonly points = new StopPoints();
+  readonly points: StopPoints;
   /** Set before the first instruction. */
   tiers: Tiers = 'adaptive';
   /** The instruction in flight is one that checkLimits is about. */
@@ -168,6 +174,9 @@ export class Cpu implements Persistent<CpuSaved> {
     readonly model: CpuModel,
   ) {
     this.s = new CpuState(memory);
+    const events = (at: number): MomentCount => new MomentCount(memory.u32.subarray(at >> 2, (at >> 2) + MOMENT_WORDS));
+    this.timeless = new TimelessEvents(events(StateLayout.timeless));
+    this.points = new StopPoints(events(StateLayout.delivered));
   }
 
   /** Puts a fault into the mailbox unless one is there. Always false, so that callers can `return cpu.raise(...)`. */

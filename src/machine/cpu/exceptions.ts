@@ -25,6 +25,9 @@ const SELECTOR_ERROR = bits(Vector.TS, Vector.NP, Vector.SS, Vector.GP);
  */
 const FAULTS = CONTRIBUTORY | bits(Vector.BR, Vector.UD, Vector.NM, 9, Vector.PF, Vector.MF, Vector.AC, Vector.XM);
 
+/** Those that do nothing besides entering their handlers; #PF sets CR2. */
+export const PLAIN_FAULTS = FAULTS & ~bits(Vector.MF);
+
 /**
  * Deliveries that may follow each other without an instruction between them. More means that benign exceptions feed each other for
  * ever (an #AC handler whose stack is misaligned): real processors hang there, this one shuts down.

@@ -8,7 +8,7 @@ import type { Regions } from '../translate/region/regions.ts';
 import { AGAIN_WITH_LIMITS } from './access-inspection.ts';
 import type { Cpu } from './cpu.ts';
 import type { EventDelivery } from './pending-interrupts.ts';
-import { Blocking, Flag, StateLayout } from './state.ts';
+import { Blocking, Flag, Resumed, StateLayout } from './state.ts';
 import { isExternalError } from './x87/errors.ts';
 
 /** Answers of `call` that are no number of retired instructions. */
@@ -19,8 +19,6 @@ export const HelperCall = {
   leaves: 0,
 } as const;
 
-/** In StateLayout.resumed: no IRET has loaded RF. No budget is so large. */
-const NOT_RESUMED = 0x7fff_ffff;
 const TWO_32 = 0x1_0000_0000;
 
 export class HelperCalls {
@@ -59,27 +57,37 @@ export class HelperCalls {
     this.clockAtStart = cpu.clock.now;
     this.retiredAtStart = this.processor.retired;
     this.deadline = cpu.clock.nextDeadline;
-    const end = this.clockAtStart + start;
-    const { u32 } = cpu.s;
-    u32[StateLayout.timeBase >> 2] = end;
-    u32[(StateLayout.timeBase + 4) >> 2] = Math.floor(end / TWO_32);
+    this.setBase(StateLayout.timeBase, this.clockAtStart + start);
+    this.setBase(StateLayout.retiredBase, this.retiredAtStart + start);
     cpu.breakpoints.exact = left === 1 || !(cpu.breakpoints.data || cpu.points.data);
-    cpu.s.i32[StateLayout.resumed >> 2] = NOT_RESUMED;
+    cpu.s.set(StateLayout.resumed, Resumed.asBefore);
     this.lookForRequests();
   }
-  /** RF, which translated code's last instruction has loaded, is for the one at which it came back with the budget `end`. */
-  resumesAt(end: number): boolean {
-    return this.cpu.s.i32[StateLayout.resumed >> 2] === end;
+  /** A count, 64 bits, where the budget will be 0. */
+  private setBase(at: number, value: number): void {
+    this.cpu.s.set(at, value);
+    this.cpu.s.set(at + 4, Math.floor(value / TWO_32));
   }
-  /** Only helpers and the run loop change what waits. */
+  /** Translated code came back with the budget `end`: RF, which its last instruction has loaded, is for the one that it came back at. */
+  private noteResumption(end: number): void {
+    const resumed = this.cpu.s.get(StateLayout.resumed) | 0;
+    if (end !== this.start || resumed === Resumed.byNothing) this.processor.resumed = resumed === end;
+  }
+  /** Only helpers and the run loop change what waits, and what is looked at. */
   private lookForRequests(): void {
-    const { s, interrupts, vmx } = this.cpu;
-    s.i32[StateLayout.nothingWaits >> 2] = interrupts.intr || vmx.boundaryWatch ? 0 : 1;
+    const { cpu } = this;
+    const { s, interrupts, vmx, breakpoints, points } = cpu;
+    const waits = interrupts.intr || vmx.boundaryWatch;
+    s.set(StateLayout.nothingWaits, waits ? 0 : 1);
+    const looked = waits || this.alone || points.armed || breakpoints.data || vmx.nonRoot || vmx.boundaryStep;
+    const passes = !looked && this.processor.alignmentFlag === 0 && s.get(StateLayout.nmi) === 0;
+    s.set(StateLayout.plainFaults, passes && this.events.plain === true ? 1 : 0);
   }
   /** It has come back with the budget `end`: the clock stands there. Returns the instructions it retired. */
   exit(end: number): number {
     this.inside = false;
     this.cpu.breakpoints.exact = true;
+    this.noteResumption(end);
     const executed = this.start - end;
     this.moveTo(executed);
     return executed;
@@ -169,7 +177,7 @@ export class HelperCalls {
     const entered = this.events.deliverPendingFault(cpu);
     cpu.breakpoints.met = 0;
     processor.resumed = false;
-    s.i32[StateLayout.resumed >> 2] = NOT_RESUMED;
+    s.set(StateLayout.resumed, Resumed.asBefore);
     // Whoever took the event may have let time pass.
     const passed = clock.now - now;
     this.clockAtStart += passed;

@@ -6,15 +6,13 @@ import { AccessInspection, AGAIN, AGAIN_WITH_LIMITS } from './access-inspection.
 import type { Cpu } from './cpu.ts';
 import { Vector } from './cpu.ts';
 import { type LinearAccess, readEmulated, writeEmulated } from './linear-access.ts';
+import { PageFlag, PageFlags } from './page-flags.ts';
 import { PageWalker } from './page-walk.ts';
 import { Cr0, StateLayout } from './state.ts';
 import { Tlb, TlbContext } from './tlb.ts';
 
 /** Where accesses that are not one piece of RAM are put together. */
 const BOUNCE = 0x1000;
-
-/** Page attributes that forbid a direct write entry. */
-export const PageFlag = { code: 1, watched: 2, rom: 4, monitored: 8, unchanged: 16 } as const;
 
 export interface MmuSaved {
   readonly tlb: readonly Int32Array[];
@@ -26,24 +24,18 @@ const secondPage = (linear: number): number => ((linear & 0xfffff000) + 4096) >>
 
 export class Mmu {
   private readonly memory: PhysicalMemory;
-  /** Per physical page: PageFlag bits. */
-  readonly pageFlags: Uint8Array;
   private readonly tlb: Tlb;
+  /** What has to be seen to in physical pages. */
+  readonly pages: PageFlags;
   private readonly walker: PageWalker;
   /** Set while the hypervisor emulates an instruction. */
   access: LinearAccess | undefined;
   /** Alignment checks, data breakpoints, watched bytes. */
   readonly inspection: AccessInspection;
-  /** Called before a store to a page that holds translated code: (physical address, bytes). */
-  onCodeWrite: (pa: number, bytes: number) => void = () => undefined;
   /** Would a store here overwrite decoded code? */
   holdsCode: (pa: number, bytes: number) => boolean = () => false;
   /** Stores that would overwrite decoded code are refused with AGAIN (region-access.ts). */
   sparesCode = false;
-  /** Called before a store to a page that MONITOR watches a line of. */
-  onMonitoredStore: (pa: number, bytes: number) => void = () => undefined;
-  /** Pages stored to since `watchChanges`, which are noted at their first store; undefined: nobody wants to know. */
-  private changed: number[] | undefined;
   /** Called when translations were dropped: what is known of code by linear address may be stale. */
   onFlush: () => void = () => undefined;
   /** Called when breakpoints were armed or disarmed. */
@@ -55,14 +47,13 @@ export class Mmu {
   constructor(private readonly cpu: Cpu) {
     this.memory = cpu.memory;
     this.inspection = new AccessInspection(cpu);
+    this.tlb = new Tlb(this.memory);
+    this.pages = new PageFlags(this.memory, cpu.bus, this.tlb);
     this.walker = new PageWalker(
       cpu,
-      (pa) => this.pageFlags[pa >>> 12] !== 0,
-      (pa, bytes) => this.noteStore(pa, bytes),
+      (pa) => this.pages.of[pa >>> 12] !== 0,
+      (pa, bytes) => this.pages.noteStore(pa, bytes),
     );
-    this.tlb = new Tlb(this.memory);
-    this.pageFlags = new Uint8Array(Math.ceil(this.memory.bytes / 4096));
-    this.pageFlags.fill(PageFlag.rom, this.memory.ramBytes >>> 12);
   }
 
   /** The context for the present CPL and VMX mode; the empty one where every access must be looked at. */
@@ -118,7 +109,7 @@ export class Mmu {
     if (this.cpu.breakpoints.data && this.cpu.breakpoints.dataInPage(linear >>> 12)) return;
     const paging = (this.cpu.s.cr0 & Cr0.PG) !== 0;
     const clean = !paging || (this.walker.lastDirty && this.walker.lastWritable);
-    this.tlb.fill(context, linear, pa, clean, this.pageFlags[page] !== 0, this.watched(linear));
+    this.tlb.fill(context, linear, pa, clean, this.pages.of[page] !== 0, this.watched(linear));
   }
   /** A debugger watches bytes of the page. */
   private watched(linear: number): boolean {
@@ -136,7 +127,7 @@ export class Mmu {
     const known = this.tlb.cached(context, linear, write);
     if (known >= 0) {
       // Its stores need not be seen any more, perhaps.
-      if (write && this.pageFlags[known >>> 12] === 0)
+      if (write && this.pages.of[known >>> 12] === 0)
         this.tlb.fill(context, linear, known, true, false, this.watched(linear));
       return known;
     }
@@ -181,38 +172,6 @@ export class Mmu {
   /** CR0.PG/WP, CR4.PSE/PAE/PGE changed. */
   controlsChanged(): void {
     this.flushAll();
-  }
-  /** Takes away all direct write entries of a physical page (it now holds code, or is watched). */
-  protectPage(page: number, flag: number): void {
-    if (this.pageFlags[page]! & flag) return;
-    this.pageFlags[page] = this.pageFlags[page]! | flag;
-    this.tlb.watchStores(page);
-  }
-  /** A store to RAM that bypasses the TLB: to a flagged page, by the page walk or by other agents on the bus. */
-  noteStore(pa: number, bytes: number): void {
-    const flags = this.pageFlags[pa >>> 12]!;
-    if (flags & PageFlag.code) this.onCodeWrite(pa, bytes);
-    if (flags & PageFlag.monitored) this.onMonitoredStore(pa, bytes);
-    if (flags & PageFlag.unchanged) this.noteChange(pa >>> 12);
-  }
-  private noteChange(page: number): void {
-    this.pageFlags[page] = this.pageFlags[page]! & ~PageFlag.unchanged;
-    this.changed?.push(page);
-  }
-  /** RAM pages stored to since the last call; from now on each page's first store is noted. Undefined at the first call: any page may have been. */
-  watchChanges(): readonly number[] | undefined {
-    const { changed } = this;
-    if (changed === undefined) for (let page = 0; page < this.memory.ramBytes >>> 12; page++) this.markUnchanged(page);
-    else for (const page of changed) this.markUnchanged(page);
-    this.changed = [];
-    this.tlb.watchAllStores();
-    return changed;
-  }
-  private markUnchanged(page: number): void {
-    this.pageFlags[page] = this.pageFlags[page]! | PageFlag.unchanged;
-  }
-  unprotectPage(page: number, flag: number): void {
-    this.pageFlags[page] = this.pageFlags[page]! & ~flag;
   }
 
   // ---- accesses from TypeScript -------------------------------------------------------------------------------------
@@ -273,7 +232,7 @@ export class Mmu {
       return;
     }
     if (pa + size > m.bytes) return;
-    if (this.pageFlags[pa >>> 12] !== 0) this.noteStore(pa, size);
+    if (this.pages.of[pa >>> 12] !== 0) this.pages.noteStore(pa, size);
     if (size === 1) m.write8(pa, value);
     else if (size === 2) m.write16(pa, value);
     else m.write32(pa, value);
@@ -300,7 +259,7 @@ export class Mmu {
   }
   /** With AGAIN in the mailbox if a store would overwrite decoded code. */
   private refuses(pa: number, bytes: number): boolean {
-    if ((this.pageFlags[pa >>> 12]! & PageFlag.code) === 0 || !this.holdsCode(pa, bytes)) return false;
+    if ((this.pages.of[pa >>> 12]! & PageFlag.code) === 0 || !this.holdsCode(pa, bytes)) return false;
     this.cpu.raise(AGAIN);
     return true;
   }
@@ -378,7 +337,7 @@ export class Mmu {
       )
         return 0;
       if (this.inPage(linear, bytes)) {
-        const direct = pa + bytes <= this.memory.bytes && !this.cpu.bus.isMmio(pa) && this.pageFlags[pa >>> 12] === 0;
+        const direct = pa + bytes <= this.memory.bytes && !this.cpu.bus.isMmio(pa) && this.pages.of[pa >>> 12] === 0;
         if (direct) return this.memory.ramBase + pa;
       }
     }
@@ -439,13 +398,11 @@ export class Mmu {
   saveTranslations(): MmuSaved {
     return {
       tlb: this.tlb.saveState(),
-      walker: [...this.walker.saveState(), +this.walker.lastDirty, +this.walker.lastWritable],
+      walker: this.walker.saveState(),
     };
   }
   loadTranslations({ tlb, walker }: MmuSaved): void {
-    this.walker.loadState(walker.slice(0, 8));
-    this.walker.lastDirty = walker[8] === 1;
-    this.walker.lastWritable = walker[9] === 1;
+    this.walker.loadState(walker);
     this.tlb.loadState(tlb);
     this.cpu.points.forEachWatchedPage((page) => this.tlb.watchAccesses((page << 12) >>> 0, true));
     this.inspection.refresh();

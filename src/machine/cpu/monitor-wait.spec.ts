@@ -32,10 +32,10 @@ test('MWAIT waits until somebody else stores to the line, and only the line', ()
   const p = started(WAIT);
   p.run(100);
   assert.deepEqual([waits(p), p.processor.retired, p.clock.now], [true, 4, 100]);
-  p.cpu.mmu.noteStore(LINE - 4, 4);
-  p.cpu.mmu.noteStore(LINE + 64, 4);
+  p.cpu.mmu.pages.noteStore(LINE - 4, 4);
+  p.cpu.mmu.pages.noteStore(LINE + 64, 4);
   assert.equal(waits(p), true);
-  p.cpu.mmu.noteStore(LINE - 1, 2);
+  p.cpu.mmu.pages.noteStore(LINE - 1, 2);
   assert.equal(waits(p), false);
   p.run(10);
   assert.equal(went(p), 1);
@@ -43,7 +43,7 @@ test('MWAIT waits until somebody else stores to the line, and only the line', ()
 
 test('a timer of the machine that stores wakes it at its exact cycle', () => {
   const p = started(WAIT);
-  const timer = p.clock.timer(() => p.cpu.mmu.noteStore(LINE + 8, 1));
+  const timer = p.clock.timer(() => p.cpu.mmu.pages.noteStore(LINE + 8, 1));
   p.clock.arm(timer, 50);
   p.run(60);
   assert.deepEqual([went(p), p.processor.retired], [1, 4 + 10]);
@@ -54,7 +54,7 @@ test("the processor's own store between the two disarms: no wait", () => {
   p.run(10);
   assert.deepEqual([waits(p), went(p)], [false, 1]);
   // The page takes direct stores again.
-  assert.equal(p.cpu.mmu.pageFlags[LINE >>> 12], 0);
+  assert.equal(p.cpu.mmu.pages.of[LINE >>> 12], 0);
   const other = started([...STORE.slice(0, 4), 0x80, ...STORE.slice(5)]);
   other.run(10);
   assert.deepEqual([waits(other), went(other)], [true, 0]);

@@ -5,7 +5,7 @@ import { ExitReason } from '../vmx/exit-reasons.ts';
 import type { Cpu, Helper } from './cpu.ts';
 import { Vector } from './cpu.ts';
 import { FeatureC } from './features.ts';
-import { PageFlag } from './mmu.ts';
+import { PageFlag } from './page-flags.ts';
 import { MONITOR_LINE } from './model.ts';
 import { MiscEnable } from './msr.ts';
 import { MsrSlot } from './msr-rows.ts';
@@ -41,7 +41,7 @@ export const monitor: Helper = (cpu, op) => {
   if (physical < cpu.memory.bytes && !cpu.bus.isMmio(physical)) {
     s.set(StateLayout.monitorAddress, physical & -MONITOR_LINE);
     s.set(StateLayout.monitor, ARMED);
-    cpu.mmu.protectPage(physical >>> 12, PageFlag.monitored);
+    cpu.mmu.pages.protect(physical >>> 12, PageFlag.monitored);
   }
   return true;
 };
@@ -66,7 +66,7 @@ export const disarm = (cpu: Cpu): void => {
   const state = s.get(StateLayout.monitor);
   if (state === 0) return;
   s.set(StateLayout.monitor, 0);
-  cpu.mmu.unprotectPage(s.get(StateLayout.monitorAddress) >>> 12, PageFlag.monitored);
+  cpu.mmu.pages.unprotect(s.get(StateLayout.monitorAddress) >>> 12, PageFlag.monitored);
   if (state & WAITING) s.set(StateLayout.activity, ACTIVE);
 };
 
@@ -89,9 +89,9 @@ export const noteMonitoredStore = (cpu: Cpu, physical: number, bytes: number): v
 /** Other state is about to take the place of the processor's, and has taken it: the mark of the watched page follows. */
 export const disarmForLoad = (cpu: Cpu): void => {
   if (cpu.s.get(StateLayout.monitor) !== 0)
-    cpu.mmu.unprotectPage(cpu.s.get(StateLayout.monitorAddress) >>> 12, PageFlag.monitored);
+    cpu.mmu.pages.unprotect(cpu.s.get(StateLayout.monitorAddress) >>> 12, PageFlag.monitored);
 };
 export const armAfterLoad = (cpu: Cpu): void => {
   if (cpu.s.get(StateLayout.monitor) !== 0)
-    cpu.mmu.protectPage(cpu.s.get(StateLayout.monitorAddress) >>> 12, PageFlag.monitored);
+    cpu.mmu.pages.protect(cpu.s.get(StateLayout.monitorAddress) >>> 12, PageFlag.monitored);
 };

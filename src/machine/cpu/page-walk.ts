@@ -3,14 +3,15 @@
 
 import type { PhysicalMemory } from '../memory.ts';
 import { type Cpu, Vector } from './cpu.ts';
-import { Cr0, Cr4 } from './state.ts';
+import { Cr0, Cr4, StateLayout } from './state.ts';
 
 /** Page-fault error code (SDM vol. 3, 4.7). */
 export const PfError = { P: 1, W: 2, U: 4, RSVD: 8, I: 16 } as const;
 
 export class PageWalker {
   private readonly memory: PhysicalMemory;
-  private readonly pdptes = new Uint32Array(8);
+  /** The PDPTEs, low and high halves. */
+  private readonly pdptes: Uint32Array;
 
   /** @param holdsCode does a physical address lie in a page with translated code? Then `codeWritten` hears of a changed entry first. */
   constructor(
@@ -19,6 +20,7 @@ export class PageWalker {
     private readonly codeWritten: (pa: number, bytes: number) => void,
   ) {
     this.memory = cpu.memory;
+    this.pdptes = this.memory.u32.subarray(StateLayout.pdptes >> 2, (StateLayout.pdptes >> 2) + 8);
   }
 
   /** The place (memory.ts) of the physical address, or -1 with #PF in the mailbox. Sets accessed and dirty bits. */
@@ -152,7 +154,7 @@ export class PageWalker {
     return ((pte & 0xfffff000) | (linear & 0xfff)) >>> 0;
   }
 
-  /** Of the last successful walk: whether a write entry may be filled without walking again. */
+  /** Of the walk that has just succeeded: whether a write entry may be filled without walking again. */
   lastDirty = true;
   lastWritable = true;
 

@@ -7,6 +7,8 @@ import { Blocking, Flag, StateLayout } from './state.ts';
 
 /** How faults and interrupts enter the guest: cpu/exceptions.ts, or a recorder in conformance tests. */
 export interface EventDelivery {
+  /** It does what translated code does by itself in the ordinary case (translate/fault-function.ts). Absent: translated code asks each time. */
+  readonly plain?: boolean;
   /** Takes the fault out of the mailbox and delivers it; EIP is the faulting instruction's. */
   deliverPendingFault(cpu: Cpu): boolean;
   /** `type`: VMX interruption type (0 external, 2 NMI, 3 hardware exception). */

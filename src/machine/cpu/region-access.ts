@@ -2,14 +2,12 @@
 // that code was overwritten. An access that would overwrite decoded code is refused with AGAIN before anything changes, and so is one whose
 // page walk did: the run loop repeats the instruction alone.
 
-import type { SlowPaths } from '../translate/runtime.ts';
+import type { MissPaths } from '../translate/miss-functions.ts';
 import { AGAIN } from './access-inspection.ts';
 import type { Cpu } from './cpu.ts';
 
-export type RegionAccess = Pick<SlowPaths, 'loadSlow' | 'storeSlow' | 'hostRead' | 'hostWrite'>;
-
 /** @param invalidations counts how often decoded code was thrown away */
-export const regionAccess = (cpu: Cpu, invalidations: () => number): RegionAccess => {
+export const regionAccess = (cpu: Cpu, invalidations: () => number): MissPaths => {
   const { mmu } = cpu;
   const changed = (before: number): boolean => {
     if (invalidations() === before) return false;

@@ -226,10 +226,12 @@ export class Processor implements Persistent<ProcessorSaved> {
     const guestMode = s.get(StateLayout.mode);
     const context = s.get(StateLayout.tlb);
     const gates = s.get(StateLayout.gates);
+    const walks = s.get(StateLayout.walks);
     if (this.keepsGuestMode(guestMode)) {
       s.set(StateLayout.mode, guestMode | Mode.timeAside);
       s.set(StateLayout.tlb, cpu.mmu.contextAddress(TlbContext.none));
       s.set(StateLayout.gates, 0);
+      s.set(StateLayout.walks, 0);
     } else cpu.modeDirty = true;
     const kept = !cpu.modeDirty;
     const done = act();
@@ -242,6 +244,7 @@ export class Processor implements Persistent<ProcessorSaved> {
       s.set(StateLayout.mode, guestMode);
       s.set(StateLayout.tlb, context);
       s.set(StateLayout.gates, gates);
+      s.set(StateLayout.walks, walks);
     } else cpu.modeDirty = true;
     if (left) return 'unhandled';
     return done ? 'done' : 'fault';
@@ -372,7 +375,6 @@ export class Processor implements Persistent<ProcessorSaved> {
       this.helpers.enter(start, left);
       this.module.instance.run(entry, start, i32[StateLayout.tlb >> 2]!);
       const end = i32[StateLayout.exitBudget >> 2]!;
-      if (end !== start) this.resumed = this.helpers.resumesAt(end);
       left -= this.helpers.exit(end);
       switch (i32[StateLayout.exitKind >> 2]) {
         case ExitKind.link:

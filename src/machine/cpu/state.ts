@@ -165,14 +165,45 @@ export const StateLayout = {
    * points at deliveries, CR4.TSD clear, not executed for the hypervisor.
    */
   gates: 0x618,
-  /** The budget behind an IRET that has loaded RF, or NOT_RESUMED (helper-calls.ts). */
+  /** The budget behind an IRET that has loaded RF, or one of Resumed. */
   resumed: 0x61c,
   /** The clock, 64 bits, where the budget will be 0 (helper-calls.ts), and the TSC offset of non-root operation. */
   timeBase: 0x620,
   timeOffset: 0x628,
   /** 0: the segment registers are as in the guest-state area of the current VMCS (vmx/guest-segments.ts). */
   segmentsApart: 0x630,
-  allEnd: 0x634,
+  /** Linear address of a #PF in the fault mailbox, or DR6 bits of a #DB (Cpu.faultAddress). */
+  faultAddress: 0x634,
+  /** 1: translated code may walk the page tables by itself (isa/walk-functions.ts): paging is on, and no access has to be looked at. */
+  walks: 0x638,
+  /** Lines that looseLines of the linear memory holds. */
+  looseCount: 0x63c,
+  /** By TLB context: words in its journal, and from which number on TypeScript makes room (tlb.ts). */
+  journalLength: 0x640,
+  journalRoom: 0x650,
+  /** The four PDPTEs of PAE paging, 64 bits each (page-walk.ts). */
+  pdptes: 0x660,
+  /** Events that take no time, and those delivered behind the last instruction (moment-count.ts). */
+  timeless: 0x680,
+  delivered: 0x690,
+  /** Instructions retired, 64 bits, where the budget will be 0 (helper-calls.ts). */
+  retiredBase: 0x6a0,
+  /**
+   * 1: translated code may deliver faults by itself (translate/fault-function.ts): nobody would look at the boundary behind the delivery, or before
+   * it. For the time until the next helper.
+   */
+  plainFaults: 0x6a8,
+  /** Records of the sites of the region that is at one (translate/region/site-records.ts). */
+  exitSites: 0x6ac,
+  allEnd: 0x6b0,
+} as const;
+
+/** In StateLayout.resumed; no budget is so large. */
+export const Resumed = {
+  /** No IRET has loaded RF since translated code began. */
+  asBefore: 0x7fff_ffff,
+  /** The same, and a handler was entered: what was is over. */
+  byNothing: 0x7fff_fffe,
 } as const;
 
 /** Fields of a segment slot. `limit` is in bytes (granularity applied); `access` is the VMX access-rights word (SDM vol. 3, table 24-2). */

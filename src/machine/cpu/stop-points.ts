@@ -2,6 +2,7 @@
 // met: code with a point before an instruction is decoded so that it leaves there (translate/code-cache.ts), a page with watched bytes has
 // TLB entries that no access can use directly (tlb.ts). Nothing here changes what the guest sees. Not the guest's own breakpoints (breakpoints.ts).
 
+import { MomentCount } from '../moment-count.ts';
 import type { Position, StopDetail, StopPoint, WatchPoint } from '../stop-point.ts';
 
 /** Interruption types (SDM vol. 3, 24.8.3) of what is an exception to the debugger; all others are interrupts. */
@@ -91,9 +92,9 @@ export class StopPoints {
   /** Where `begin` was: the points before that instruction do not stop it. */
   private startRetired = -1;
   private startEvents = -1;
-  /** Events delivered when so many instructions had retired. */
-  private eventsAt = 0;
-  private eventCount = 0;
+
+  /** @param deliveredEvents events delivered when so many instructions had retired */
+  constructor(private readonly deliveredEvents = new MomentCount()) {}
 
   // ---- the set ------------------------------------------------------------------------------------------------------
 
@@ -143,12 +144,11 @@ export class StopPoints {
 
   get position(): Position {
     const instructions = this.surroundings.retired();
-    return { instructions, events: instructions === this.eventsAt ? this.eventCount : 0 };
+    return { instructions, events: this.deliveredEvents.at(instructions) };
   }
   /** Where a machine that was put to another moment stands. */
   set position(at: Position) {
-    this.eventsAt = at.instructions;
-    this.eventCount = at.events;
+    this.deliveredEvents.set(at.instructions, at.events);
   }
   /** The machine may go on from here, to `until` at most. `single`: only over one instruction or one delivery. `muted`: no point is met. */
   begin(until: Position, single: boolean, muted = false): void {
@@ -261,10 +261,7 @@ export class StopPoints {
 
   /** An event's handler was entered. `type`: its interruption type; `eip`: where the guest was; `address`: of a page fault. */
   delivered(vector: number, type: number, errorCode: number | undefined, eip: number, address: number): void {
-    const retired = this.surroundings.retired();
-    if (retired !== this.eventsAt) this.eventCount = 0;
-    this.eventsAt = retired;
-    this.eventCount++;
+    this.deliveredEvents.add(this.surroundings.retired());
     if (!this.armed) return;
     if (this.single) this.halt();
     const exception = ((EXCEPTION_TYPES >>> type) & 1) !== 0;

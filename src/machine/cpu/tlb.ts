@@ -3,6 +3,7 @@
 
 import { LinearLayout, type PhysicalMemory } from '../memory.ts';
 import type { Persistent } from '../snapshot.ts';
+import { StateLayout } from './state.ts';
 
 /** Contexts: root and VMX non-root, supervisor and user each; `none` stays empty (the instruction emulator, alignment checks). */
 export const TlbContext = { rootSupervisor: 0, rootUser: 1, guestSupervisor: 2, guestUser: 3, none: 4 } as const;
@@ -17,18 +18,33 @@ export const INVALID = 0xfff;
 const SEEN = 0xfff;
 /** In words: the write table follows the read table. */
 const WRITE = 0x0010_0000;
+/** A journal's words, one for each page that there is; and how many it has at least before it is tidied up. */
+const JOURNAL = LinearLayout.tlbJournalBytes >> 2;
+const LEAST_ROOM = 4096;
 
 export class Tlb implements Persistent<readonly Int32Array[]> {
   private readonly i32: Int32Array;
-  /** Filled slots (word indices), so that a flush costs what was filled. */
-  private readonly journal: Int32Array[] = [];
-  private readonly journalLength: number[] = [0, 0, 0, 0];
+  /**
+   * By context: filled slots (word indices), so that a flush costs what was filled. In linear memory, where emitted code fills and flushes too
+   * (isa/walk-functions.ts). A slot that was emptied and filled again is in it twice.
+   */
+  readonly journals: readonly Int32Array[];
+  /** Their lengths, and those from which on they have to be tidied up first. */
+  private readonly lengths: Int32Array;
+  private readonly rooms: Int32Array;
 
   constructor(private readonly memory: PhysicalMemory) {
     this.i32 = memory.i32;
     const end = LinearLayout.tlb + LinearLayout.tlbContexts * LinearLayout.tlbContextBytes;
     this.i32.fill(INVALID, LinearLayout.tlb >> 2, end >> 2);
-    for (let i = 0; i < FILLED_CONTEXTS; i++) this.journal.push(new Int32Array(1 << 16));
+    const words = (address: number, count: number): Int32Array =>
+      this.i32.subarray(address >> 2, (address >> 2) + count);
+    this.journals = Array.from({ length: FILLED_CONTEXTS }, (_, context) =>
+      words(LinearLayout.tlbJournals + context * LinearLayout.tlbJournalBytes, JOURNAL),
+    );
+    this.lengths = words(StateLayout.journalLength, FILLED_CONTEXTS);
+    this.rooms = words(StateLayout.journalRoom, FILLED_CONTEXTS);
+    this.rooms.fill(LEAST_ROOM);
   }
 
   /** Linear-memory address of a context's read table. */
@@ -62,27 +78,41 @@ export class Tlb implements Persistent<readonly Int32Array[]> {
     if (writable) this.i32[word + WRITE] = seen || watched ? value | SEEN : value;
   }
   private record(context: number, word: number): void {
-    let list = this.journal[context]!;
-    const length = this.journalLength[context]!;
-    if (length === list.length) {
-      const bigger = new Int32Array(length * 2);
-      bigger.set(list);
-      this.journal[context] = bigger;
-      list = bigger;
+    if (this.lengths[context]! >= this.rooms[context]!) this.tidy(context);
+    this.journals[context]![this.lengths[context]++] = word;
+  }
+  /** Leaves each slot in use once in the journal. There is always room then for one that is not in use. */
+  private tidy(context: number): void {
+    const list = this.journals[context]!;
+    const count = this.lengths[context]!;
+    const values = new Int32Array(count);
+    let kept = 0;
+    for (let i = 0; i < count; i++) {
+      const word = list[i]!;
+      const value = this.i32[word]!;
+      if (value === INVALID) continue;
+      list[kept] = word;
+      values[kept++] = value;
+      this.i32[word] = INVALID;
     }
-    list[length] = word;
-    this.journalLength[context] = length + 1;
+    for (let i = 0; i < kept; i++) this.i32[list[i]!] = values[i]!;
+    this.lengths[context] = kept;
+    this.rooms[context] = Math.min(JOURNAL, Math.max(LEAST_ROOM, 2 * kept));
+  }
+  /** Filled slots of a context, by their word indices, some of them twice. */
+  private filled(context: number): Int32Array {
+    return this.journals[context]!.subarray(0, this.lengths[context]);
   }
 
   flush(context: number): void {
-    const list = this.journal[context]!;
-    const length = this.journalLength[context]!;
+    const list = this.journals[context]!;
+    const length = this.lengths[context]!;
     for (let i = 0; i < length; i++) {
       const word = list[i]!;
       this.i32[word] = INVALID;
       this.i32[word + WRITE] = INVALID;
     }
-    this.journalLength[context] = 0;
+    this.lengths[context] = 0;
   }
   invalidate(context: number, linear: number): void {
     const word = this.word(context, linear);
@@ -107,10 +137,7 @@ export class Tlb implements Persistent<readonly Int32Array[]> {
     const host = this.memory.ramBase + page * 4096;
     for (let context = 0; context < FILLED_CONTEXTS; context++) {
       const base = this.address(context) >> 2;
-      const list = this.journal[context]!;
-      const length = this.journalLength[context]!;
-      for (let i = 0; i < length; i++) {
-        const word = list[i]!;
+      for (const word of this.filled(context)) {
         const value = this.i32[word + WRITE]!;
         if (value !== INVALID && ((value + ((word - base) << 12)) | 0) === host) this.i32[word + WRITE] = value | SEEN;
       }
@@ -119,39 +146,24 @@ export class Tlb implements Persistent<readonly Int32Array[]> {
 
   /** Stores to any page must be seen from now on. */
   watchAllStores(): void {
-    for (let context = 0; context < FILLED_CONTEXTS; context++) {
-      const list = this.journal[context]!;
-      for (let i = 0; i < this.journalLength[context]!; i++) {
-        const word = list[i]! + WRITE;
-        if (this.i32[word] !== INVALID) this.i32[word] = this.i32[word]! | SEEN;
-      }
-    }
+    for (let context = 0; context < FILLED_CONTEXTS; context++)
+      for (const word of this.filled(context))
+        if (this.i32[word + WRITE] !== INVALID) this.i32[word + WRITE] = this.i32[word + WRITE]! | SEEN;
   }
 
   /** For each context: every entry's word number, and its value with 1 added if it may be written. What the program did decides, nothing else. */
   saveState(): readonly Int32Array[] {
-    return this.journal.map((list, context) => {
-      const saved = new Int32Array(2 * this.journalLength[context]!);
-      const values = new Int32Array(this.journalLength[context]!);
-      let at = 0;
-      for (let i = 0; i < this.journalLength[context]!; i++) {
-        const word = list[i]!;
-        const value = this.i32[word]!;
-        if (value === INVALID) continue;
-        saved[at] = word;
-        values[at >> 1] = value;
-        saved[at + 1] = (value & ~SEEN) | (this.i32[word + WRITE] === INVALID ? 0 : 1);
-        at += 2;
-        // A page that was invalidated and filled again is noted twice.
-        this.i32[word] = INVALID;
-      }
-      for (let i = 0; i < at; i += 2) {
-        const word = saved[i]!;
-        this.i32[word] = values[i >> 1]!;
-        list[i >> 1] = word;
-      }
-      this.journalLength[context] = at >> 1;
-      return saved.slice(0, at);
+    return this.journals.map((_, context) => {
+      this.tidy(context);
+      const saved = new Int32Array(2 * this.lengths[context]!);
+      // When a journal was tidied is nothing that the program did.
+      this.filled(context)
+        .sort()
+        .forEach((word, i) => {
+          saved[2 * i] = word;
+          saved[2 * i + 1] = (this.i32[word]! & ~SEEN) | (this.i32[word + WRITE] === INVALID ? 0 : 1);
+        });
+      return saved;
     });
   }
   /** Stores to the pages must all be seen. */

@@ -3,6 +3,7 @@
 
 import { StateLayout } from '../cpu/state.ts';
 import type { Local } from '../wasm/code.ts';
+import { flagsImage } from './flags-image.ts';
 import { type Val, VAL, ValueEmitter } from './value-emitter.ts';
 import type { SharedFunction } from './shared-functions.ts';
 
@@ -63,6 +64,8 @@ export abstract class Emitter extends ValueEmitter {
   abstract commit(host: Local): void;
   /** Linear-memory address of `bytes` at a linear address if the TLB context in use has them in one page; 0 otherwise. Never faults. */
   abstract cachedHost(linear: Local, bytes: number): Val;
+  /** Base of the memory operand's segment; only for rows with that operand alone. */
+  abstract segmentBase(): Val;
   /** Accesses from here on go by another TLB context. */
   abstract switchContext(context: Local): void;
   /** Raises #GP(0) unless the memory operand's linear address is a multiple of `bytes`. */
@@ -293,25 +296,7 @@ export abstract class Emitter extends ValueEmitter {
   flagsImage(): Val {
     const aux = this.let(this.lazyAux());
     const result = this.let(this.lazyResult());
-    const top = (value: Val, to: number): Val => this.shl(this.shrU(value, this.const(31)), this.const(to));
-    const low = this.let(
-      this.or(
-        this.or(top(this.get(aux), 0), this.shl(this.evenParity(result, aux), this.const(2))),
-        this.shl(this.and(this.get(aux), this.const(8)), this.const(1)),
-      ),
-    );
-    return this.or(
-      this.or(this.get(low), this.shl(this.eqz(this.get(result)), this.const(6))),
-      this.or(
-        top(this.xor(this.get(result), this.shl(this.get(aux), this.const(15))), 7),
-        top(this.xor(this.get(aux), this.shl(this.get(aux), this.const(1))), 11),
-      ),
-    );
-  }
-  /** PF as 0 or 1. */
-  private evenParity(result: Local, aux: Local): Val {
-    const byte = this.and(this.xor(this.get(result), this.shrU(this.get(aux), this.const(8))), this.const(0xff));
-    return this.eqz(this.and(this.popcnt(byte), this.const(1)));
+    return flagsImage(this, result, aux);
   }
   /** CF as 0 or 1. */
   carry(): Val {

@@ -7,7 +7,7 @@ import { type Code, I32, I64, V128, type Local, type ValueType } from '../wasm/c
 import { StateLayout } from '../cpu/state.ts';
 
 /** The write table of a TLB context lies this many bytes behind its read table. */
-const WRITE_TABLE = 0x0040_0000;
+export const WRITE_TABLE = 0x0040_0000;
 
 declare const pushed: unique symbol;
 /** One value on the WebAssembly stack. */
@@ -241,6 +241,11 @@ export abstract class ValueEmitter {
   peek32(host: Local, offset = 0): Val {
     this.code.localGet(host);
     this.code.memory(0x28, 0, offset);
+    return VAL;
+  }
+  peek8(host: Local, offset = 0): Val {
+    this.code.localGet(host);
+    this.code.memory(0x2d, 0, offset);
     return VAL;
   }
   peek16(host: Local, offset = 0): Val {

@@ -5,7 +5,7 @@ import { type Cpu, Vector } from '../cpu/cpu.ts';
 import { CS, StateLayout } from '../cpu/state.ts';
 import { DecodeResult, Decoder, MAX_LENGTH, type OpcodeTable } from '../isa/decode.ts';
 import { LinearLayout } from '../memory.ts';
-import { PageFlag } from '../cpu/mmu.ts';
+import { PageFlag } from '../cpu/page-flags.ts';
 import { CodeChanges } from './code-changes.ts';
 import { CodeFetch } from './code-fetch.ts';
 import { ALL_GRANULES, CodeGranules, type GranuleMask, granulesOf } from './code-granules.ts';
@@ -74,7 +74,7 @@ export class CodeCache {
     this.i32 = cpu.memory.i32;
     this.u8 = cpu.memory.u8;
     cpu.mmu.holdsCode = (pa, bytes) => this.granules.hit(pa, bytes);
-    cpu.mmu.onCodeWrite = (pa, bytes) => this.codeWritten(pa, bytes);
+    cpu.mmu.pages.onCodeWrite = (pa, bytes) => this.codeWritten(pa, bytes);
     cpu.mmu.onFlush = () => this.jumps.translationsDropped();
     cpu.mmu.onBreakpoints = () => this.jumps.newGeneration();
   }
@@ -223,6 +223,11 @@ export class CodeCache {
     return at;
   }
 
+  /** Room for words of a region outside all blocks, as long as it lives. */
+  reserve(bytes: number): number {
+    return this.allocate(Math.ceil(bytes / ENTRY_SIZE) * ENTRY_SIZE);
+  }
+
   /** A flush must come before the page is looked up: a block of a page that the cache no longer knows would never be invalidated. */
   private pageForBlock(page: number, mode: number, eip: number): CodePage {
     if (this.next + LONGEST_BLOCK > this.end) this.flush();
@@ -360,7 +365,7 @@ export class CodeCache {
   markCode(page: number, first: number, end: number): GranuleMask {
     const mask = granulesOf(first, end);
     this.granules.mark(page, mask);
-    this.cpu.mmu.protectPage(page, PageFlag.code);
+    this.cpu.mmu.pages.protect(page, PageFlag.code);
     return mask;
   }
 
@@ -390,7 +395,7 @@ export class CodeCache {
     this.onInvalidate(page, mask, kept);
     // It may be running, and it is in no page's list.
     this.makeStale(this.unkept, this.unkeptEnd);
-    if (!this.granules.keep(page, kept)) this.cpu.mmu.unprotectPage(page, PageFlag.code);
+    if (!this.granules.keep(page, kept)) this.cpu.mmu.pages.unprotect(page, PageFlag.code);
     this.counters.invalidations++;
     this.cpu.codeChanged = true;
   }
@@ -430,7 +435,7 @@ export class CodeCache {
   /** Everything goes: the entry area is full, or memory was replaced. */
   flush(): void {
     this.onDiscard();
-    for (const page of this.granules.pages) this.cpu.mmu.unprotectPage(page, PageFlag.code);
+    for (const page of this.granules.pages) this.cpu.mmu.pages.unprotect(page, PageFlag.code);
     this.pages.clear();
     this.granules.clear();
     this.changes.clear();

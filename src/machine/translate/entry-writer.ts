@@ -11,7 +11,7 @@ import { formSize, type ThreadedModule } from './forms.ts';
 import { fpuOpcode } from '../cpu/x87/unit.ts';
 import { HelperOperands } from './helper-operands.ts';
 import { Mode, runsUnit } from './mode.ts';
-import { accessOf, isFlat, isLea, isXlat, namesMemory } from './operand-access.ts';
+import { accessOf, isFlat, isAddressOnly, isXlat, namesMemory } from './operand-access.ts';
 
 /** Stand-ins for what cannot be decoded or may not run now (isa/table.ts). */
 export interface UnavailableRows {
@@ -76,7 +76,7 @@ export class EntryWriter {
       d.displacement = (d.displacement + d.operandSize / 8) | 0;
     let kind: number = MemoryKind.none;
     if (d.memory && namesMemory(row)) {
-      const lea = isLea(row);
+      const lea = isAddressOnly(row);
       const xlat = isXlat(row);
       const flat = lea || isFlat(mode, d.segment);
       if (flat && d.addressSize === 32 && !xlat)
@@ -141,6 +141,10 @@ export class EntryWriter {
         case 'C':
           this.u16[(at + Entry.r1) >> 1] = controlRegisterAt(d.reg);
           break;
+        case 'M':
+          if (row.operands.length === 1)
+            this.u16[(at + Entry.r1) >> 1] = StateLayout.segments + d.segment * SEGMENT_STRIDE;
+          break;
         case 'V':
           this.u16[(at + Entry.r1) >> 1] = StateLayout.xmm + d.reg * 16;
           break;
@@ -161,7 +165,7 @@ export class EntryWriter {
     }
     this.i32[(at + Entry.imm) >> 2] = d.immediate;
     if (row.unit === 'fpu') this.fpuFields(at, row);
-    this.i32[(at + Entry.target) >> 2] = row.helper === undefined ? 0 : this.addOperands(row, eip, true);
+    this.i32[(at + Entry.target) >> 2] = row.helper === undefined ? 0 : this.addOperands(row, eip, !isAddressOnly(row));
     if (row.operands[0]?.kind === 'J') {
       const target = (eip + d.length + d.immediate) & (d.operandSize === 16 ? 0xffff : -1);
       this.i32[(at + Entry.imm) >> 2] = target;

@@ -54,5 +54,6 @@ export const MAX_BLOCK = 64;
 /** Executions of a block before a region is formed at its head. */
 export const HOT = 48;
 
-/** Jump cache: 16-byte lines { eip, tag, entry, TLB word of the EIP's page }. */
+/** Jump cache: lines of 16 bytes, and what they hold at which offset. `translation`: TLB word of the EIP's page. */
 export const JUMP_LINES = 16384;
+export const JumpLine = { eip: 0, tag: 4, entry: 8, translation: 12 } as const;

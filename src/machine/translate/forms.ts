@@ -7,9 +7,11 @@ import type { Row, Semantics } from '../isa/row.ts';
 import { ValueEmitter } from '../isa/value-emitter.ts';
 import { SHARED, type SharedFunction } from '../isa/shared-functions.ts';
 import { dispatch } from './entry-function.ts';
+import { atSiteFunction } from './fault-function.ts';
 import { MemoryKind, type ThreadedRuntime } from './form.ts';
 import { controlFunctions, microOperations, type MicroSlots } from './micro-operations.ts';
 import { auxiliaryFunction } from './region/flag-kinds.ts';
+import { type Miss, missFunctions, type MissPaths, MISSES } from './miss-functions.ts';
 import { importSlowPaths, sharedFunctions, type SlowPaths } from './runtime.ts';
 import { ThreadedEmitter } from './threaded-emitter.ts';
 
@@ -17,6 +19,10 @@ import { ThreadedEmitter } from './threaded-emitter.ts';
 export interface RuntimeImports extends SlowPaths {
   /** (entry, budget, offset) -> retired instructions, or a HelperCall (cpu/helper-calls.ts). */
   helper(entry: number, budget: number, offset: number): number;
+  /** For regions: cpu/helper-calls.ts. */
+  atSite(): number;
+  /** What the regions' accesses come to where the emitted page walk does not do (cpu/region-access.ts). */
+  readonly regionMisses: MissPaths;
 }
 
 export interface ThreadedInstance {
@@ -25,6 +31,12 @@ export interface ThreadedInstance {
   /** (kind, result, a, b) -> auxiliary flag word (region/flag-kinds.ts). */
   auxiliary(kind: number, result: number, a: number, b: number): number;
   readonly shared: Readonly<Record<SharedFunction, WebAssembly.ExportValue>>;
+  /** For regions: `atSite`, but faults in the ordinary case are delivered at once. */
+  readonly atSite: WebAssembly.ExportValue;
+  /** (eip, budget, tlb): goes on where the jump cache has no line that counts. */
+  readonly jumpMiss: WebAssembly.ExportValue;
+  /** The misses of regions: the emitted page walk, then `regionMisses`. */
+  readonly regionMisses: Readonly<Record<Miss, WebAssembly.ExportValue>>;
   /** Runs from an entry until something needs the run loop. State says why. */
   run(entry: number, budget: number, tlb: number): void;
 }
@@ -57,6 +69,10 @@ export interface ThreadedModule {
 
 /** Room for regions in the table: each module that imports it costs time by its size. */
 export const REGION_SLOTS = 4096;
+
+const regionMiss = (name: Miss): string => `region.${name}`;
+const byMiss = <T>(of: (name: Miss) => T): Record<Miss, T> =>
+  Object.fromEntries(MISSES.map((name) => [name, of(name)])) as Record<Miss, T>;
 
 class PlainValues extends ValueEmitter {}
 
@@ -105,17 +121,26 @@ export const buildThreadedModule = (
   const imported = importSlowPaths(builder);
   const { type } = imported;
   const helper = builder.import('helper', builder.type([I32, I32, I32], [I32]));
-  const control = controlFunctions(builder, type, helper);
+  const importMiss = (name: Miss): number =>
+    builder.import(regionMiss(name), builder.type(name === 'storeSlow' ? [I32, I32, I32] : [I32, I32], [I32]));
+  const regionSlow = byMiss(importMiss);
+  const leftSite = builder.import('atSite', builder.type([], [I32]));
+  const shared = sharedFunctions((name) => {
+    const { parameters, code } = SHARED[name];
+    const index = builder.function(builder.type(parameters, [I32]), code());
+    builder.export(name, index);
+    return index;
+  });
+  const control = controlFunctions(builder, type, helper, shared.fillTranslation);
+  builder.export('jumpMiss', control.jumpMiss);
   const runtime: ThreadedRuntime = {
     ...imported,
+    ...missFunctions(builder, imported, shared.fillTranslation),
     ...control,
-    shared: sharedFunctions((name) => {
-      const { parameters, code } = SHARED[name];
-      const index = builder.function(builder.type(parameters, [I32]), code());
-      builder.export(name, index);
-      return index;
-    }),
+    shared,
   };
+  const ofRegions = missFunctions(builder, regionSlow, shared.fillTranslation);
+  for (const name of MISSES) builder.export(regionMiss(name), ofRegions[name]);
 
   const add = (code: Code): number => builder.element(builder.function(type, code));
   const gotoRow = {
@@ -171,22 +196,27 @@ export const buildThreadedModule = (
   dispatch(r, type, 0, 1, 2);
   builder.export('run', builder.function(builder.type([I32, I32, I32], []), r));
 
-  builder.export(
-    'auxiliary',
-    builder.function(
-      builder.type([I32, I32, I32, I32], [I32]),
-      auxiliaryFunction((code) => new PlainValues(code)),
-    ),
+  const auxiliary = builder.function(
+    builder.type([I32, I32, I32, I32], [I32]),
+    auxiliaryFunction((code) => new PlainValues(code)),
   );
+  builder.export('auxiliary', auxiliary);
+  const { enterGate } = shared;
+  builder.export('atSite', atSiteFunction(builder, { auxiliary, enterGate, atSite: leftSite }));
 
   const bytes = builder.build();
   const module = new WebAssembly.Module(bytes);
   const instantiate = (): ThreadedInstance => {
-    const { exports } = new WebAssembly.Instance(module, { env: { memory, ...imports } });
+    const { regionMisses, ...own } = imports;
+    const ofRegion = Object.fromEntries(MISSES.map((name) => [regionMiss(name), regionMisses[name]]));
+    const { exports } = new WebAssembly.Instance(module, { env: { memory, ...own, ...ofRegion } });
     const made: ThreadedInstance = {
       table: exports['table'] as WebAssembly.Table,
       auxiliary: exports['auxiliary'] as ThreadedInstance['auxiliary'],
       shared: sharedFunctions((name) => exports[name]!),
+      regionMisses: byMiss((name) => exports[regionMiss(name)]!),
+      atSite: exports['atSite']!,
+      jumpMiss: exports['jumpMiss']!,
       run: exports['run'] as ThreadedInstance['run'],
     };
     instantiated(made);

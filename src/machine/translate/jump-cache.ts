@@ -5,14 +5,14 @@ import type { Cpu } from '../cpu/cpu.ts';
 import { CS, StateLayout } from '../cpu/state.ts';
 import { INVALID } from '../cpu/tlb.ts';
 import { LinearLayout } from '../memory.ts';
-import { JUMP_LINES } from './entry.ts';
+import { JUMP_LINES, JumpLine } from './entry.ts';
 import { Mode } from './mode.ts';
 
 /** The tag: bits of the mode word below, the generation above. */
 const MODE_BITS = 10;
 const GENERATIONS = 1 << (32 - MODE_BITS);
 /** Loose lines that are remembered one by one. */
-const LOOSE = 256;
+const LOOSE = LinearLayout.looseLinesMost;
 
 export class JumpCache {
   private readonly i32: Int32Array;
@@ -20,16 +20,23 @@ export class JumpCache {
   private codeBase = -1;
   private codeLimit = -1;
   /**
-   * Lines that the TLB word of their EIP's page does not vouch for, by word index: code that crosses into another page, segments that are not flat,
-   * pages that the TLB never has. They end with any translation that is dropped.
+   * Addresses of lines that the TLB word of their EIP's page does not vouch for: code that crosses into another page, segments that are not flat,
+   * pages that the TLB never has. They end with any translation that is dropped (isa/flush-functions.ts too).
    */
-  private readonly loose = new Int32Array(LOOSE);
-  private looseLines = 0;
+  private readonly loose: Int32Array;
 
   constructor(private readonly cpu: Cpu) {
     this.i32 = cpu.memory.i32;
+    this.loose = this.i32.subarray(LinearLayout.looseLines >> 2, (LinearLayout.looseLines >> 2) + LOOSE);
     this.clear();
     this.newGeneration();
+  }
+  /** How many there are; one more than are remembered: more than that. */
+  private get looseLines(): number {
+    return this.i32[StateLayout.looseCount >> 2]!;
+  }
+  private set looseLines(count: number) {
+    this.i32[StateLayout.looseCount >> 2] = count;
   }
   private clear(): void {
     this.i32.fill(0, LinearLayout.jumpCache >> 2, (LinearLayout.jumpCache + JUMP_LINES * 16) >> 2);
@@ -52,7 +59,7 @@ export class JumpCache {
       this.newGeneration();
       return;
     }
-    for (let i = 0; i < count; i++) this.i32[this.loose[i]! + 1] = 0;
+    for (let i = 0; i < count; i++) this.i32[(this.loose[i]! + JumpLine.tag) >> 2] = 0;
     this.looseLines = 0;
   }
   /** After a change of mode. Code segments that are not flat have their own EIPs for the same code. */
@@ -107,7 +114,7 @@ export class JumpCache {
     i32[line + 3] = translation;
     const flat = (i32[StateLayout.mode >> 2]! & Mode.codeFlat) !== 0;
     if (flat && !crosses && translation !== INVALID) return;
-    if (this.looseLines < LOOSE) this.loose[this.looseLines] = line;
+    if (this.looseLines < LOOSE) this.loose[this.looseLines] = line << 2;
     if (this.looseLines <= LOOSE) this.looseLines++;
   }
 }

@@ -5,7 +5,7 @@ import { SegmentField, StateLayout } from '../cpu/state.ts';
 import { Code, I32 } from '../wasm/code.ts';
 import type { ModuleBuilder } from '../wasm/module.ts';
 import { Entry, ExitKind } from './entry.ts';
-import { dispatchNext, setState, throughJumpCache } from './entry-function.ts';
+import { dispatchNext, jumpCacheMiss, setState, throughJumpCache } from './entry-function.ts';
 
 /** Micro-operations that are no instruction. */
 export interface MicroSlots {
@@ -35,18 +35,28 @@ export interface MicroSlots {
 export interface ControlFunctions {
   /** (eip, budget, tlb): through the jump cache. */
   readonly goto: number;
+  /** (eip, budget, tlb): the same where the jump cache has no line that counts. */
+  readonly jumpMiss: number;
   /** (entry, budget, kind): the entry has not executed. */
   readonly leaveAt: number;
   /** An entry's function: the entry is its helper's. */
   readonly callHelper: number;
 }
 
-/** `helper`: the imported function that calls one. */
-export const controlFunctions = (builder: ModuleBuilder, type: number, helper: number): ControlFunctions => {
+/** `helper`: the imported function that calls one. `fill`: isa/walk-functions.ts `fillTranslation`. */
+export const controlFunctions = (
+  builder: ModuleBuilder,
+  type: number,
+  helper: number,
+  fill: number,
+): ControlFunctions => {
   const type3 = builder.type([I32, I32, I32], []);
+  const m = new Code(3);
+  jumpCacheMiss(m, type, { eip: 0, budget: 1, tlb: 2, line: m.local(I32) }, fill);
+  const jumpMiss = builder.function(type3, m);
   // goto(eip, budget, tlb): through the jump cache.
   const g = new Code(3);
-  throughJumpCache(g, type, { eip: 0, budget: 1, tlb: 2, line: g.local(I32) });
+  throughJumpCache(g, type, { eip: 0, budget: 1, tlb: 2, line: g.local(I32) }, jumpMiss);
   const goto = builder.function(type3, g);
 
   // leaveAt(entry, budget, kind): the entry has not executed.
@@ -104,7 +114,7 @@ export const controlFunctions = (builder: ModuleBuilder, type: number, helper: n
   h.memory(0x28, 2, StateLayout.tlb);
   h.returnCall(goto);
   const callHelper = builder.function(type, h);
-  return { goto, leaveAt, callHelper };
+  return { goto, jumpMiss, leaveAt, callHelper };
 };
 
 /** Table slots of all but `goto`, which is a form, and `helper`, which forms call too. */

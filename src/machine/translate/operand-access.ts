@@ -7,9 +7,10 @@ import { Mode } from './mode.ts';
 
 const MEMORY_KINDS: ReadonlySet<OperandKind> = new Set(['E', 'M', 'O', 'X', 'W', 'Q']);
 
-/** The row accesses the memory operand that ModRM or the opcode names (LEA computes its address). */
+/** The row accesses the memory operand that ModRM or the opcode names (LEA and INVLPG compute its address). */
 export const namesMemory = (row: Row): boolean => row.operands.some((o) => MEMORY_KINDS.has(o.kind));
-export const isLea = (row: Row): boolean => row.operands[1]?.kind === 'M' && row.operands[1].bits === -2;
+/** Nothing is accessed: the segment is not looked at. */
+export const isAddressOnly = (row: Row): boolean => row.operands.some((o) => o.kind === 'M' && o.bits === -2);
 export const isXlat = (row: Row): boolean => row.operands.some((o) => o.kind === 'X');
 
 /** The mode says that offsets in this segment are linear addresses, without limit or type to check. */

@@ -90,6 +90,11 @@ export class ThreadedEmitter extends ThreadedFrame {
     return this.form.memory === MemoryKind.ea ? this.get(EA) : this.effective();
   }
 
+  segmentBase(): Val {
+    const segment = this.let(this.field16(Entry.r1));
+    return this.peek32(segment, SegmentField.base);
+  }
+
   // ---- x87 ----------------------------------------------------------------------------------------------------------
 
   fpuOperand(): Val {

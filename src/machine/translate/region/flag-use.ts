@@ -21,6 +21,7 @@ const NOWHERE: RegionRuntime = {
   segmentLinear: 0,
   raise: 0,
   auxiliary: 0,
+  jumpMiss: 0,
   atSite: 0,
   shared: sharedFunctions(() => 0),
 };

@@ -6,6 +6,7 @@ import type { Row } from '../../isa/row.ts';
 import { ESP } from '../../cpu/state.ts';
 import { formSize } from '../forms.ts';
 import { HelperOperands } from '../helper-operands.ts';
+import { isAddressOnly } from '../operand-access.ts';
 
 export class Instruction {
   readonly row: Row;
@@ -45,7 +46,7 @@ export class Instruction {
     this.rm = d.rm;
     this.immediate = d.immediate;
     this.immediate2 = d.immediate2;
-    this.operands = d.row.helper === undefined ? undefined : new HelperOperands(d.row, eip, d, true);
+    this.operands = d.row.helper === undefined ? undefined : new HelperOperands(d.row, eip, d, !isAddressOnly(d.row));
   }
 
   /** EIP that a relative jump goes to. */

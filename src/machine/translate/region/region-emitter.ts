@@ -92,6 +92,10 @@ export class RegionEmitter extends RegionFrame {
     this.storeSized(bits);
   }
 
+  segmentBase(): Val {
+    return this.state(StateLayout.segments + this.instruction.segment * SEGMENT_STRIDE + SegmentField.base);
+  }
+
   // ---- x87 ----------------------------------------------------------------------------------------------------------
 
   fpuOperand(): Val {

@@ -6,7 +6,7 @@ import { Code, I32, type Local, type ValueType } from '../../wasm/code.ts';
 import { SEGMENT_STRIDE, SegmentField, StateLayout } from '../../cpu/state.ts';
 import { N } from '../entry-function.ts';
 import type { HelperOperands } from '../helper-operands.ts';
-import { isFlat, isLea, isXlat, accessOf } from '../operand-access.ts';
+import { isFlat, isAddressOnly, isXlat, accessOf } from '../operand-access.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Instruction } from './instruction.ts';
 import { RegionFlags } from './region-flags.ts';
@@ -15,6 +15,8 @@ import { RegionFlags } from './region-flags.ts';
 export type RegionRuntime = Runtime & {
   /** (kind, result, a, b) -> auxiliary word (flag-kinds.ts). */
   readonly auxiliary: number;
+  /** (eip, budget, tlb): goes on where the jump cache has no line that counts. */
+  readonly jumpMiss: number;
   /** () -> 1 if control goes on at EIP (cpu/helper-calls.ts `atSite`). */
   readonly atSite: number;
 };
@@ -180,7 +182,7 @@ export abstract class RegionFrame extends RegionFlags {
   /** The segment's check comes before all else the instruction does, as the address entry of the threaded tier. */
   protected checkSegment(): void {
     const i = this.instruction;
-    if (isLea(i.row)) return;
+    if (isAddressOnly(i.row)) return;
     if (isFlat(this.mode, i.segment) && !isXlat(i.row)) {
       if (i.addressSize === 16) this.linear = this.let(this.effective());
       return;

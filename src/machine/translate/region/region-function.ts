@@ -20,6 +20,8 @@ export interface RegionContext {
   readonly id: number;
   /** Address of a fresh jump entry (translate/entry.ts) from the instruction at `from` to `to`: an exit that can be linked. */
   jumpEntry(from: number, to: number): number;
+  /** Address of the records of its sites (site-records.ts). */
+  siteRecords(sites: readonly Site[]): number;
   /** TLB word that says that the page of an EIP is where it was when the region was formed. */
   translation(eip: number): number;
 }
@@ -244,7 +246,7 @@ export class RegionFunction {
   /** Through the exit's jump entry if that is linked, else through the jump cache, else to the run loop. */
   private leave(): void {
     const c = this.code;
-    const { type } = this.context.runtime;
+    const { type, jumpMiss } = this.context.runtime;
     const target = this.e.temporary(I32);
     this.storeRegisters();
     c.localGet(this.exitEntry);
@@ -262,8 +264,7 @@ export class RegionFunction {
     c.return();
     c.end();
     c.end();
-    throughJumpCache(c, type, { eip: this.exitEip, budget: N, tlb: TLB, line: target });
-    c.return();
+    throughJumpCache(c, type, { eip: this.exitEip, budget: N, tlb: TLB, line: target }, jumpMiss);
   }
   /**
    * At an instruction that has not executed: regions.ts finds out which from the site. What is to be done there is done, and control goes on at EIP,
@@ -272,18 +273,20 @@ export class RegionFunction {
   private leaveAtSite(): void {
     const { e } = this;
     const c = this.code;
+    const { type, jumpMiss } = this.context.runtime;
     const line = e.temporary(I32);
     this.storeRegisters();
     this.store(StateLayout.exitFlagOperand, e.b);
     this.store(StateLayout.exitFlagKind, e.kindLocal);
     this.store(StateLayout.exitSite, e.site);
     this.storeConstant(StateLayout.exitEntry, this.context.id);
+    this.storeConstant(StateLayout.exitSites, this.context.siteRecords(e.sites));
     c.call(this.context.runtime.atSite);
     c.if();
     this.load(this.exitEip, StateLayout.eip);
     this.load(N, StateLayout.exitBudget);
     this.load(TLB, StateLayout.tlb);
-    throughJumpCache(c, this.context.runtime.type, { eip: this.exitEip, budget: N, tlb: TLB, line });
+    throughJumpCache(c, type, { eip: this.exitEip, budget: N, tlb: TLB, line }, jumpMiss);
     c.end();
   }
 

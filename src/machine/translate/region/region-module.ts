@@ -3,9 +3,9 @@
 
 import { type Code, I32 } from '../../wasm/code.ts';
 import { ModuleBuilder } from '../../wasm/module.ts';
-import type { RegionAccess } from '../../cpu/region-access.ts';
 import { SHARED } from '../../isa/shared-functions.ts';
 import { REGION_SLOTS, type ThreadedModule } from '../forms.ts';
+import type { Miss } from '../miss-functions.ts';
 import { importSlowPaths, sharedFunctions, type SlowPaths } from '../runtime.ts';
 import type { RegionRuntime } from './region-frame.ts';
 
@@ -28,15 +28,15 @@ export class RegionCompiler {
   constructor(
     private readonly memory: WebAssembly.Memory,
     private readonly threaded: ThreadedModule,
-    private readonly outside: SlowPaths & RegionAccess & { atSite(): number },
+    private readonly outside: Omit<SlowPaths, Miss>,
   ) {
     this.runtime = this.declare(this.builder());
     this.imports = this.present();
   }
 
   private present(): Record<string, WebAssembly.ImportValue> {
-    const { table, auxiliary, shared } = this.threaded.instance;
-    return { memory: this.memory, table, auxiliary, ...shared, ...this.outside };
+    const { table, auxiliary, shared, atSite, jumpMiss, regionMisses } = this.threaded.instance;
+    return { memory: this.memory, table, auxiliary, atSite, jumpMiss, ...shared, ...this.outside, ...regionMisses };
   }
   /** All regions are gone: begins again with an empty table. */
   renew(): void {
@@ -58,6 +58,7 @@ export class RegionCompiler {
     return {
       ...importSlowPaths(builder),
       auxiliary: builder.import('auxiliary', builder.type([I32, I32, I32, I32], [I32])),
+      jumpMiss: builder.import('jumpMiss', builder.type([I32, I32, I32], [])),
       atSite: builder.import('atSite', builder.type([], [I32])),
       shared: sharedFunctions((name) => builder.import(name, builder.type(SHARED[name].parameters, [I32]))),
     };

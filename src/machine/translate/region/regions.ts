@@ -18,6 +18,7 @@ import { Instruction } from './instruction.ts';
 import type { Site } from './region-frame.ts';
 import { RegionFunction } from './region-function.ts';
 import type { RegionCompiler } from './region-module.ts';
+import { SITE_RECORD, writeSiteRecords } from './site-records.ts';
 import { structure } from './structure.ts';
 
 interface Region {
@@ -165,9 +166,14 @@ export class Regions {
       mode,
       id,
       jumpEntry: (from, to) => cache.jumpEntry(from, to),
+      siteRecords: (all) => {
+        const at = cache.reserve(all.length * SITE_RECORD);
+        writeSiteRecords(this.i32, at, all);
+        return at;
+      },
       translation: (at) => (cpu.memory.ramBase + source.place(at) - (at & ~0xfff)) | 0,
     }).emit();
-    // The jump entries did not fit: the head is gone too.
+    // Jump entries or records did not fit: the head is gone too.
     if (cache.counters.flushes !== flushes) return;
     const pages = new Map<number, GranuleMask>();
     const linear = new Set<number>();
