@@ -51,6 +51,13 @@ export class Breakpoint {
     this.hitTest = order.hitCondition === undefined ? undefined : hitTest(order.hitCondition);
   }
 
+  /** The same breakpoint at other places. */
+  moved(order: BreakpointOrder): Breakpoint {
+    const breakpoint = new Breakpoint(this.id, order);
+    [breakpoint.hits, breakpoint.refused, breakpoint.told] = [this.hits, this.refused, this.told];
+    return breakpoint;
+  }
+
   /** Met, but never stopped, since it was last asked: a sentence that says why. */
   whyMissed(): string | undefined {
     const { condition, hitCondition, logMessage, name } = this.order;
@@ -71,10 +78,14 @@ export class BreakpointBook {
   private owners = new Map<number, Breakpoint>();
   private list: StopPoint[] = [];
 
-  /** Replaces the breakpoints of one group: a source file, all functions, ... One that is ordered again as it was keeps its counts and id. */
-  replace(group: string, orders: readonly BreakpointOrder[]): readonly Breakpoint[] {
+  /**
+   * Replaces the breakpoints of one group: a source file, all functions, ... One that is ordered again as it was keeps its counts and id.
+   * @param again the same breakpoints in the same order, which lie elsewhere now: all keep them
+   */
+  replace(group: string, orders: readonly BreakpointOrder[], again = false): readonly Breakpoint[] {
     const before = [...(this.byGroup.get(group) ?? [])];
-    const now = orders.map((order) => {
+    const now = orders.map((order, index) => {
+      if (again && before[index] !== undefined) return before[index].moved(order);
       const same = before.findIndex((old) => JSON.stringify(old.order) === JSON.stringify(order));
       return same < 0 ? new Breakpoint(this.nextId(), order) : before.splice(same, 1)[0]!;
     });

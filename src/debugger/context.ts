@@ -97,7 +97,6 @@ export class GuestContext implements BackContext {
   /** Code of the calls that were inlined into a function on one of its lines. */
   private inlinedOn(outer: FunctionCode, file: string, line: number): FunctionCode['ranges'] {
     const { debug } = this.machine;
-    if (debug === undefined) return [];
     return inlinedScopes(outer.scope).flatMap((scope) => {
       const start = scope.ranges[0]?.start;
       if (start === undefined) return [];
@@ -154,17 +153,14 @@ export class GuestContext implements BackContext {
   }
 
   private functionsAt(address: number): readonly FunctionCode[] {
-    return this.machine.debug?.functionsAt(address) ?? [];
+    return this.machine.debug.functionsAt(address);
   }
 
   // ---- expressions --------------------------------------------------------------------------------------------------
 
   /** The value of a C expression in a frame; left out: where the guest stands. @throws Error with a sentence */
   evaluate(expression: string, frame: Frame = this.frames.top): Value {
-    const world = this.world(frame);
-    if (world === undefined)
-      throw new Error('without debug data there are no expressions: give an ELF file as the symbols');
-    const result = evaluate(expression, world);
+    const result = evaluate(expression, this.world(frame));
     if (!result.ok) throw new Error(result.reason);
     return result.value;
   }
@@ -180,8 +176,6 @@ export class GuestContext implements BackContext {
   address(expression: string, frame?: Frame): number {
     const text = expression.trim();
     if (/^(0x[0-9a-f]+|\d+)$/i.test(text)) return Number(text) >>> 0;
-    const symbol = this.machine.debug === undefined ? this.machine.symbols.symbol(text) : undefined;
-    if (symbol !== undefined) return symbol.address;
     const value = this.evaluate(text, frame);
     const { kind } = stripped(value.type);
     if (value.address !== undefined && kind !== 'pointer' && kind !== 'base' && kind !== 'enum') return value.address;
@@ -198,21 +192,18 @@ export class GuestContext implements BackContext {
     return { address: value.address, bytes: sizeOf(value.type) };
   }
 
-  /** What a frame's names mean; undefined without debug data. */
-  names(frame: Frame): Names | undefined {
+  /** What a frame's names mean. */
+  names(frame: Frame): Names {
     const { debug, target } = this.machine;
-    if (debug === undefined) return undefined;
     const memory: ReadMemory = (address, into) => target.readMemory(address, into);
     const source: ValueSource = frame.physical ?? { memory, registers: [] };
     return new Names(debug, frame.physical, frame.level, source, (name) => this.extraRegister(name));
   }
 
-  private world(frame: Frame): EvaluationWorld | undefined {
+  private world(frame: Frame): EvaluationWorld {
     const { target } = this.machine;
-    const names = this.names(frame);
-    if (names === undefined) return undefined;
     return {
-      names,
+      names: this.names(frame),
       source: frame.physical ?? { memory: (address, into) => target.readMemory(address, into), registers: [] },
       writeMemory: (address, bytes) => {
         this.written = true;

@@ -37,6 +37,8 @@ export class Execution {
     private readonly output: (line: string) => void,
     /** The guest is about to move. */
     private readonly moving: () => void,
+    /** Where the debugger itself has something to do when the guest comes there; the guest goes on. */
+    private readonly errand: () => { readonly spot: Spot; readonly met: () => void } | undefined = () => undefined,
   ) {}
 
   get target(): DebugTarget {
@@ -59,8 +61,13 @@ export class Execution {
   /** Runs to the first landing that accepts or the first breakpoint that counts. */
   *run(landings: readonly Landing[] = []): Work<Outcome> {
     const byId = new Map(landings.map((landing) => [this.book.nextId(), landing]));
+    const errand = this.errand();
+    const errandId = errand === undefined ? -1 : this.book.nextId();
     this.moving();
-    this.arm([...byId].map(([id, { spot }]) => ({ ...spot, id }) as StopPoint));
+    this.arm([
+      ...[...byId].map(([id, { spot }]) => ({ ...spot, id }) as StopPoint),
+      ...(errand === undefined ? [] : [{ ...errand.spot, id: errandId } as StopPoint]),
+    ]);
     try {
       for (let passes = 1; ; passes++) {
         const stop = this.target.run(this.budget.instructions, this.budget.cycles);
@@ -70,6 +77,7 @@ export class Execution {
           yield {};
           continue;
         }
+        if (stop.ids.includes(errandId)) errand?.met();
         const breakpoints = this.userStops(stop);
         if (breakpoints.length > 0) return { kind: 'met', breakpoints, detail: stop.detail };
         const landing = stop.ids.map((id) => byId.get(id)).find((found) => found?.accept(stop) === true);

@@ -18,7 +18,7 @@ export interface Frame {
   /** An address inside the instruction that the frame is at: of a caller, in its CALL. */
   readonly lookup: number;
   readonly place: SourceLocation;
-  /** The frame on the stack that this one is, or is inlined into. Undefined without debug data. */
+  /** The frame on the stack that this one is, or is inlined into. Undefined in 16-bit code. */
   readonly physical: PhysicalFrame | undefined;
   /** Which of the functions at `lookup` it is: 0 is the innermost. */
   readonly level: number;
@@ -54,11 +54,11 @@ export class Frames {
     return this.get(0)!;
   }
 
-  /** The frame on the stack that the guest stands in; undefined where its code is not 32-bit code, or without debug data. */
+  /** The frame on the stack that the guest stands in; undefined where its code is not 32-bit code. */
   get physical(): PhysicalFrame | undefined {
     const { target, debug } = this.machine;
     const vcpu = target.vcpus[0]!;
-    if (debug === undefined || !code32Of(vcpu)) return undefined;
+    if (!code32Of(vcpu)) return undefined;
     return (this.innermost ??= debug.frame(
       [...GENERAL.map((name) => vcpu.read(name)), pcOf(vcpu), vcpu.read('eflags')],
       (address, into) => target.readMemory(address, into),
@@ -130,7 +130,7 @@ export class Frames {
   private *functionsOf(physical: PhysicalFrame): Generator<Omit<Frame, 'index'>> {
     const { symbols, debug } = this.machine;
     const { pc, lookupPc: lookup } = physical;
-    const functions = debug!.functionsAt(lookup);
+    const functions = debug.functionsAt(lookup);
     const here = symbols.locate(lookup);
     const common = { kind: 'function', pc, lookup, physical } as const;
     if (functions.length === 0) {

@@ -3,6 +3,7 @@
 
 import type { AddressMap } from '../symbols/address-map.ts';
 import type { DebugInfo } from '../symbols/debug-info.ts';
+import type { GuestSymbols } from './guest-symbols.ts';
 import type { DebugTarget } from './target.ts';
 
 /** Why the guest cannot go on. */
@@ -14,12 +15,26 @@ export interface GuestEnd {
   readonly exitStatus?: number;
 }
 
+/** A field of the VMCS, decoded. */
+export interface VmcsField {
+  readonly name: string;
+  /** What part of the VMCS it is in. */
+  readonly group: string;
+  readonly low: number;
+  readonly high: number;
+  readonly width: 16 | 32 | 64;
+  readonly decoded: string;
+}
+
 export interface DebuggedMachine {
   readonly target: DebugTarget;
+  /** What addresses are called, and where that comes from: `symbols` and `debug` are its answers of the moment. */
+  readonly guestSymbols: GuestSymbols;
   readonly symbols: AddressMap;
-  /** Functions, types, variables, callers; undefined for an image without an ELF file. */
-  readonly debug: DebugInfo | undefined;
+  readonly debug: DebugInfo;
   readonly image: string;
+  /** Empty: there is no hypervisor. */
+  vmcs(): readonly VmcsField[];
   readonly end: GuestEnd | undefined;
   /** Whether the guest runs at this moment without the debugger having sent it: at attaching. */
   readonly running: boolean;

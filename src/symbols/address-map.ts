@@ -8,7 +8,7 @@ import { Units } from './dwarf/units.ts';
 import { formatAddress, formatLocation, type SourceLocation } from './location.ts';
 import { matchPaths } from './paths.ts';
 import { SymbolTable, type SymbolInfo } from './symbol-table.ts';
-import { parseSystemMap } from './system-map.ts';
+import { type LetteredSymbol, parseSystemMap, tableOf } from './system-map.ts';
 
 export type AddressMapResult =
   | { readonly ok: true; readonly map: AddressMap }
@@ -56,6 +56,11 @@ export class AddressMap {
     const problems = [...units.sections.problems, ...units.problems];
     const used = lines.units.length > 0 ? lines : undefined;
     return new AddressMap(name, SymbolTable.fromElf(elf, slide), used, slide >>> 0, problems);
+  }
+
+  /** Of a table that a running kernel has of itself: addresses are where it runs. @param name of where the table comes from */
+  static fromSymbols(name: string, symbols: readonly LetteredSymbol[]): AddressMap {
+    return new AddressMap(name, tableOf(symbols), undefined, 0, []);
   }
 
   get hasSymbols(): boolean {
@@ -156,7 +161,7 @@ export function codeOf(elf: ElfFile): Range[] {
 }
 
 /** Starts like a line of nm: digits, or the blanks before an undefined symbol. */
-function looksLikeText(bytes: Uint8Array): boolean {
+export function looksLikeText(bytes: Uint8Array): boolean {
   const start = new TextDecoder('latin1').decode(bytes.subarray(0, 8));
   return /^[0-9a-fA-F\s]{1,8}$/.test(start);
 }

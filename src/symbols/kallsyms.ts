@@ -49,6 +49,38 @@ export const findKallsyms = (memory: Uint8Array): KernelSymbol[] | undefined => 
   }
 };
 
+/** What of memory is looked at together: far more on each side of the tokens than any kernel's table takes. */
+const AROUND = 24 << 20;
+const WINDOW = 4 << 20;
+const PAGE = 4096;
+
+/**
+ * The same for memory that is read piece by piece, so that a large guest need not be copied as a whole.
+ * @param read copies from a physical address; how many bytes from the start are memory
+ * @param from where to begin, at the start of a page; the search ends where memory does
+ */
+export const findKallsymsIn = (
+  read: (physical: number, into: Uint8Array) => number,
+  from: number,
+): KernelSymbol[] | undefined => {
+  const window = new Uint8Array(WINDOW);
+  for (let start = from; ;) {
+    const mapped = read(start, window);
+    for (let digits = -1; (digits = findDigits(window.subarray(0, mapped), digits + 1)) >= 0;) {
+      const place = start + digits;
+      // What is aligned in memory has to be so in the copy.
+      const first = Math.max(from, place - AROUND - (place % PAGE));
+      const around = new Uint8Array(place + AROUND - first);
+      const memory = around.subarray(0, read(first, around));
+      const found = new KallsymsReader(memory).readAround(place - first);
+      if (found !== undefined) return found;
+    }
+    if (mapped < WINDOW) return undefined;
+    // Tokens that lie across the end are whole in the next window.
+    start += WINDOW - 2 * DIGITS;
+  }
+};
+
 /**
  * Where the tokens "0" to "9" stand one behind the other: characters that names use are always their own tokens. -1: nowhere.
  * Of the twenty bytes every second is NUL, so that looking at every sixteenth place finds them all.

@@ -1,5 +1,5 @@
-// System.map and the output of `nm` as a source of symbols: lines of `address type name`, in any order.
-// Sizes are not in it (except `nm -S`), so a symbol reaches to the next one, and the last one to the end of its page.
+// System.map, the output of `nm` and a running kernel's own table as sources of symbols: lists of address, nm's letter and name, in any order.
+// Sizes are not in them (except `nm -S`), so a symbol reaches to the next one, and the last one to the end of its page.
 import { SymbolTable, type SymbolInfo, type SymbolKind } from './symbol-table.ts';
 
 const PAGE = 4096;
@@ -15,8 +15,7 @@ export type SystemMapResult =
 
 /** @param slide added to every address, modulo 2^32. Fails (one sentence, without the file's name) if a line is none of nm's or an address has over 32 bits. */
 export function parseSystemMap(text: string, slide = 0): SystemMapResult {
-  const symbols: SymbolInfo[] = [];
-  const absolute: SymbolInfo[] = [];
+  const symbols: LetteredSymbol[] = [];
   let number = 0;
   for (const line of text.split(/\r?\n/)) {
     number++;
@@ -25,10 +24,29 @@ export function parseSystemMap(text: string, slide = 0): SystemMapResult {
     const match = LINE.exec(line);
     if (match === null)
       return { ok: false, reason: `line ${number} is not "address type name" as nm and System.map have it` };
-    const [value, size] = [parseInt(match[1]!, 16), match[2] === undefined ? 0 : parseInt(match[2], 16)];
-    if (value > 0xffff_ffff)
+    const [address, size] = [parseInt(match[1]!, 16), match[2] === undefined ? 0 : parseInt(match[2], 16)];
+    if (address > 0xffff_ffff)
       return { ok: false, reason: `line ${number} has a 64-bit address: only 32-bit kernels run here` };
-    const [letter, name] = [match[3]!, match[4]!];
+    symbols.push({ address, size, letter: match[3]!, name: match[4]! });
+  }
+  if (symbols.length === 0) return { ok: false, reason: 'no symbols in it' };
+  return { ok: true, symbols: tableOf(symbols, slide) };
+}
+
+export interface LetteredSymbol {
+  readonly name: string;
+  readonly address: number;
+  /** In bytes; left out or 0 where nobody says. */
+  readonly size?: number;
+  /** nm's. */
+  readonly letter: string;
+}
+
+/** @param slide added to every address but those of absolute symbols, modulo 2^32 */
+export function tableOf(list: readonly LetteredSymbol[], slide = 0): SymbolTable {
+  const symbols: SymbolInfo[] = [];
+  const absolute: SymbolInfo[] = [];
+  for (const { name, address: value, size = 0, letter } of list) {
     const type = letter.toLowerCase();
     const kind: SymbolKind = TEXT.has(type) ? 'function' : 'object';
     const global = letter !== type || type === 'w' || type === 'i';
@@ -39,9 +57,8 @@ export function parseSystemMap(text: string, slide = 0): SystemMapResult {
       symbols.push({ name, address, size, kind, global, limit: (Math.floor(address / PAGE) + 1) * PAGE });
     }
   }
-  if (symbols.length === 0) return { ok: false, reason: 'no symbols in it' };
   // Only the last symbol ends at its page: between two others the next one is the end.
   const last = symbols.reduce((high, symbol) => Math.max(high, symbol.address), 0);
   const open = symbols.map((symbol) => (symbol.address < last ? { ...symbol, limit: last } : symbol));
-  return { ok: true, symbols: new SymbolTable(open, absolute) };
+  return new SymbolTable(open, absolute);
 }

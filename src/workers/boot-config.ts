@@ -6,7 +6,7 @@ import { bootImage } from '../hypervisor/boot/detect.ts';
 import type { BootImage } from '../hypervisor/boot/image.ts';
 import { firmwareProblem, firmwareRom, type Rom } from '../machine/rom.ts';
 import { type EventMask, idsOf, MASK_ALL, MASK_NONE, maskOf } from '../monitor/events.ts';
-import { AddressMap } from '../symbols/address-map.ts';
+import { SymbolFile } from '../symbols/symbol-file.ts';
 import { type BootConfig, type NamedBytes, UserError } from './session.ts';
 import { unpack } from './unpack.ts';
 
@@ -30,16 +30,24 @@ export const observeMask = (observe: BootConfig['observe']): EventMask => {
   return mask;
 };
 
-export const loadSymbols = (config: BootConfig, image: Uint8Array): AddressMap => {
-  if (config.symbols !== undefined) {
-    const result = AddressMap.load(config.symbols.name, unpack(config.symbols.name, config.symbols.bytes));
-    if (!result.ok) throw new UserError(result.reason);
-    return result.map;
+export const loadSymbols = (config: BootConfig, image: Uint8Array): SymbolFile => {
+  const { symbols } = config;
+  const known = symbols === undefined ? undefined : OPENED.get(symbols);
+  if (known !== undefined) return known;
+  const result = SymbolFile.open(
+    (symbols ?? config.image).name,
+    symbols === undefined ? image : unpack(symbols.name, symbols.bytes),
+  );
+  if (!result.ok) {
+    if (symbols !== undefined) throw new UserError(result.reason);
+    // An image without symbols (a bzImage) still runs.
+    return SymbolFile.NONE;
   }
-  // An image without symbols (a bzImage) still runs: addresses stay numbers.
-  const result = AddressMap.load(config.image.name, image);
-  return result.ok ? result.map : AddressMap.EMPTY;
+  if (symbols !== undefined) OPENED.set(symbols, result.file);
+  return result.file;
 };
+/** A kernel's debug data may have hundreds of megabytes: a machine that is started again opens them no second time. */
+const OPENED = new WeakMap<NamedBytes, SymbolFile>();
 
 export const baseName = (path: string): string =>
   path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1);

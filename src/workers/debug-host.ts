@@ -2,15 +2,13 @@
 // slices. Not the adapter (debugger/dap) and not the thread's own loop (machine-server.ts).
 
 import { DebugAdapter } from '../debugger/dap/adapter.ts';
-import { interruptFrames } from '../debugger/interrupt-frames.ts';
-import type { DebuggedMachine, GuestEnd } from '../debugger/machine.ts';
-import { Linux } from '../debugger/os/linux.ts';
+import type { GuestSymbols } from '../debugger/guest-symbols.ts';
+import type { DebuggedMachine, GuestEnd, VmcsField } from '../debugger/machine.ts';
 import type { DebugTarget } from '../debugger/target.ts';
 import type { DebugMessage } from '../protocol/machine.ts';
-import { AddressMap } from '../symbols/address-map.ts';
-import { DebugInfo } from '../symbols/debug-info.ts';
-import type { BootConfig, Session } from './session.ts';
-import { unpack } from './unpack.ts';
+import type { AddressMap } from '../symbols/address-map.ts';
+import type { DebugInfo } from '../symbols/debug-info.ts';
+import type { Session } from './session.ts';
 
 /** What the thread does for the debugger. */
 export interface DebuggedThread {
@@ -64,19 +62,20 @@ export class DebugHost implements DebuggedMachine {
   get target(): DebugTarget {
     return this.thread.session.debug;
   }
+  get guestSymbols(): GuestSymbols {
+    return this.thread.session.symbols;
+  }
   get symbols(): AddressMap {
-    return this.program.map;
+    return this.guestSymbols.map;
   }
-  get debug(): DebugInfo | undefined {
-    return this.program.debug;
+  get debug(): DebugInfo {
+    return this.guestSymbols.info;
   }
-  /** Read at the first question; a restart has the same program. */
-  private get program(): Program {
-    return (this.opened ??= openProgram(this.thread.session.config, () => this.target));
-  }
-  private opened: Program | undefined;
   get image(): string {
     return this.thread.session.config.image.name;
+  }
+  vmcs(): readonly VmcsField[] {
+    return this.thread.session.vmcs();
   }
   get end(): GuestEnd | undefined {
     return this.thread.session.stop;
@@ -97,33 +96,3 @@ export class DebugHost implements DebuggedMachine {
     this.thread.restart();
   }
 }
-
-interface Program {
-  readonly map: AddressMap;
-  readonly debug: DebugInfo | undefined;
-}
-
-const openProgram = (config: BootConfig, target: () => DebugTarget): Program => {
-  const file = config.symbols ?? config.image;
-  const bytes = unpack(file.name, file.bytes);
-  const program: { map: AddressMap; debug: DebugInfo | undefined } = { map: AddressMap.EMPTY, debug: undefined };
-  let layout: { readonly ptRegs: readonly number[] | undefined } | undefined;
-  const interrupted = interruptFrames({
-    map: () => program.map,
-    kernelCs: () => target().vcpus[0]!.read('cs') & ~3,
-    get ptRegs() {
-      const read = (linear: number, into: Uint8Array): number => target().readMemory(linear, into);
-      layout ??= { ptRegs: program.debug && Linux.recognise(program.debug, read)?.ptRegs };
-      return layout.ptRegs;
-    },
-  });
-  const opened = DebugInfo.open(file.name, bytes, { interrupted });
-  if (opened.ok) {
-    program.debug = opened.info;
-    program.map = opened.info.map;
-  } else {
-    const loaded = AddressMap.load(file.name, bytes);
-    if (loaded.ok) program.map = loaded.map;
-  }
-  return program;
-};

@@ -2,6 +2,7 @@
 // place where the layers meet. Not a thread (machine-worker.ts) and not a terminal (cli/).
 
 import { GuestRegisters } from '../debugger/guest-registers.ts';
+import { GuestSymbols } from '../debugger/guest-symbols.ts';
 import { RecordedHistory } from '../debugger/history.ts';
 import type { DebugTarget, History } from '../debugger/target.ts';
 import type { Domain } from '../hypervisor/domain.ts';
@@ -23,6 +24,7 @@ import { type ObservationPoint, Recorder, type RecorderOptions } from '../monito
 import { encodeTrace } from '../monitor/trace-file.ts';
 import type { AddressMap } from '../symbols/address-map.ts';
 import type { SourceLocation } from '../symbols/location.ts';
+import type { SymbolFile } from '../symbols/symbol-file.ts';
 import { loadBareMachine } from './bare-machine.ts';
 import { baseName, checkMemory, layOut, loadSymbols, observeMask, type Start } from './boot-config.ts';
 import { MachineTarget, PresentOnly } from './debug-target.ts';
@@ -99,11 +101,12 @@ class EngineSession implements Session {
   private readonly vmcsHistory: VmcsHistory;
   private readonly guestRegisters: GuestRegisters;
   readonly debug: DebugTarget;
+  readonly symbols: GuestSymbols;
 
   constructor(
     readonly config: BootConfig,
     start: Start,
-    private readonly symbols: AddressMap,
+    symbolFile: SymbolFile,
     mask: EventMask,
     makeRecorder: MakeRecorder,
   ) {
@@ -164,6 +167,8 @@ class EngineSession implements Session {
       changed: () => this.history?.beginFuture(),
     });
     this.debug = target;
+    const zeroPage = 'kernel' in start && start.kernel.protocol === 'linux' ? start.kernel.state.esi : undefined;
+    this.symbols = new GuestSymbols(symbolFile, baseName(config.image.name), zeroPage, () => target);
     if (config.record === undefined) return;
     const recorded = new RecordedSession({
       points: this.machine.points,
@@ -298,7 +303,7 @@ class EngineSession implements Session {
     this.vmcsHistory.slice();
     const stopped = this.domain!.stopped;
     if (stopped === undefined || this.stop !== undefined) return;
-    this.finish(stopOfDomain(this.machine, this.symbols, stopped));
+    this.finish(stopOfDomain(this.machine, this.namesNow, stopped));
   }
 
   private finish(stop: Stop): void {
@@ -309,7 +314,7 @@ class EngineSession implements Session {
     this.domain?.stop({ kind: 'external', message: stop.message, details: [] });
   }
   private here(): string {
-    return `at ${this.symbols.describe(this.registers().eip)}`;
+    return `at ${this.namesNow.describe(this.registers().eip)}`;
   }
   typeSerial(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
@@ -345,7 +350,7 @@ class EngineSession implements Session {
     const exact = points.limit - processor.retired <= instructions;
     processor.run(clock.now + (exact ? cycles : Math.min(instructions, cycles)));
     if (this.stop !== undefined || points.halted) return;
-    const stop = stopOfBare(this.machine, this.symbols);
+    const stop = stopOfBare(this.machine, () => this.namesNow);
     if (stop !== undefined) this.finish(stop);
   }
 
@@ -403,10 +408,15 @@ class EngineSession implements Session {
     return this.platform.vgaText();
   }
   locate(address: number): SourceLocation {
-    return this.symbols.locate(address);
+    return this.namesNow.locate(address);
   }
   lookup(symbol: string): number | undefined {
-    return this.symbols.lookup(symbol);
+    return this.namesNow.lookup(symbol);
+  }
+  /** A kernel that names itself is found when there is something to name. */
+  private get namesNow(): AddressMap {
+    this.symbols.look();
+    return this.symbols.map;
   }
 
   // ---- observations -------------------------------------------------------------------------------------------------

@@ -37,14 +37,14 @@ export const stopOfDomain = (machine: PhysicalMachine, symbols: AddressMap, stop
 };
 
 /** Undefined: the bare machine can go on. */
-export const stopOfBare = (machine: PhysicalMachine, symbols: AddressMap): Stop | undefined => {
+export const stopOfBare = (machine: PhysicalMachine, symbols: () => AddressMap): Stop | undefined => {
   const { processor, state, cpu } = machine;
   const activity = state.get(StateLayout.activity);
   const disabled = (state.eflagsRest & Flag.IF) === 0;
   const powerOff = (what: string): Stop => ({
     kind: 'power-off',
     address: state.eip,
-    message: `the guest ${what} with interrupts disabled at ${symbols.describe(state.eip)}`,
+    message: `the guest ${what} with interrupts disabled at ${symbols().describe(state.eip)}`,
     details: [],
   });
   if (activity === 2) {
@@ -52,8 +52,8 @@ export const stopOfBare = (machine: PhysicalMachine, symbols: AddressMap): Stop 
     return {
       kind: 'triple-fault',
       address: first,
-      message: `triple fault at ${symbols.describe(first)}`,
-      details: exceptionChain(cpu).map((line) => symbolise(symbols, line)),
+      message: `triple fault at ${symbols().describe(first)}`,
+      details: exceptionChain(cpu).map((line) => symbolise(symbols(), line)),
     };
   }
   if (processor.frozen && disabled) return powerOff('waits for the interrupt of a floating-point error');

@@ -190,8 +190,9 @@ export class MachineServer {
     const before = this.around.now();
     const virtualBefore = this.virtualSeconds;
     const instructionsBefore = this.instructions;
+    let passes: number;
     try {
-      this.advance(session, before);
+      passes = this.advance(session, before);
       this.takeCounters(session);
     } catch (error) {
       this.state = 'stopped';
@@ -217,18 +218,26 @@ export class MachineServer {
       return;
     }
     const used = this.instructions - instructionsBefore;
-    const rest = this.pacer.ran(used, before, after, virtualBefore * 1000, this.virtualSeconds * 1000);
+    const rest = this.pacer.ran(used, before, after, virtualBefore * 1000, this.virtualSeconds * 1000, passes);
     this.idle = rest.idle;
     this.postDue(after);
     this.schedule(rest.ms);
   }
 
-  private advance(session: Session, before: number): void {
+  /** How many slices were run: a debugger's work goes on in short ones. */
+  private advance(session: Session, before: number): number {
     const [instructions, cycles] = [this.pacer.slice, (this.pacer.virtualMs * CYCLES_PER_SECOND) / 1000];
     const { debug } = this;
-    if (debug?.busy !== true) return session.run(instructions, cycles);
-    do debug.advance(instructions, cycles);
-    while (debug.busy && !debug.waiting && this.around.now() - before < DEBUG_MS);
+    if (debug?.busy !== true) {
+      session.run(instructions, cycles);
+      return 1;
+    }
+    let passes = 0;
+    do {
+      debug.advance(instructions, cycles);
+      passes++;
+    } while (debug.busy && !debug.waiting && this.around.now() - before < DEBUG_MS);
+    return passes;
   }
 
   /** Tells that the guest cannot go on, once. */

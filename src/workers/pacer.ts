@@ -40,13 +40,14 @@ export class Pacer {
   /**
    * After a slice of `used` instructions that took from `before` to `after` of wall time. `virtual`: virtual time now.
    * All times in milliseconds.
+   * @param passes slices that were run one after the other in that time: each counts for itself
    */
-  ran(used: number, before: number, after: number, virtualBefore: number, virtual: number): Rest {
+  ran(used: number, before: number, after: number, virtualBefore: number, virtual: number, passes = 1): Rest {
     this.origin ??= before - virtualBefore;
     this.origin = Math.max(this.origin, after - virtual - MAX_LAG_MS);
     // A slice cut short by virtual time says nothing about how fast instructions run.
-    if (used > this.size * 0.8) {
-      const factor = Math.min(2, Math.max(0.25, SLICE_MS / Math.max(after - before, 0.01)));
+    if (used > this.size * passes * 0.8) {
+      const factor = Math.min(2, Math.max(0.25, (SLICE_MS * passes) / Math.max(after - before, 0.01)));
       this.size = Math.round(Math.min(MOST, Math.max(LEAST, this.size * factor)));
     }
     const lead = this.origin + virtual - after;

@@ -1,6 +1,7 @@
 // The contract between the engine and those who drive it (the worker, the command line): one running machine.
 // Types only. The class that keeps it is workers/engine-session.ts, the one place that joins machine, hypervisor, monitor and symbols.
 
+import type { GuestSymbols } from '../debugger/guest-symbols.ts';
 import type { DebugTarget } from '../debugger/target.ts';
 import type { Tiers } from '../machine/cpu/cpu.ts';
 import type { SourceLocation } from '../symbols/location.ts';
@@ -151,6 +152,8 @@ export interface Session {
   readonly config: BootConfig;
   /** The machine as a debugger has it. */
   readonly debug: DebugTarget;
+  /** What the guest's addresses are called. */
+  readonly symbols: GuestSymbols;
   /** Undefined while the guest can go on. */
   readonly stop: Stop | undefined;
   /** Runs up to `instructions` more guest instructions, or `cycles` of virtual time (idle time counts there); returns early when the guest stops. Deterministic however it is sliced. */

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Dap } from '../../src/debugger/dap/protocol.ts';
 import { configOf, TSUBAME } from '../boot/running-guest.ts';
 import { DapBench } from './dap-bench.ts';
 import { compareTranscript } from './golden.ts';
@@ -116,6 +117,57 @@ test('registers, memory and instructions where the guest stands', () => {
   const beyond = bench.request('readMemory', { memoryReference: '0x07ffffff', count: 16 });
   assert.equal(beyond.unreadableBytes, 16);
   compareTranscript('registers-and-memory', bench);
+});
+
+test('descriptor tables, the VMCS and page walks', () => {
+  const bench = new DapBench(configOf(TSUBAME));
+  bench.launch({}, () => bench.request('setFunctionBreakpoints', { breakpoints: [{ name: 'page_fault' }] }));
+  const [frame] = bench.request('stackTrace', { threadId: 1, levels: 1 }).stackFrames;
+  const { scopes } = bench.request('scopes', { frameId: frame!.id });
+  const open = (reference: number, start = 0, count = 0): readonly Dap.Variable[] =>
+    bench.request('variables', { variablesReference: reference, start, count }).variables;
+  const scope = (name: string): number => {
+    const found = scopes.find((one) => one.name === name);
+    assert.equal(found?.expensive, true);
+    return found.variablesReference;
+  };
+  const [gdt, ldt, idt, tss] = open(scope('Descriptor tables'));
+  assert.deepEqual(
+    open(gdt!.variablesReference).map(({ name, value }) => `${name} ${value}`),
+    [
+      '0x0000 null',
+      '0x0008 32-bit code, readable, DPL 0, base 00000000 limit ffffffff, accessed',
+      '0x0010 32-bit data, writable, DPL 0, base 00000000 limit ffffffff, accessed',
+      '0x0018 32-bit code, readable, DPL 3, base 00000000 limit ffffffff, accessed',
+      '0x0020 32-bit data, writable, DPL 3, base 00000000 limit ffffffff, accessed',
+      gdt!.indexedVariables === 6 ? `0x0028 TSS, busy, DPL 0, base ${tss!.value.slice(-8)} limit 00000067` : '',
+    ],
+  );
+  assert.equal(ldt!.value, 'not in use');
+  const gates = open(idt!.variablesReference, 14, 2);
+  assert.equal(gates.length, 2);
+  assert.match(gates[0]!.value, /^interrupt gate to 0008:0010[0-9a-f]{4}, DPL 0 </);
+  assert.match(open(tss!.variablesReference).find(({ name }) => name === 'ss0')!.value, /^0x0010$/);
+  const groups = open(scope('VMCS'));
+  assert.deepEqual(
+    groups.map(({ name }) => name).sort(),
+    ['Control', 'Exit information', 'Guest state', 'Host state'],
+  );
+  const guest = open(groups.find(({ name }) => name === 'Guest state')!.variablesReference);
+  assert.match(guest.find(({ name }) => name === 'Guest RIP')!.value, /^0x[0-9a-f]{8}/);
+  assert.match(groups.find(({ name }) => name === 'Guest state')!.value, /as of the last VM exit/);
+
+  const ask = (expression: string): Dap.EvaluateResponse['body'] =>
+    bench.request('evaluate', { expression, frameId: frame!.id, context: 'watch' });
+  const walk = ask('$walk(&frames_free)');
+  assert.match(walk.result, /^32-bit paging: 00109c20 is at 00109c20$/);
+  assert.deepEqual(
+    open(walk.variablesReference).map(({ name }) => name),
+    ['PDE', 'PTE'],
+  );
+  assert.match(ask('$walk(0x40000100)').result, /is not mapped$/);
+  assert.match(ask('$symbol($eip)').result, /^0x0010[0-9a-f]{4} <page_fault.*>, [\w.]+:\d+$/);
+  compareTranscript('tables', bench);
 });
 
 test('locals, members behind pointers, expressions, assignments', () => {

@@ -46,6 +46,9 @@ class FakeSession implements Session {
   get debug(): never {
     throw new Error('there is nothing to debug in a made-up guest');
   }
+  get symbols(): never {
+    throw new Error('a made-up guest has no memory to look for symbols in');
+  }
 
   constructor(readonly config: BootConfig) {
     const loaded = AddressMap.load(config.image.name, config.image.bytes);

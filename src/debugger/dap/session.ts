@@ -1,7 +1,7 @@
 // One debug session: what is under way, what the editor was told, and the parts that the requests work with. Not the messages
 // (adapter.ts), not how a request is answered (requests/).
 
-import { type Breakpoint, BreakpointBook, type Judge } from '../breakpoints.ts';
+import { type Breakpoint, BreakpointBook, type Judge, type Spot } from '../breakpoints.ts';
 import { Code } from '../code.ts';
 import { Execution } from '../execution.ts';
 import { Frames, type Frame } from '../frames.ts';
@@ -52,6 +52,9 @@ export class DebugSession implements Judge {
   readonly frames: Frames;
   readonly frameHandles = new Handles<Frame>(1);
   readonly containers = new Handles<Container>(0x1000);
+  /** By group: places the breakpoints anew, and gives those that lie elsewhere now. */
+  readonly placements = new Map<string, () => readonly Dap.Breakpoint[]>();
+  private placedBy = 0;
   /** How the editor counts. */
   firstLine = 1;
   firstColumn = 1;
@@ -83,6 +86,7 @@ export class DebugSession implements Judge {
       this,
       (line) => this.say(line),
       () => this.frames.leaveInlined(),
+      () => this.kernelStart,
     );
     this.frames = new Frames(machine);
     this.context = new GuestContext(machine, this.execution, this.code, this.frames);
@@ -176,6 +180,7 @@ export class DebugSession implements Judge {
   }
 
   private stopped(reason: string, body: Partial<Dap.StoppedEvent['body']>): void {
+    this.lookForKernel();
     for (const breakpoint of this.book.all) {
       const why = breakpoint.whyMissed();
       if (why !== undefined) this.say(why);
@@ -215,6 +220,28 @@ export class DebugSession implements Judge {
     this.frames.forget();
     this.machine.changed();
     this.later(() => this.emit('invalidated', { areas }));
+  }
+
+  // ---- a kernel that places itself ----------------------------------------------------------------------------------
+
+  /** Takes note of where the kernel is, as soon as that can be told; breakpoints are placed there. @param early it has only just begun */
+  lookForKernel(early = false): boolean {
+    const { guestSymbols } = this.machine;
+    if (early) guestSymbols.lookNow();
+    else guestSymbols.look();
+    if (guestSymbols.generation === this.placedBy) return false;
+    this.placedBy = guestSymbols.generation;
+    this.frames.forget();
+    if (guestSymbols.problem !== undefined) this.say(`${guestSymbols.problem}.`);
+    for (const place of this.placements.values())
+      for (const breakpoint of place()) this.emit('breakpoint', { reason: 'changed', breakpoint });
+    return true;
+  }
+
+  /** Breakpoints wait for a kernel: where it begins it is looked for, before it can pass them. */
+  private get kernelStart(): { readonly spot: Spot; readonly met: () => void } | undefined {
+    const spot = this.book.all.length === 0 ? undefined : this.machine.guestSymbols.start;
+    return spot === undefined ? undefined : { spot, met: () => void this.lookForKernel(true) };
   }
 
   // ---- the end ------------------------------------------------------------------------------------------------------

@@ -23,7 +23,9 @@ const STATES: readonly (readonly [bits: number, letter: string])[] = [
 const PF_KTHREAD = 0x0020_0000;
 const LONGEST_NAME = 256;
 /** Members of pt_regs in the order of DWARF's numbers, EAX to EFLAGS. */
-const PT_REGS = ['ax', 'cx', 'dx', 'bx', 'sp', 'bp', 'si', 'di', 'ip', 'flags'] as const;
+const PT_REGS_MEMBERS = ['ax', 'cx', 'dx', 'bx', 'sp', 'bp', 'si', 'di', 'ip', 'flags'] as const;
+/** Where they are, for kernels without debug data: the same since 2.6.30 (arch/x86/include/asm/ptrace.h). */
+export const PT_REGS = [24, 4, 8, 0, 60, 20, 12, 16, 48, 56] as const;
 const MORE_THAN_ANY_CALL = 1024;
 
 export class Linux implements OsAwareness {
@@ -179,7 +181,7 @@ export class Linux implements OsAwareness {
 
   /** Byte offsets in `struct pt_regs` by DWARF's register numbers: what interrupt frames are read by. */
   get ptRegs(): readonly number[] | undefined {
-    const offsets = PT_REGS.map((member) => this.structures.field('pt_regs', member)?.offset);
+    const offsets = PT_REGS_MEMBERS.map((member) => this.structures.field('pt_regs', member)?.offset);
     return offsets.every((offset) => offset !== undefined) ? offsets : undefined;
   }
 

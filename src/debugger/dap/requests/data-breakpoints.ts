@@ -2,9 +2,10 @@
 // expressions and plain addresses.
 
 import type { StopPoint } from '../../target.ts';
+import { setGroup } from '../placing.ts';
 import { type Dap, type Handler, Refusal } from '../protocol.ts';
 import type { DebugSession } from '../session.ts';
-import { addressOf, badHit, badHitText, given, reference } from './source-breakpoints.ts';
+import { addressOf, reference } from '../references.ts';
 
 /** A data id is an address and a number of bytes: it means the same in every session. */
 const idOf = (address: number, bytes: number): string => `${reference(address)}/${bytes}`;
@@ -57,27 +58,13 @@ const placeOf = (
 };
 
 export const setDataBreakpoints: Handler<'setDataBreakpoints'> = {
-  answer: (session, { breakpoints }) => {
-    const found = breakpoints.map((wanted) => ({ wanted, ...parseId(wanted.dataId) }));
-    const set = session.book.replace(
-      'data',
-      found.map(({ wanted, address, bytes }) => ({
-        kind: 'data',
+  answer: (session, { breakpoints }) => ({
+    breakpoints: setGroup(session, 'data', 'data', breakpoints, ({ dataId, accessType }) => {
+      const { address, bytes } = parseId(dataId);
+      return {
         name: `${session.nameOf(address) ?? reference(address)}${bytes === 4 ? '' : ` (${bytes} bytes)`}`,
-        spots: bytes > 0 && !badHit(wanted) ? [{ on: ON[wanted.accessType ?? 'write'], address, bytes }] : [],
-        condition: given(wanted.condition),
-        hitCondition: given(wanted.hitCondition),
-      })),
-    );
-    session.execution.arm();
-    return {
-      breakpoints: found.map(({ wanted, bytes }, index) => {
-        const { id } = set[index]!;
-        if (badHit(wanted)) return { id, verified: false, message: badHitText(wanted), reason: 'failed' };
-        return bytes > 0
-          ? { id, verified: true }
-          : { id, verified: false, message: `${wanted.dataId} has no bytes to watch.`, reason: 'failed' };
-      }),
-    };
-  },
+        spots: bytes > 0 ? [{ on: ON[accessType ?? 'write'], address, bytes }] : `${dataId} has no bytes to watch.`,
+      };
+    }),
+  }),
 };

@@ -4,7 +4,7 @@ import { before, from } from '../../listing.ts';
 import type { Instruction } from '../../code.ts';
 import type { Dap, Handler } from '../protocol.ts';
 import type { DebugSession } from '../session.ts';
-import { addressOf, reference } from './source-breakpoints.ts';
+import { addressOf, reference } from '../references.ts';
 
 export const disassemble: Handler<'disassemble'> = {
   capabilities: { supportsDisassembleRequest: true },

@@ -3,6 +3,7 @@
 import { REGISTERS } from '../../registers.ts';
 import type { Frame } from '../../frames.ts';
 import { type Dap, type Handler, Late, Refusal } from '../protocol.ts';
+import { answerTo, QUESTIONS } from '../questions.ts';
 import type { DebugSession } from '../session.ts';
 import { assign, described, wholeText } from '../values.ts';
 
@@ -17,6 +18,8 @@ export const evaluate: Handler<'evaluate'> = {
     const plain = expression.replace(HEX, '').trim();
     session.context.written = false;
     try {
+      const asked = answerTo(session, plain, frame);
+      if (asked !== undefined) return asked;
       const value = session.context.evaluate(plain, frame);
       const { text, ...rest } = described(session, { expression: plain, value }, frame, hex);
       const whole = purpose === 'repl' || purpose === 'clipboard';
@@ -57,12 +60,19 @@ export const completions: Handler<'completions'> = {
     if (typed.startsWith('$')) {
       const wanted = typed.slice(1).toLowerCase();
       const found = REGISTERS.filter(({ name, bits }) => bits <= 32 && name.startsWith(wanted));
-      return { targets: found.map(({ name }) => item(`$${name}`, 'property')) };
+      const questions = Object.keys(QUESTIONS).filter((name) => name.startsWith(wanted));
+      return {
+        targets: [
+          ...found.map(({ name }) => item(`$${name}`, 'property')),
+          ...questions.map((name) => item(`$${name}()`, 'function')),
+        ],
+      };
     }
-    const locals = (debug?.scopesAt(frame.lookup, frame.level) ?? [])
+    const locals = debug
+      .scopesAt(frame.lookup, frame.level)
       .flatMap(({ variables }) => variables.map(({ name }) => name))
       .filter((name) => name.startsWith(typed));
-    const globals = typed === '' ? [] : (debug?.complete(typed, MOST_COMPLETIONS) ?? []);
+    const globals = typed === '' ? [] : debug.complete(typed, MOST_COMPLETIONS);
     return { targets: [...new Set([...locals, ...globals])].map((name) => item(name, 'variable')) };
   },
 };

@@ -2,49 +2,37 @@
 
 import { at } from '../../execution.ts';
 import type { Handler } from '../protocol.ts';
-import { badHit, badHitText, given, reference } from './source-breakpoints.ts';
+import { type Placement, setGroup } from '../placing.ts';
+import { reference } from '../references.ts';
+import type { DebugSession } from '../session.ts';
 
 export const setFunctionBreakpoints: Handler<'setFunctionBreakpoints'> = {
   capabilities: { supportsFunctionBreakpoints: true },
-  answer: (session, { breakpoints }) => {
-    const { symbols, image } = session.machine;
-    const found = breakpoints.map((wanted) => {
-      const symbol = symbols.symbol(wanted.name.trim());
-      const numeric = /^\*?(0x[0-9a-f]+)$/i.exec(wanted.name.trim());
-      const address =
-        symbol !== undefined
-          ? (session.context.bodyOf(symbol.address) ?? symbol.address)
-          : numeric === null
-            ? undefined
-            : Number(numeric[1]);
-      return { wanted, address };
-    });
-    const set = session.book.replace(
-      'function',
-      found.map(({ wanted, address }) => ({
-        kind: 'function',
-        name: wanted.name,
-        spots: address === undefined || badHit(wanted) ? [] : [at(address)],
-        condition: given(wanted.condition),
-        hitCondition: given(wanted.hitCondition),
-      })),
-    );
-    session.execution.arm();
-    return {
-      breakpoints: found.map(({ wanted, address }, index) => {
-        const { id } = set[index]!;
-        if (address === undefined)
-          return { id, verified: false, message: `${image} has no function ${wanted.name}.`, reason: 'failed' };
-        if (badHit(wanted)) return { id, verified: false, message: badHitText(wanted), reason: 'failed' };
-        const { file, line } = session.context.visiblePlace(address);
-        return {
-          id,
-          verified: true,
-          instructionReference: reference(address),
-          ...(file === undefined ? {} : { source: session.source(file) }),
-          ...(line === undefined ? {} : { line: session.toLine(line) }),
-        };
-      }),
-    };
-  },
+  answer: (session, { breakpoints }) => ({
+    breakpoints: setGroup(session, 'function', 'function', breakpoints, (wanted) => place(session, wanted.name)),
+  }),
+};
+
+const place = (session: DebugSession, name: string): Placement => {
+  const { symbols, image, guestSymbols } = session.machine;
+  const symbol = symbols.symbol(name.trim());
+  const numeric = /^\*?(0x[0-9a-f]+)$/i.exec(name.trim());
+  if (symbol === undefined && numeric === null) {
+    const spots = guestSymbols.awaited
+      ? `${name} is looked for when the kernel has come up.`
+      : `${image} has no function ${name}.`;
+    return { name, spots };
+  }
+  const address =
+    symbol === undefined ? Number(numeric![1]) : (session.context.bodyOf(symbol.address) ?? symbol.address);
+  const { file, line } = session.context.visiblePlace(address);
+  return {
+    name,
+    spots: [at(address)],
+    answer: {
+      instructionReference: reference(address),
+      ...(file === undefined ? {} : { source: session.source(file) }),
+      ...(line === undefined ? {} : { line: session.toLine(line) }),
+    },
+  };
 };

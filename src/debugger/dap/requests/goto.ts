@@ -1,7 +1,7 @@
 // "Jump to Cursor": the guest goes on at another line of the function it stands in; nothing between is executed.
 
 import { type Handler, Refusal } from '../protocol.ts';
-import { reference } from './source-breakpoints.ts';
+import { reference } from '../references.ts';
 
 /** A target's id is its address. */
 export const gotoTargets: Handler<'gotoTargets'> = {

@@ -31,13 +31,16 @@ export const launch: Handler<'launch'> = {
     const { stopOnEntry, stopAt } = request as LaunchConfiguration;
     session.attached = false;
     session.firstStop = stopAt !== undefined ? { at: stopAt } : stopOnEntry === true ? 'first-line' : 'run';
-    if (typeof session.firstStop === 'object') void stopAddress(session, session.firstStop.at);
+    // Names of a kernel that has not come up are known only then.
+    if (typeof session.firstStop === 'object' && !session.machine.guestSymbols.awaited)
+      void stopAddress(session, session.firstStop.at);
   },
 };
 
 export const attach: Handler<'attach'> = {
   answer: (session) => {
     session.attached = true;
+    session.lookForKernel();
   },
 };
 
@@ -57,14 +60,29 @@ const begin = (session: DebugSession): void => {
   if (firstStop === 'run') session.begin('breakpoint', session.free());
   else if (typeof firstStop === 'object' && firstStop.at === 'entry')
     session.later(() => session.stand('entry', 'Paused on entry'));
-  else
-    session.begin(
-      'entry',
-      toFirst(session, firstStop === 'first-line' ? firstLines(session) : [stopAddress(session, firstStop.at)]),
-    );
+  else session.begin('entry', toFirst(session, firstStop));
 };
 
-function* toFirst(session: DebugSession, addresses: readonly number[]): Work<StepEnd> {
+function* toFirst(session: DebugSession, firstStop: 'first-line' | { readonly at: string }): Work<StepEnd> {
+  const { guestSymbols } = session.machine;
+  const { start } = guestSymbols;
+  if (start !== undefined) {
+    const come = (): boolean => {
+      session.lookForKernel(true);
+      return !guestSymbols.awaited;
+    };
+    const outcome = yield* session.execution.run([{ spot: start, accept: come }]);
+    if (outcome.kind !== 'landed') return outcome;
+  }
+  let addresses: readonly number[];
+  try {
+    addresses = firstStop === 'first-line' ? firstLines(session) : [stopAddress(session, firstStop.at)];
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    // The kernel is up, and has no such name.
+    session.say(error.message);
+    return { kind: 'done' };
+  }
   const landings = addresses.map((address) => ({ spot: at(address), accept: () => true }));
   const outcome = yield* session.execution.run(landings);
   return outcome.kind === 'landed' ? { kind: 'done' } : outcome;
@@ -90,6 +108,9 @@ const firstLines = (session: DebugSession): number[] => {
   const named = MAIN.map((name) => symbols.symbol(name)).find(
     (symbol) => symbol !== undefined && symbols.locate(symbol.address).line !== undefined,
   );
+  // A kernel with the table of symbols that Linux has in itself: there are no lines, but a place.
+  const begin = symbols.hasLines ? undefined : symbols.symbol('start_kernel');
+  if (begin !== undefined) return [begin.address];
   const functions = named === undefined ? symbols.symbolsInRange(0, 2 ** 32) : [named];
   const inC = functions.filter((symbol) => {
     const { file } = symbols.locate(symbol.address);

@@ -2,7 +2,7 @@
 
 import { decodeBase64, encodeBase64 } from '../base64.ts';
 import { type Handler, Refusal } from '../protocol.ts';
-import { addressOf, reference } from './source-breakpoints.ts';
+import { addressOf, reference } from '../references.ts';
 
 /** More at once is not read: what asks for it would wait. */
 const MOST = 16 << 20;

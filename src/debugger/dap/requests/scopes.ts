@@ -6,6 +6,7 @@ import type { Frame } from '../../frames.ts';
 import { REGISTER_SCOPES, registerContainer } from '../register-scopes.ts';
 import { type Dap, type Handler, Late } from '../protocol.ts';
 import type { DebugSession } from '../session.ts';
+import { systemScopes } from '../system-scopes.ts';
 import { listContainer, type Named } from '../values.ts';
 
 export const scopes: Handler<'scopes'> = {
@@ -21,19 +22,20 @@ export const scopes: Handler<'scopes'> = {
         ...(name === 'Registers' ? { presentationHint: 'registers' } : {}),
       });
     }
+    found.push(...systemScopes(session));
     return { scopes: found };
   },
 };
 
 const variableScopes = (session: DebugSession, frame: Frame): Dap.Scope[] => {
   const { debug } = session.machine;
-  if (debug === undefined || frame.kind === 'label') return [];
+  if (frame.kind === 'label') return [];
   // The innermost block's come first and hide those of the same name around it.
   const locals = debug.scopesAt(frame.lookup, frame.level).flatMap(({ variables }) => variables);
   const globals = debug.globalsAt(frame.lookup);
   const scope = (name: string, variables: readonly Variable[], extra: Partial<Dap.Scope>): Dap.Scope => {
     const named = (list: readonly Variable[]): Named[] => {
-      const names = session.context.names(frame)!;
+      const names = session.context.names(frame);
       return list.map((variable) => ({
         name: variable.name,
         expression: variable.name,

@@ -2,9 +2,10 @@
 // some; a file that the guest's line table does not name is said to be none of it.
 
 import type { LinePlace } from '../../../symbols/dwarf/line-index.ts';
-import { hitTest } from '../../breakpoints.ts';
 import { at } from '../../execution.ts';
-import { type Dap, type Handler, Refusal } from '../protocol.ts';
+import { type Placement, setGroup } from '../placing.ts';
+import type { Dap, Handler } from '../protocol.ts';
+import { reference } from '../references.ts';
 import type { DebugSession } from '../session.ts';
 
 /** Lines that a breakpoint may be moved down by: over a comment or a declaration, not into the next function. */
@@ -24,39 +25,35 @@ export const setBreakpoints: Handler<'setBreakpoints'> = {
   },
   answer: (session, { source, breakpoints = [] }) => {
     const path = source.path ?? source.name ?? '';
-    const found = breakpoints.map((wanted) => ({ wanted, placed: place(session, path, wanted) }));
-    const set = session.book.replace(
-      `source ${path}`,
-      found.map(({ wanted, placed }) => ({
-        kind: 'source',
-        name: `${path.slice(path.lastIndexOf('/') + 1)}:${session.fromLine(wanted.line)}`,
-        spots: typeof placed === 'string' || badHit(wanted) ? [] : placed.addresses.map(at),
-        condition: given(wanted.condition),
-        hitCondition: given(wanted.hitCondition),
-        logMessage: given(wanted.logMessage),
-      })),
-    );
-    session.execution.arm();
     return {
-      breakpoints: found.map(({ wanted, placed }, index) => {
-        const { id } = set[index]!;
-        if (typeof placed === 'string') return { id, verified: false, message: placed, reason: 'failed' };
-        if (badHit(wanted)) return { id, verified: false, message: badHitText(wanted), reason: 'failed' };
-        return {
-          id,
-          verified: true,
-          source,
-          line: session.toLine(placed.line),
-          ...(placed.column === undefined ? {} : { column: session.toColumn(placed.column) }),
-          instructionReference: reference(placed.addresses[0]!),
-          ...(placed.line === session.fromLine(wanted.line)
-            ? {}
-            : { message: `Line ${wanted.line} has no code; moved to line ${session.toLine(placed.line)}.` }),
-        };
+      breakpoints: setGroup(session, 'source', `source ${path}`, breakpoints, (wanted) => {
+        const name = `${path.slice(path.lastIndexOf('/') + 1)}:${session.fromLine(wanted.line)}`;
+        const placed = place(session, path, wanted);
+        return typeof placed === 'string'
+          ? { name, spots: placed }
+          : { name, ...lying(session, source, wanted, placed) };
       }),
     };
   },
 };
+
+const lying = (
+  session: DebugSession,
+  source: Dap.Source,
+  wanted: Dap.SourceBreakpoint,
+  { line, column, addresses }: Placed,
+): Omit<Placement, 'name'> => ({
+  spots: addresses.map(at),
+  answer: {
+    source,
+    line: session.toLine(line),
+    ...(column === undefined ? {} : { column: session.toColumn(column) }),
+    instructionReference: reference(addresses[0]!),
+    ...(line === session.fromLine(wanted.line)
+      ? {}
+      : { message: `Line ${wanted.line} has no code; moved to line ${session.toLine(line)}.` }),
+  },
+});
 
 /** Where the breakpoint comes to lie, or why it cannot be placed. */
 const place = (session: DebugSession, path: string, { line, column }: Dap.SourceBreakpoint): Placed | string => {
@@ -107,18 +104,4 @@ export const breakpointLocations: Handler<'breakpointLocations'> = {
     }
     return { breakpoints };
   },
-};
-
-export const given = (text: string | undefined): string | undefined =>
-  text === undefined || text.trim() === '' ? undefined : text;
-export const badHit = ({ hitCondition }: { readonly hitCondition?: string }): boolean =>
-  given(hitCondition) !== undefined && hitTest(hitCondition!) === undefined;
-export const badHitText = ({ hitCondition }: { readonly hitCondition?: string }): string =>
-  `"${hitCondition}" is no hit count: give a number, or one behind ==, >=, >, <=, < or % (every so many).`;
-export const reference = (address: number): string => `0x${(address >>> 0).toString(16).padStart(8, '0')}`;
-/** The address of a reference. @throws Refusal */
-export const addressOf = (text: string, offset = 0): number => {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isInteger(value)) throw new Refusal(`"${text}" is no address.`);
-  return (value + offset) >>> 0;
 };

@@ -3,7 +3,7 @@
 import type { Frame } from '../../frames.ts';
 import { type Dap, type Handler, Late } from '../protocol.ts';
 import type { DebugSession } from '../session.ts';
-import { reference } from './source-breakpoints.ts';
+import { reference } from '../references.ts';
 
 /** Told as further frames while there are some; the editor asks for as many. */
 const PAGE = 20;

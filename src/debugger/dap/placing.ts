@@ -1,0 +1,72 @@
+// What all kinds of breakpoints have in common when the editor sets them: a group is replaced as a whole, conditions and hit counts are checked,
+// each is answered with its number, and what could not be placed says why. When the symbols become others (a kernel has come up and says where it
+// is) the groups are placed again. Not where a breakpoint of a kind lies (requests/) and not what is done when one is met (../breakpoints.ts).
+
+import { type BreakpointKind, hitTest, type Spot } from '../breakpoints.ts';
+import type { Dap } from './protocol.ts';
+import type { DebugSession } from './session.ts';
+
+/** What the editor sends with a breakpoint of any kind. */
+interface Wanted {
+  readonly condition?: string;
+  readonly hitCondition?: string;
+  readonly logMessage?: string;
+}
+
+export interface Placement {
+  /** What a person calls it. */
+  readonly name: string;
+  /** Where it lies, or why it cannot be placed. */
+  readonly spots: readonly Spot[] | string;
+  readonly answer?: Partial<Dap.Breakpoint>;
+}
+
+export const setGroup = <W extends Wanted>(
+  session: DebugSession,
+  kind: BreakpointKind,
+  group: string,
+  wanted: readonly W[],
+  place: (wanted: W) => Placement,
+): Dap.Breakpoint[] => {
+  const set = (again: boolean): Dap.Breakpoint[] => {
+    const placed = wanted.map((one) => {
+      const { name, spots, answer } = place(one);
+      const problem = typeof spots === 'string' ? spots : badHit(one);
+      return { name, spots: problem === undefined ? (spots as readonly Spot[]) : [], answer, problem };
+    });
+    const breakpoints = session.book.replace(
+      group,
+      placed.map(({ name, spots }, index) => ({
+        kind,
+        name,
+        spots,
+        condition: given(wanted[index]!.condition),
+        hitCondition: given(wanted[index]!.hitCondition),
+        logMessage: given(wanted[index]!.logMessage),
+      })),
+      again,
+    );
+    session.execution.arm();
+    return placed.map(({ answer, problem }, index) => {
+      const { id } = breakpoints[index]!;
+      return problem === undefined
+        ? { id, verified: true, ...answer }
+        : { id, verified: false, message: problem, reason: 'failed' };
+    });
+  };
+  let told = set(false);
+  session.placements.set(group, () => {
+    const before = told;
+    told = set(true);
+    return told.filter((breakpoint, index) => JSON.stringify(breakpoint) !== JSON.stringify(before[index]));
+  });
+  return told;
+};
+
+const given = (text: string | undefined): string | undefined =>
+  text === undefined || text.trim() === '' ? undefined : text;
+
+const badHit = ({ hitCondition }: Wanted): string | undefined =>
+  given(hitCondition) === undefined || hitTest(hitCondition!) !== undefined
+    ? undefined
+    : `"${hitCondition}" is no hit count: give a number, or one behind ==, >=, >, <=, < or % (every so many).`;
