@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import { BootGuest } from './boot/boot-guest.ts';
 import { registerCommands } from './commands.ts';
 import { registerDebugging } from './debug/debugging.ts';
+import { registerPastCommands } from './debug/past-commands.ts';
 import { SerialConsole } from './console.ts';
 import { Guest } from './guest.ts';
 import { nodeHost } from './host/node-host.ts';
@@ -53,6 +54,7 @@ export const activate = (context: vscode.ExtensionContext): Api => {
     registerStatusBar(guest),
     registerProblems(guest, source, log),
     registerTerminalLinks(guest, console, source),
+    registerPastCommands(log),
     registerDebugging({ boot, guest, source, log, reveal: () => console.show(true) }),
     registerCommands({ boot, guest, console, source, timeline, language, log }),
   );

@@ -55,3 +55,35 @@ test('a step back undoes a line and what it wrote; running back stops at breakpo
   bench.run('stepBack', { granularity: 'instruction' });
   assert.match(bench.ask('stepBack', { threadId: 1 }) as string, /oldest moment/);
 });
+
+test('who wrote this last, when was this line executed last', () => {
+  const bench = new DapBench(configOf(TSUBAME, RECORDED));
+  bench.launch({ stopOnEntry: true });
+  const source = { path: '/x/kmain.c', name: 'kmain.c' };
+  const free = (): number => Number(bench.request('evaluate', { expression: 'frames_free' }).result);
+  const back = (command: 'kansoku/lastWrite' | 'kansoku/lastExecution', args: object): string => {
+    bench.request(command, args as never);
+    assert.equal(bench.until('stopped').reason, 'step');
+    return bench.where;
+  };
+  bench.request('setBreakpoints', { source, breakpoints: [{ line: 25 }] });
+  bench.run('continue');
+  const after = free();
+  const writer = back('kansoku/lastWrite', { name: 'frames_free' });
+  assert.doesNotMatch(writer, /^kmain /);
+  assert.equal(free(), after, 'behind the instruction that wrote it');
+  bench.run('stepBack', { granularity: 'instruction' });
+  assert.notEqual(free(), after, 'before it');
+  assert.equal(back('kansoku/lastExecution', { source, line: 18 }), 'kmain kmain.c:18');
+  assert.equal(free(), 0);
+  assert.equal(back('kansoku/lastExecution', { source, line: 11 }), 'kmain kmain.c:11');
+
+  const said = (pattern: RegExp): boolean =>
+    bench.events.some(({ event, body }) => event === 'output' && pattern.test((body as { output: string }).output));
+  assert.equal(back('kansoku/lastWrite', { name: 'frames_free' }), 'kmain kmain.c:11', 'the guest stays where it was');
+  assert.ok(said(/Nothing has written to frames_free \(4 bytes at 0x[0-9a-f]{8} <frames_free>\) since/));
+  assert.equal(back('kansoku/lastExecution', { source, line: 24 }), 'kmain kmain.c:11');
+  assert.ok(said(/Line 24 was not executed since/));
+  assert.match(bench.ask('kansoku/lastExecution', { source, line: 9999 }) as string, /No code begins in line 9999/);
+  assert.match(bench.ask('kansoku/lastWrite', { name: '1 + 1' }) as string, /1 \+ 1/);
+});

@@ -10,6 +10,7 @@ import { setFunctionBreakpoints } from './requests/function-breakpoints.ts';
 import { setInstructionBreakpoints } from './requests/instruction-breakpoints.ts';
 import { goto, gotoTargets } from './requests/goto.ts';
 import { attach, configurationDone, disconnect, initialize, launch, restart, terminate } from './requests/lifecycle.ts';
+import { lastExecutionRequest, lastWriteRequest } from './requests/past.ts';
 import { readMemory, writeMemory } from './requests/memory.ts';
 import { reverseContinue, stepBack } from './requests/reverse.ts';
 import { cancel, continueRun, pause } from './requests/run.ts';
@@ -52,6 +53,8 @@ export const HANDLERS: { readonly [C in Command]?: Handler<C> } = {
   stepOut,
   stepBack,
   reverseContinue,
+  'kansoku/lastWrite': lastWriteRequest,
+  'kansoku/lastExecution': lastExecutionRequest,
   gotoTargets,
   goto,
   pause,

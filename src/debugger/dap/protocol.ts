@@ -42,6 +42,16 @@ export interface Requests {
   readonly stepOut: Of<Dap.StepOutRequest, Dap.StepOutResponse>;
   readonly stepBack: Of<Dap.StepBackRequest, Dap.StepBackResponse>;
   readonly reverseContinue: Of<Dap.ReverseContinueRequest, Dap.ReverseContinueResponse>;
+  /** Ours: goes back to behind the instruction that wrote this last. A variable of a container, or an expression in a frame. */
+  readonly 'kansoku/lastWrite': {
+    readonly arguments: { readonly name: string; readonly variablesReference?: number; readonly frameId?: number };
+    readonly body: undefined;
+  };
+  /** Ours: goes back to before the last execution of a line. */
+  readonly 'kansoku/lastExecution': {
+    readonly arguments: { readonly source: Dap.Source; readonly line: number };
+    readonly body: undefined;
+  };
   readonly pause: Of<Dap.PauseRequest, Dap.PauseResponse>;
   readonly gotoTargets: Of<Dap.GotoTargetsRequest, Dap.GotoTargetsResponse>;
   readonly goto: Of<Dap.GotoRequest, Dap.GotoResponse>;

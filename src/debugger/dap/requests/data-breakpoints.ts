@@ -39,7 +39,8 @@ export const dataBreakpointInfo: Handler<'dataBreakpointInfo'> = {
   },
 };
 
-const placeOf = (
+/** Where a variable of a container, or an expression in a frame, lies in memory. */
+export const placeOf = (
   session: DebugSession,
   name: string,
   container: number | undefined,

@@ -25,7 +25,8 @@ export const reverseContinue: Handler<'reverseContinue'> = {
   },
 };
 
-const mayGoBack = (session: DebugSession): void => {
+/** Refuses where nothing lies before the present moment. */
+export const mayGoBack = (session: DebugSession): void => {
   const { history, position } = session.machine.target;
   if (comparePositions(position, history.oldest) <= 0)
     throw new Refusal('This is the oldest moment that is recorded: there is nothing before it.');

@@ -1,0 +1,59 @@
+// Two questions about the past that the Debug Adapter Protocol has no request for: who wrote this last, and when was this line last executed. The
+// answer is the moment itself: the guest stands there. Requests of ours, named as custom requests are: kansoku/lastWrite, kansoku/lastExecution.
+
+import { lastExecution, lastWrite, type Met } from '../../reverse.ts';
+import type { StepEnd } from '../../stepping.ts';
+import type { Work } from '../../target.ts';
+import { type Handler, Refusal } from '../protocol.ts';
+import type { DebugSession } from '../session.ts';
+import { placeOf } from './data-breakpoints.ts';
+import { mayGoBack } from './reverse.ts';
+
+/** A search that says so where it finds nothing; the guest then stands where it stood. */
+function* search(session: DebugSession, found: Work<Met | undefined>, nothing: string): Work<StepEnd> {
+  const met = yield* found;
+  if (met === undefined) session.say(nothing);
+  return { kind: 'done' };
+}
+
+export const lastWriteRequest: Handler<'kansoku/lastWrite'> = {
+  answer: (session, { name, variablesReference, frameId }) => {
+    mayGoBack(session);
+    const { address, bytes } = placeOf(session, name, variablesReference, frameId, undefined, false);
+    const { target } = session.execution;
+    session.begin(
+      'step',
+      search(
+        session,
+        lastWrite(target, address, bytes, session.book.points),
+        `Nothing has written to ${name} (${bytes} bytes at ${session.place(address)}) since the oldest moment that is recorded.`,
+      ),
+      'Searching the past for a write',
+    );
+  },
+};
+
+export const lastExecutionRequest: Handler<'kansoku/lastExecution'> = {
+  answer: (session, { source, line }) => {
+    mayGoBack(session);
+    const { symbols } = session.machine;
+    const wanted = session.fromLine(line);
+    const path = source.path ?? source.name ?? '';
+    const places = symbols.statements(path, wanted, wanted).filter((place) => place.line === wanted);
+    if (places.length === 0) throw new Refusal(`No code begins in line ${line} of ${path}: it was never executed.`);
+    const { target } = session.execution;
+    session.begin(
+      'step',
+      search(
+        session,
+        lastExecution(
+          target,
+          places.map(({ address }) => address),
+          session.book.points,
+        ),
+        `Line ${line} was not executed since the oldest moment that is recorded.`,
+      ),
+      'Searching the past for the line',
+    );
+  },
+};
