@@ -102,13 +102,29 @@ describe('regions and the threaded tier agree', () => {
         0x00,
         0xd0,
       ];
-      same({ code: [...code, 0x40, 0xeb, 0xe7], registers: { [EAX]: 3 }, ...pages });
+      same({ code: [...code, 0x40, 0xeb, 0xe8], registers: { [EAX]: 3 }, ...pages });
     });
   }
   it('on a page that a store moves, as its translation was dropped only for stores', () => {
-    // mov dword [edi], 9003h; invlpg [ebx]; mov eax, [ebx]; mov dword [edi], 0a003h; mov [esi], ecx; add eax, [ebx+4]; add ebp, eax; jmp to the start
+    // mov dword [edi], 9003h; invlpg [ebx]; mov edx, [esi]; mov eax, [ebx]; mov dword [edi], 0a003h; mov [esi], ecx; add eax, [ebx+4]; add ebp, eax; jmp to the start
     const code = [
-      ...[0xc7, 0x07, ...word(0x9003), 0x0f, 0x01, 0x3b, 0x8b, 0x03, 0xc7, 0x07, ...word(0xa003), 0x89, 0x0e],
+      ...[
+        0xc7,
+        0x07,
+        ...word(0x9003),
+        0x0f,
+        0x01,
+        0x3b,
+        0x8b,
+        0x16,
+        0x8b,
+        0x03,
+        0xc7,
+        0x07,
+        ...word(0xa003),
+        0x89,
+        0x0e,
+      ],
       ...[0x03, 0x43, 0x04, 0x01, 0xc5, 0xeb, 0xe4],
     ];
     same({ code, registers: { [EBX]: 0x9010, [ESI]: 0x9100, [EDI]: entryOf(0x9000), [ECX]: 0x1234 } });
