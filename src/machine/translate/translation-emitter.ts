@@ -9,11 +9,17 @@ import type { OperandSpec, Row } from '../isa/row.ts';
 import type { SharedFunction } from '../isa/shared-functions.ts';
 import { I32, type Local } from '../wasm/code.ts';
 import { TLB } from './entry-function.ts';
+import type { Miss } from './miss-functions.ts';
 import type { Runtime } from './runtime.ts';
 
 /** Addresses below this are the bounce buffer. */
 const BOUNCE_LIMIT = 0x10000;
 const VECTOR_LOADS = { 4: 0x5c, 8: 0x5d, 16: 0x00 } as const;
+
+/** Emits the way through a slow path; see `callSlow` for `again`. */
+export type SlowAccess = (again: boolean) => void;
+/** Emits the access at a linear-memory address, which `host` pushes, plus a constant. */
+export type FastAccess = (host: () => Val, offset: number) => void;
 
 export abstract class TranslationEmitter extends Emitter {
   // ---- what a tier says ---------------------------------------------------------------------------------------------
@@ -111,30 +117,33 @@ export abstract class TranslationEmitter extends Emitter {
 
   // ---- memory -------------------------------------------------------------------------------------------------------
 
-  protected loadSized(bits: number): void {
-    this.code.memory(bits === 8 ? 0x2d : bits === 16 ? 0x2f : 0x28, 0, 0);
+  protected loadSized(bits: number, offset = 0): void {
+    this.code.memory(bits === 8 ? 0x2d : bits === 16 ? 0x2f : 0x28, 0, offset);
   }
-  protected storeSized(bits: number): void {
-    this.code.memory(bits === 8 ? 0x3a : bits === 16 ? 0x3b : 0x36, 0, 0);
+  protected storeSized(bits: number, offset = 0): void {
+    this.code.memory(bits === 8 ? 0x3a : bits === 16 ? 0x3b : 0x36, 0, offset);
   }
   /**
-   * An access to a linear address. `fast` gets the TLB entry (host page minus linear page, tlb.ts); `slow` is for none, and for accesses that
-   * cross into the next page.
+   * An access to a linear address. `fast` gets a linear-memory address and a constant to add to it; `slow` is for what the TLB (tlb.ts) does not have,
+   * and for accesses that cross into the next page.
    */
-  private access(linear: Local, bytes: number, write: boolean, slow: () => void, fast: (entry: Local) => void): void {
-    const entry = this.temporary(I32);
-    this.tlbWord(TLB, linear, write);
-    this.code.localTee(entry);
-    if (bytes === 1) this.and(VAL, this.const(1));
-    else this.gtU(this.and(this.or(VAL, this.get(linear)), this.const(0xfff)), this.const(0x1000 - bytes));
+  protected access(linear: Local, bytes: number, write: boolean, slow: SlowAccess, fast: FastAccess): void {
+    const entry = this.let(this.tlbWord(TLB, linear, write));
+    if (bytes === 1) this.and(this.get(entry), this.const(1));
+    else this.beyondPage(entry, linear, this.const(0x1000 - bytes));
     this.rarely(
       VAL,
-      () => {
-        this.beforeLeaving();
-        slow();
-      },
-      () => fast(entry),
+      () => this.slowly(slow, false),
+      () => fast(() => this.add(this.get(entry), this.get(linear)), 0),
     );
+  }
+  protected slowly(slow: SlowAccess, again: boolean): void {
+    this.beforeLeaving();
+    slow(again);
+  }
+  /** Calls a slow path, its arguments pushed. `again`: the TLB may have the page. */
+  protected callSlow(name: Miss, _again: boolean): void {
+    this.code.call(this.runtime[name]);
   }
   cachedHost(linear: Local, bytes: number): Val {
     const entry = this.let(this.tlbWord(TLB, linear, false));
@@ -161,50 +170,56 @@ export abstract class TranslationEmitter extends Emitter {
   private loadAt(linear: Local, bytes: 1 | 2 | 4): Local {
     const c = this.code;
     const value = this.temporary(I32);
-    const slow = (): void => {
+    const slow = (again: boolean): void => {
       c.localGet(linear);
       c.i32(bytes);
-      c.call(this.runtime.loadSlow);
+      this.callSlow('loadSlow', again);
       c.localSet(value);
       this.faultCheck();
     };
-    this.access(linear, bytes, false, slow, (entry) => {
-      this.add(this.get(entry), this.get(linear));
-      this.loadSized(bytes * 8);
+    this.access(linear, bytes, false, slow, (host, offset) => {
+      host();
+      this.loadSized(bytes * 8, offset);
       c.localSet(value);
     });
+    this.loaded(value, bytes);
     return value;
   }
+  /** A local has a value of so many bytes, zero-extended. */
+  protected loaded(_value: Local, _bytes: 1 | 2 | 4): void {}
   store(bytes: 1 | 2 | 4, value: Local, plus = 0): void {
     this.storeAt(this.plus(plus), bytes, value);
   }
   private storeAt(linear: Local, bytes: 1 | 2 | 4, value: Local): void {
     const c = this.code;
-    const slow = (): void => {
+    const slow = (again: boolean): void => {
       c.localGet(linear);
       c.localGet(value);
       c.i32(bytes);
-      c.call(this.runtime.storeSlow);
+      this.callSlow('storeSlow', again);
       this.leaveFaultIf(VAL);
     };
-    this.access(linear, bytes, true, slow, (entry) => {
-      this.add(this.get(entry), this.get(linear));
+    this.access(linear, bytes, true, slow, (host, offset) => {
+      host();
       this.get(value);
-      this.storeSized(bytes * 8);
+      this.storeSized(bytes * 8, offset);
     });
   }
   private host(bytes: number, write: boolean): Local {
     const c = this.code;
     const linear = this.address();
     const host = this.temporary(I32);
-    const slow = (): void => {
+    const slow = (again: boolean): void => {
       c.localGet(linear);
       c.i32(bytes);
-      c.call(write ? this.runtime.hostWrite : this.runtime.hostRead);
+      this.callSlow(write ? 'hostWrite' : 'hostRead', again);
       c.localTee(host);
       this.leaveFaultIf(this.eqz(VAL));
     };
-    this.access(linear, bytes, write, slow, (entry) => this.set(host, this.add(this.get(entry), this.get(linear))));
+    this.access(linear, bytes, write, slow, (at, offset) => {
+      at();
+      this.set(host, offset === 0 ? VAL : this.add(VAL, this.const(offset)));
+    });
     return host;
   }
   hostForRead(bytes: number): Local {
@@ -217,8 +232,11 @@ export abstract class TranslationEmitter extends Emitter {
     this.rarely(this.ltU(this.get(host), this.const(BOUNCE_LIMIT)), () => {
       this.code.localGet(host);
       this.code.call(this.runtime.commit);
+      this.committed();
     });
   }
+  /** A bounce buffer was written back. */
+  protected committed(): void {}
   requireAligned(bytes: number): void {
     this.faultIf(this.and(this.get(this.address()), this.const(bytes - 1)), Vector.GP, 0);
   }

@@ -15,7 +15,16 @@ export const CANONICAL = 0;
 /** Producer and operand size in one number. */
 export const kindOf = (producer: number, size: 8 | 16 | 32): number =>
   producer * 4 + (size === 8 ? 0 : size === 16 ? 1 : 2);
-export const producerOf = (kind: number): number => kind >> 2;
+export const producerOf = (kind: number): number => (kind & 63) >> 2;
+/**
+ * INC or DEC after a producer of another kind: CF is the one of those operands, which stay in locals of their own, and `a` is free. Known at
+ * emission only; `plainOf` is the kind once `a` has the carry.
+ */
+export const keeping = (kind: number, earlier: number): number => kind | ((earlier + 2) << 6);
+/** The earlier kind; undefined: none is kept. */
+export const keptOf = (kind: number): number | undefined =>
+  kind === DYNAMIC || kind >> 6 === 0 ? undefined : (kind >> 6) - 2;
+export const plainOf = (kind: number): number => kind & 63;
 export const sizeOf = (kind: number): 8 | 16 | 32 => ((kind & 3) === 0 ? 8 : (kind & 3) === 1 ? 16 : 32);
 
 /**

@@ -22,6 +22,8 @@ export interface CodeSource {
   instruction(eip: number): Instruction | undefined;
   /** Code at this EIP was jumped to before. */
   known(eip: number): boolean;
+  /** EIPs in a table of addresses, as far as code there was jumped to before. The table may change: they are where control may well go. */
+  tableOfJumps(linear: number, near: number): readonly number[];
 }
 
 /** A call that the region is inside of: where it returns to. */
@@ -45,6 +47,8 @@ export interface FlowNode {
   transfer: number;
   taken: Edge | undefined;
   next: Edge | undefined;
+  /** Where a computed EIP may well lead, besides. */
+  targets: readonly Edge[];
   // Filled in by structure.ts.
   /** Place in reverse postorder; -1: not reached. */
   order: number;
@@ -73,6 +77,8 @@ interface Place {
   readonly instruction: Instruction;
   /** The function a call goes into, as part of the region. */
   readonly callee: Frame | undefined;
+  /** Where a computed EIP may lead, inside the region. */
+  readonly targets: readonly { readonly frame: Frame | undefined; readonly eip: number }[];
 }
 /** Instructions of one frame by EIP, and which of them begin a node. */
 interface Body {
@@ -107,13 +113,16 @@ class Explorer {
   private follow(body: Body, start: number, further: (frame: Frame | undefined, eip: number) => void): void {
     body.leaders.add(start);
     let eip = start;
+    const line: Instruction[] = [];
     while (this.count < MOST_INSTRUCTIONS && !body.places.has(eip)) {
       const instruction = this.source.instruction(eip);
       if (instruction === undefined) return;
       const { row, next, target } = instruction;
       const transfer = transferOf(row);
       const callee = transfer === Transfer.jump && isCall(row) ? this.callee(body.frame, instruction) : undefined;
-      body.places.set(eip, { instruction, callee });
+      const targets = transfer === Transfer.indirect ? this.targets(body.frame, instruction, line) : [];
+      body.places.set(eip, { instruction, callee, targets });
+      line.push(instruction);
       this.count++;
       // The next page's translation is looked at where control crosses into it.
       const last = next - 1;
@@ -130,16 +139,33 @@ class Explorer {
         further(callee, target);
         further(body.frame, next);
       } else if (transfer === Transfer.jump && !isCall(row)) further(body.frame, target);
+      for (const to of targets) further(to.frame, to.eip);
+      if (targets.length > 0 && isCall(row)) further(body.frame, next);
       return;
     }
     if (body.places.has(eip)) body.leaders.add(eip);
   }
-  private callee(frame: Frame | undefined, call: Instruction): Frame | undefined {
+  private callee(frame: Frame | undefined, call: Instruction, target = call.target): Frame | undefined {
     const depth = (frame?.depth ?? 0) + 1;
-    if (depth > INLINED_DEPTH || !this.source.known(call.target)) return undefined;
-    const size = this.measure(call.target);
+    if (depth > INLINED_DEPTH || !this.source.known(target)) return undefined;
+    const size = this.measure(target);
     if (size > INLINED_INSTRUCTIONS || this.count + size > MOST_INSTRUCTIONS) return undefined;
     return { back: call.next, parent: frame, depth };
+  }
+  /** Where a jump or call to a computed EIP may lead: by a table that it reads, itself or through a register. `line`: what is before it. */
+  private targets(frame: Frame | undefined, i: Instruction, line: readonly Instruction[]): Place['targets'] {
+    if (isReturn(i.row) || i.operandSize === 16) return [];
+    const load = i.memory
+      ? i
+      : line.findLast(({ row, memory, reg }) => row.mnemonic === 'mov' && memory && reg === i.rm);
+    if (load === undefined || load.index >= 8 || load.scale !== 2 || load.base < 8 || load.addressSize === 16)
+      return [];
+    const eips = this.source.tableOfJumps(load.displacement >>> 0, i.eip);
+    if (!isCall(i.row)) return eips.map((eip) => ({ frame, eip }));
+    return eips.flatMap((eip) => {
+      const callee = this.callee(frame, i, eip);
+      return callee === undefined ? [] : [{ frame: callee, eip }];
+    });
   }
   /** Instructions of a function; Infinity if it is long, or does not return. */
   private measure(entry: number): number {
@@ -186,6 +212,7 @@ class Explorer {
           transfer: Transfer.next,
           taken: undefined,
           next: undefined,
+          targets: [],
           order: -1,
           dominator: undefined,
           children: [],
@@ -205,7 +232,7 @@ class Explorer {
       const body = this.body(frame);
       let place = body.places.get(node.eip)!;
       for (;;) {
-        const { instruction, callee } = place;
+        const { instruction, callee, targets } = place;
         node.instructions.push(instruction);
         const { row, next, target } = instruction;
         node.transfer = transferOf(row);
@@ -223,6 +250,7 @@ class Explorer {
           if (callee !== undefined) node.taken = edge(callee, target);
           else node.taken = isCall(row) ? { eip: target, to: undefined } : edge(frame, target);
         } else if (isReturn(row) && frame !== undefined) node.taken = edge(frame.parent, frame.back);
+        node.targets = targets.map((to) => edge(to.frame, to.eip)).filter(({ to }) => to !== undefined);
         break;
       }
     }

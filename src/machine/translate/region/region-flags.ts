@@ -3,15 +3,29 @@
 
 import { Condition, type Val, VAL } from '../../isa/emitter.ts';
 import { type Code, I32, type Local } from '../../wasm/code.ts';
-import { TranslationEmitter } from '../translation-emitter.ts';
-import { auxiliary, CANONICAL, DYNAMIC, type FlagLocals, kindOf, Producer, producerOf, sizeOf } from './flag-kinds.ts';
+import {
+  auxiliary,
+  CANONICAL,
+  DYNAMIC,
+  type FlagLocals,
+  keeping,
+  keptOf,
+  kindOf,
+  plainOf,
+  Producer,
+  producerOf,
+  sizeOf,
+} from './flag-kinds.ts';
+import { RegionMemory } from './region-memory.ts';
 
-export abstract class RegionFlags extends TranslationEmitter implements FlagLocals {
+export abstract class RegionFlags extends RegionMemory implements FlagLocals {
   readonly result: Local;
   readonly a: Local;
   readonly b: Local;
   /** Local with the kind where it is DYNAMIC. */
   readonly kindLocal: Local;
+  /** What the flag locals held before INC or DEC, for CF; their kind, if it is DYNAMIC, is in the last (flag-kinds.ts `keeping`). */
+  private readonly kept: FlagLocals & { readonly kindLocal: Local };
   /** What the flag locals hold at the point of emission. */
   kind = DYNAMIC;
 
@@ -25,6 +39,7 @@ export abstract class RegionFlags extends TranslationEmitter implements FlagLoca
     this.a = code.local(I32);
     this.b = code.local(I32);
     this.kindLocal = code.local(I32);
+    this.kept = { result: code.local(I32), a: code.local(I32), b: code.local(I32), kindLocal: code.local(I32) };
   }
 
   // ---- producers ----------------------------------------------------------------------------------------------------
@@ -64,9 +79,22 @@ export abstract class RegionFlags extends TranslationEmitter implements FlagLoca
     this.keepCarry(Producer.dec, r);
   }
   private keepCarry(producer: number, r: Local): void {
-    const before = producerOf(this.kind);
-    if (this.kind === DYNAMIC || (before !== Producer.inc && before !== Producer.dec)) this.set(this.a, this.carry());
+    const { kind, kept, code } = this;
+    const before = kind === DYNAMIC ? -1 : producerOf(kind);
+    const carries = before === Producer.inc || before === Producer.dec;
+    if (!carries) {
+      for (const name of ['result', 'a', 'b'] as const) {
+        code.localGet(this[name]);
+        code.localSet(kept[name]);
+      }
+      if (kind === DYNAMIC) {
+        code.localGet(this.kindLocal);
+        code.localSet(kept.kindLocal);
+      }
+    }
     this.produce(producer, r);
+    const earlier = carries ? keptOf(kind) : kind;
+    if (earlier !== undefined) this.kind = keeping(this.kind, earlier);
   }
   protected setLazy(result: Val | undefined, _aux: Val): void {
     this.code.localSet(this.a);
@@ -80,15 +108,23 @@ export abstract class RegionFlags extends TranslationEmitter implements FlagLoca
     return this.get(this.result);
   }
   protected lazyAux(): Val {
-    if (this.kind !== DYNAMIC)
-      return auxiliary(this, producerOf(this.kind), this, () => this.const(32 - sizeOf(this.kind)));
+    this.takeCarry();
+    return this.auxiliaryOf(this.kind, this);
+  }
+  private auxiliaryOf(kind: number, locals: FlagLocals & { readonly kindLocal: Local }): Val {
+    if (kind !== DYNAMIC) return auxiliary(this, producerOf(kind), locals, () => this.const(32 - sizeOf(kind)));
     const { code } = this;
-    code.localGet(this.kindLocal);
-    code.localGet(this.result);
-    code.localGet(this.a);
-    code.localGet(this.b);
+    code.localGet(locals.kindLocal);
+    code.localGet(locals.result);
+    code.localGet(locals.a);
+    code.localGet(locals.b);
     code.call(this.auxiliaryFunction);
     return VAL;
+  }
+  /** After INC and DEC, `a` gets the carry that they keep, if it has not got it yet: that is what the kind without `keeping` says. */
+  protected takeCarry(): void {
+    const kept = keptOf(this.kind);
+    if (kept !== undefined) this.set(this.a, this.carryOf(kept, this.kept));
   }
   /** From here on the locals hold the state's two words. */
   canonicalise(): void {
@@ -99,29 +135,38 @@ export abstract class RegionFlags extends TranslationEmitter implements FlagLoca
   /** The kind goes into its local: what follows may be reached with others. */
   publishKind(): void {
     if (this.kind === DYNAMIC) return;
+    this.takeCarry();
+    this.kind = plainOf(this.kind);
     this.code.i32(this.kind);
     this.code.localSet(this.kindLocal);
   }
 
-  /** An operand of the last producer, cut to its size or sign-extended. */
-  private operand(local: Local, signed: boolean): Val {
-    const size = sizeOf(this.kind);
+  /** An operand of a producer, cut to its size or sign-extended. */
+  private operandOf(kind: number, local: Local, signed: boolean): Val {
+    const size = sizeOf(kind);
     return signed ? this.signed(this.get(local), size) : this.truncate(this.get(local), size);
   }
+  private operand(local: Local, signed: boolean): Val {
+    return this.operandOf(this.kind, local, signed);
+  }
   override carry(): Val {
-    const known = this.kind === DYNAMIC ? -1 : producerOf(this.kind);
-    switch (known) {
+    const kept = keptOf(this.kind);
+    return kept === undefined ? this.carryOf(this.kind, this) : this.carryOf(kept, this.kept);
+  }
+  private carryOf(kind: number, locals: FlagLocals & { readonly kindLocal: Local }): Val {
+    const { result, a, b } = locals;
+    switch (kind === DYNAMIC ? -1 : producerOf(kind)) {
       case Producer.sub:
-        return this.ltU(this.operand(this.a, false), this.operand(this.b, false));
+        return this.ltU(this.operandOf(kind, a, false), this.operandOf(kind, b, false));
       case Producer.add:
-        return this.ltU(this.operand(this.result, false), this.operand(this.a, false));
+        return this.ltU(this.operandOf(kind, result, false), this.operandOf(kind, a, false));
       case Producer.logic:
         return this.const(0);
       case Producer.inc:
       case Producer.dec:
-        return this.get(this.a);
+        return this.get(a);
       default:
-        return super.carry();
+        return this.shrU(this.auxiliaryOf(kind, locals), this.const(31));
     }
   }
   override condition(cc: number): Val {

@@ -8,6 +8,9 @@ import { N } from '../entry-function.ts';
 import type { HelperOperands } from '../helper-operands.ts';
 import { isFlat, isAddressOnly, isXlat, accessOf } from '../operand-access.ts';
 import type { Runtime } from '../runtime.ts';
+import type { Miss } from '../miss-functions.ts';
+import { type AccessGuess, guessAccesses } from './access-guesses.ts';
+import { DYNAMIC, plainOf } from './flag-kinds.ts';
 import type { Instruction } from './instruction.ts';
 import { RegionFlags } from './region-flags.ts';
 
@@ -19,6 +22,8 @@ export type RegionRuntime = Runtime & {
   readonly jumpMiss: number;
   /** () -> 1 if control goes on at EIP (cpu/helper-calls.ts `atSite`). */
   readonly atSite: number;
+  /** As the slow paths, with the TLB context as last argument: the TLB may have the page (access-functions.ts). */
+  readonly again: Readonly<Record<Miss, number>>;
 };
 
 /** A place where a region can leave at an instruction that has not executed. */
@@ -42,12 +47,16 @@ export abstract class RegionFrame extends RegionFlags {
   /** The instruction that is being emitted, and how many of its node come before it. */
   protected instruction!: Instruction;
   protected done = 0;
+  /** Instructions of its node, and those that can follow behind: for guesses. */
+  private straight: readonly Instruction[] = [];
   /** Linear address of the memory operand. */
   private linear: Local | undefined;
   /** Open blocks. */
   depth = 0;
   /** Depth inside the block whose end leaves with a fault. */
   faultDepth = 0;
+  /** The low bytes of EAX, ECX, EDX, EBX, where they were written as such: what reads them needs not wait for the whole register. */
+  private readonly lowBytes: readonly Local[];
   private readonly temporaries = new Map<ValueType, { readonly locals: Local[]; next: number }>();
 
   constructor(
@@ -57,7 +66,11 @@ export abstract class RegionFrame extends RegionFlags {
   ) {
     super(new Code(4), runtime.auxiliary);
     this.registers = Array.from({ length: 8 }, () => this.code.local(I32));
+    this.lowBytes = Array.from({ length: 4 }, () => this.code.local(I32));
     this.siteLocal = this.code.local(I32);
+  }
+  protected get lookingAgain(): RegionRuntime['again'] {
+    return this.runtime.again;
   }
 
   /** Code of one instruction begins: what earlier instructions computed for themselves is free again. */
@@ -65,7 +78,21 @@ export abstract class RegionFrame extends RegionFlags {
     this.instruction = instruction;
     this.done = done;
     this.linear = undefined;
-    for (const pool of this.temporaries.values()) pool.next = 0;
+    for (const pool of this.temporaries.values()) {
+      this.forgetLocals(pool.locals.slice(0, pool.next));
+      pool.next = 0;
+    }
+  }
+  /** Code of a node begins: its instructions, and then those that can follow without being reached from elsewhere. */
+  follow(straight: readonly Instruction[]): void {
+    this.straight = straight;
+  }
+  protected accessesAhead(): readonly AccessGuess[] {
+    const registers = this.registers.map((local) => {
+      if (!this.has(local)) this.assign(local, undefined);
+      return this.placeOf(local);
+    });
+    return guessAccesses(this.straight, this.done, this.mode, registers, this.symbolNames);
   }
 
   // ---- locals and blocks --------------------------------------------------------------------------------------------
@@ -91,11 +118,17 @@ export abstract class RegionFrame extends RegionFlags {
   branch(depth: number): void {
     this.code.br(this.depth - depth - 1);
   }
+  /** The same if the value on the stack is not zero. */
+  branchIf(depth: number): void {
+    this.code.unlikely();
+    this.code.brIf(this.depth - depth - 1);
+  }
   /** Both arms leave the flags in one form. */
-  override if(_condition: Val, then: () => void, otherwise?: () => void): void {
+  override if(condition: Val, then: () => void, otherwise?: () => void): void {
+    if (this.decided(condition, then, otherwise)) return;
     const before = this.kind;
     this.open('if');
-    then();
+    this.arm(then);
     const afterThen = this.kind;
     if (otherwise === undefined && afterThen === before) {
       this.close();
@@ -105,7 +138,7 @@ export abstract class RegionFrame extends RegionFlags {
     const changed = afterThen !== before;
     this.code.else();
     this.kind = before;
-    otherwise?.();
+    this.arm(otherwise);
     if (changed) this.canonicalise();
     else if (this.kind !== before) throw new Error('only the second arm changes flags');
     this.close();
@@ -115,7 +148,9 @@ export abstract class RegionFrame extends RegionFlags {
 
   /** Says where the code stands, for an exit out of a slow path that follows. */
   protected markSite(helper?: HelperOperands): void {
-    this.sites.push({ eip: this.instruction.eip, done: this.done, kind: this.kind, helper });
+    this.takeCarry();
+    const kind = this.kind === DYNAMIC ? DYNAMIC : plainOf(this.kind);
+    this.sites.push({ eip: this.instruction.eip, done: this.done, kind, helper });
     this.code.i32(this.sites.length - 1);
     this.code.localSet(this.siteLocal);
   }
@@ -133,6 +168,7 @@ export abstract class RegionFrame extends RegionFlags {
     this.code.brIf(this.depth - this.faultDepth - 1);
   }
   protected override rarely(condition: Val, then: () => void, otherwise?: () => void): void {
+    if (this.decided(condition, then, otherwise)) return;
     this.code.unlikely();
     this.if(condition, then, otherwise);
   }
@@ -156,28 +192,19 @@ export abstract class RegionFrame extends RegionFlags {
 
   private effective(): Val {
     const i = this.instruction;
-    const c = this.code;
-    if (isXlat(i.row)) this.add(this.reg(3, 32), this.reg(0, 8));
-    else {
-      let terms = 0;
-      const plus = (): void => {
-        if (terms++ > 0) c.op(0x6a);
-      };
-      if (i.base < 8) {
-        this.reg(i.base, 32);
-        plus();
-      }
-      if (i.index < 8) {
-        this.reg(i.index, 32);
-        if (i.scale > 0) this.shl(VAL, this.const(i.scale));
-        plus();
-      }
-      if (i.displacement !== 0 || terms === 0) {
-        c.i32(i.displacement);
-        plus();
-      }
+    let sum: Val | undefined;
+    const plus = (term: Val): void => {
+      sum = sum === undefined ? term : this.add(sum, term);
+    };
+    if (isXlat(i.row)) {
+      plus(this.reg(3, 32));
+      plus(this.reg(0, 8));
+    } else {
+      if (i.base < 8) plus(this.reg(i.base, 32));
+      if (i.index < 8) plus(i.scale > 0 ? this.shl(this.reg(i.index, 32), this.const(i.scale)) : this.reg(i.index, 32));
+      if (i.displacement !== 0 || sum === undefined) plus(this.const(i.displacement));
     }
-    return i.addressSize === 16 ? this.and(VAL, this.const(0xffff)) : VAL;
+    return i.addressSize === 16 ? this.and(sum!, this.const(0xffff)) : sum!;
   }
   /** The segment's check comes before all else the instruction does, as the address entry of the threaded tier. */
   protected checkSegment(): void {
@@ -217,10 +244,16 @@ export abstract class RegionFrame extends RegionFlags {
 
   // ---- registers ----------------------------------------------------------------------------------------------------
 
+  private whole(number: number): Val {
+    const local = this.registers[number]!;
+    if (!this.has(local)) this.assign(local, undefined);
+    return this.get(local);
+  }
   reg(index: number, size: Size): Val {
     const number = size === 8 ? index & 3 : index;
     this.used |= 1 << number;
-    const whole = this.get(this.registers[number]!);
+    if (size === 8 && index < 4 && this.has(this.lowBytes[number]!)) return this.get(this.lowBytes[number]!);
+    const whole = this.whole(number);
     if (size === 32) return whole;
     if (size === 16) return this.and(whole, this.const(0xffff));
     return index < 4 ? this.and(whole, this.const(0xff)) : this.and(this.shrU(whole, this.const(8)), this.const(0xff));
@@ -230,19 +263,28 @@ export abstract class RegionFrame extends RegionFlags {
     const local = this.registers[number]!;
     this.written |= 1 << number;
     this.used |= 1 << number;
+    const low = this.lowBytes[number];
+    const lowByte = size === 8 && index < 4;
+    if (low !== undefined && !(size === 8 && index >= 4)) this.forgetLocals([low]);
     if (size === 32) {
-      this.set(local, this.get(value));
+      super.set(local, this.get(value));
+      this.assign(local, value);
       return;
     }
     const shift = size === 8 && index >= 4 ? 8 : 0;
     const mask = size === 16 ? 0xffff : 0xff;
     const part = (): Val => this.and(this.get(value), this.const(mask));
-    this.set(
-      local,
-      this.or(
-        this.and(this.get(local), this.const(~(mask << shift))),
-        shift === 0 ? part() : this.shl(part(), this.const(shift)),
-      ),
-    );
+    if (lowByte) {
+      super.set(low!, part());
+      if (!this.inArm) this.atMost(low!, 0xff);
+    }
+    this.code.localGet(local);
+    this.and(VAL, this.const(~(mask << shift)));
+    if (lowByte) this.code.localGet(low!);
+    else if (shift === 0) part();
+    else this.shl(part(), this.const(shift));
+    this.or(VAL, VAL);
+    super.set(local, VAL);
+    this.assign(local, undefined);
   }
 }

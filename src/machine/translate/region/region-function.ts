@@ -6,11 +6,14 @@ import { Code, I32, type Local } from '../../wasm/code.ts';
 import { Entry, ExitKind, MAX_BLOCK } from '../entry.ts';
 import { dispatchLinked, dispatchNext, N, setState, throughJumpCache, TLB } from '../entry-function.ts';
 import { DYNAMIC } from './flag-kinds.ts';
-import { readsFlagsFirst } from './flag-use.ts';
+import { wantsFlags } from './flag-use.ts';
+import { FAR } from './access-guesses.ts';
 import { type Edge, type FlowNode, Transfer } from './flow-graph.ts';
+import type { Instruction } from './instruction.ts';
 import { RegionEmitter } from './region-emitter.ts';
 import type { RegionRuntime, Site } from './region-frame.ts';
 import type { Structure } from './structure.ts';
+import { type TargetTable, targetTable } from './target-table.ts';
 
 /** What a region's code needs from the outside while it is emitted. */
 export interface RegionContext {
@@ -26,7 +29,24 @@ export interface RegionContext {
   translation(eip: number): number;
 }
 
+/** Targets of a computed jump that are compared one by one. */
+const FEW = 3;
+
 const pageOf = (eip: number): number => eip >>> 12;
+
+/** The node's instructions and some of those behind it that control reaches through it alone. */
+const straightFrom = (start: FlowNode): readonly Instruction[] => {
+  const straight: Instruction[] = [];
+  const work = [start];
+  for (let node = work.pop(); node !== undefined; node = work.pop()) {
+    straight.push(...node.instructions);
+    if (straight.length > start.instructions.length + FAR) break;
+    for (const edge of [node.taken, node.next])
+      if (edge?.to !== undefined && edge.to.order > node.order && !edge.to.merge && !edge.to.loopHeader)
+        work.push(edge.to);
+  }
+  return straight;
+};
 
 export class RegionFunction {
   private readonly e: RegionEmitter;
@@ -76,6 +96,7 @@ export class RegionFunction {
       this.enterLoop(node);
       this.labels.set(node, e.depth);
       e.open('loop');
+      e.forget();
     }
     this.within(node, merges, 0);
     if (node.loopHeader) e.close();
@@ -93,12 +114,14 @@ export class RegionFunction {
     this.within(node, merges, at + 1);
     e.close();
     e.kind = this.kinds.get(merge) ?? DYNAMIC;
+    e.forget();
     this.tree(merge);
   }
   private body(node: FlowNode): void {
     const { e } = this;
     if (node.loopHeader) this.checkBudget(node);
     const { instructions } = node;
+    e.follow(straightFrom(node));
     instructions.forEach((instruction, done) => e.emit(instruction, done));
     this.code.localGet(N);
     this.code.i32(instructions.length);
@@ -114,30 +137,72 @@ export class RegionFunction {
         break;
       case Transfer.branch: {
         const { kind } = e;
+        const known = e.remember();
         e.get(e.outcome);
         e.open('if');
         this.edge(node, node.taken!, from);
         this.code.else();
         e.kind = kind;
+        e.recall(known);
         this.edge(node, node.next!, from);
         e.close();
         break;
       }
-      case Transfer.indirect: {
-        if (node.taken !== undefined) {
-          const { kind } = e;
-          const target = e.outcome;
-          e.eq(e.get(target), e.const(node.taken.eip | 0));
-          e.open('if');
-          this.edge(node, node.taken, from);
-          e.close();
-          e.kind = kind;
-        }
-        e.get(e.outcome);
-        this.code.localSet(this.exitEip);
-        this.exit(0);
-      }
+      case Transfer.indirect:
+        this.computed(node, from);
     }
+  }
+  /** The EIP that the last instruction computed: one of those inside the region, or the region is left. */
+  private computed(node: FlowNode, from: number): void {
+    const { e, code } = this;
+    const edges = node.taken === undefined ? node.targets : [node.taken];
+    const table = edges.length > FEW ? targetTable(edges.map(({ eip }) => eip)) : undefined;
+    const { kind } = e;
+    const known = e.remember();
+    const eip = this.exitEip;
+    e.get(e.outcome);
+    code.localSet(eip);
+    if (table !== undefined) this.choose(eip, edges, table, from, node);
+    else
+      for (const edge of edges.slice(0, FEW)) {
+        e.eq(e.get(eip), e.const(edge.eip | 0));
+        e.open('if');
+        this.edge(node, edge, from);
+        e.close();
+        e.kind = kind;
+        e.recall(known);
+      }
+    this.exit(0);
+  }
+  private choose(
+    eip: Local,
+    edges: readonly Edge[],
+    { shift, mask, ways }: TargetTable,
+    from: number,
+    node: FlowNode,
+  ): void {
+    const { e, code } = this;
+    const { kind } = e;
+    const known = e.remember();
+    const other = e.depth;
+    e.open('block');
+    edges.forEach(() => e.open('block'));
+    e.and(e.shrU(e.get(eip), e.const(shift)), e.const(mask));
+    // The innermost block's end is the first edge.
+    const out = edges.length;
+    code.brTable(
+      ways.map((way) => (way < 0 ? out : way)),
+      out,
+    );
+    for (const edge of edges) {
+      e.close();
+      e.ne(e.get(eip), e.const(edge.eip | 0));
+      e.branchIf(other);
+      this.edge(node, edge, from);
+      e.kind = kind;
+      e.recall(known);
+    }
+    e.close();
   }
 
   // ---- edges --------------------------------------------------------------------------------------------------------
@@ -168,7 +233,7 @@ export class RegionFunction {
   /** Brings the flags into the form that a loop expects. */
   private enterLoop(header: FlowNode): void {
     const { e } = this;
-    if (readsFlagsFirst(header)) {
+    if (wantsFlags(header)) {
       e.canonicalise();
       this.kinds.set(header, 0);
     } else {

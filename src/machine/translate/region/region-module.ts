@@ -1,12 +1,13 @@
 // Compiles the functions of several regions as one WebAssembly module and gives them slots in the table of all entry functions. Not the
 // functions (region-function.ts) and not when (regions.ts). One module for many: most of its cost is its own (V8: some 100 microseconds).
 
-import { type Code, I32 } from '../../wasm/code.ts';
+import { type Code, I32, type ValueType } from '../../wasm/code.ts';
 import { ModuleBuilder } from '../../wasm/module.ts';
 import { SHARED } from '../../isa/shared-functions.ts';
 import { REGION_SLOTS, type ThreadedModule } from '../forms.ts';
-import type { Miss } from '../miss-functions.ts';
+import { type Miss, MISSES } from '../miss-functions.ts';
 import { importSlowPaths, sharedFunctions, type SlowPaths } from '../runtime.ts';
+import { accessFunctions, AGAIN_PARAMETERS } from './access-functions.ts';
 import type { RegionRuntime } from './region-frame.ts';
 
 /**
@@ -14,6 +15,8 @@ import type { RegionRuntime } from './region-frame.ts';
  * its copy of the table.
  */
 const MOST_MODULES = 400;
+
+const importName = (name: Miss): string => `${name}Again`;
 
 export class RegionCompiler {
   readonly runtime: RegionRuntime;
@@ -36,7 +39,10 @@ export class RegionCompiler {
 
   private present(): Record<string, WebAssembly.ImportValue> {
     const { table, auxiliary, shared, atSite, jumpMiss, regionMisses } = this.threaded.instance;
-    return { memory: this.memory, table, auxiliary, atSite, jumpMiss, ...shared, ...this.outside, ...regionMisses };
+    const outside = { ...this.outside, ...regionMisses };
+    const functions = accessFunctions(this.memory, outside);
+    const again = Object.fromEntries(MISSES.map((name) => [importName(name), functions[name]]));
+    return { memory: this.memory, table, auxiliary, atSite, jumpMiss, ...shared, ...outside, ...again };
   }
   /** All regions are gone: begins again with an empty table. */
   renew(): void {
@@ -60,6 +66,12 @@ export class RegionCompiler {
       auxiliary: builder.import('auxiliary', builder.type([I32, I32, I32, I32], [I32])),
       jumpMiss: builder.import('jumpMiss', builder.type([I32, I32, I32], [])),
       atSite: builder.import('atSite', builder.type([], [I32])),
+      again: Object.fromEntries(
+        MISSES.map((name) => {
+          const parameters = Array.from({ length: AGAIN_PARAMETERS[name] }, () => I32 as ValueType);
+          return [name, builder.import(importName(name), builder.type(parameters, [I32]))];
+        }),
+      ) as RegionRuntime['again'],
       shared: sharedFunctions((name) => builder.import(name, builder.type(SHARED[name].parameters, [I32]))),
     };
   }

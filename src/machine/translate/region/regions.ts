@@ -48,6 +48,11 @@ const MOST_PATIENT = 5;
 const EAGER_BATCH = 4;
 const EAGER_PATIENCE = 64;
 
+/** Words of a table of addresses that are looked at, different ones that are wanted, and how far from the jump they may be. */
+const MOST_IN_TABLE = 256;
+const MOST_TARGETS = 32;
+const FARTHEST_TARGET = 1 << 18;
+
 /** Instructions at an EIP of the present address space, by the translations that the TLB has. */
 class PresentCode implements CodeSource {
   private readonly instructions = new Map<number, Instruction | undefined>();
@@ -97,6 +102,19 @@ class PresentCode implements CodeSource {
   }
   known(eip: number): boolean {
     return this.head(eip) !== 0;
+  }
+  tableOfJumps(linear: number, near: number): readonly number[] {
+    const found = new Set<number>();
+    for (let k = 0; k < MOST_IN_TABLE && found.size < MOST_TARGETS; k++) {
+      const at = linear + 4 * k;
+      const place = this.place(at);
+      if (at % 4 !== 0 || at > 0xffff_fffc || place < 0) break;
+      const eip = this.cpu.memory.i32[(this.cpu.memory.ramBase + place + (at & 0xfff)) >> 2]! >>> 0;
+      // Behind the table.
+      if (Math.abs(eip - near) > FARTHEST_TARGET) break;
+      if (this.known(eip)) found.add(eip);
+    }
+    return [...found];
   }
   head(eip: number): number {
     const place = this.place(eip);

@@ -11,7 +11,9 @@ export interface Structure {
   readonly longest: number;
 }
 
-const edgesOf = (node: FlowNode): Edge[] => [node.next, node.taken].filter((edge) => edge !== undefined);
+/** The edges that an end of a node has. */
+export const edgesOf = (node: FlowNode): Edge[] =>
+  [node.next, node.taken, ...node.targets].filter((edge) => edge !== undefined);
 const successors = (node: FlowNode): FlowNode[] => edgesOf(node).flatMap((edge) => edge.to ?? []);
 
 const reversePostorder = (entry: FlowNode): FlowNode[] => {
@@ -84,13 +86,18 @@ const longestPath = (nodes: readonly FlowNode[]): number => {
 /** Retreating edges into the middle of a loop leave the region. True if there was one: the order is to be found anew. */
 const cutIrreducible = (nodes: readonly FlowNode[]): boolean => {
   let cut = false;
-  for (const node of nodes)
+  for (const node of nodes) {
+    const bad = ({ to }: Edge): boolean => to !== undefined && to.order <= node.order && !dominates(to, node);
     for (const side of ['next', 'taken'] as const) {
       const edge = node[side];
-      if (edge?.to === undefined || edge.to.order > node.order || dominates(edge.to, node)) continue;
+      if (edge === undefined || !bad(edge)) continue;
       node[side] = { eip: edge.eip, to: undefined };
       cut = true;
     }
+    if (!node.targets.some(bad)) continue;
+    node.targets = node.targets.filter((edge) => !bad(edge));
+    cut = true;
+  }
   return cut;
 };
 

@@ -1,0 +1,184 @@
+// What regions know while they are emitted (shared TLB lookups, bytes of registers, carries that INC keeps, tables of jumps) changes nothing: each
+// program runs in both tiers, and registers, flags, memory and faults are the same.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { BareProcessor } from '../../../../test/support/bare-processor.ts';
+import { EAX, EBP, EBX, ECX, EDI, EDX, ESI, ESP } from '../../cpu/state.ts';
+
+const CODE = 0x1000;
+const TABLE = 0x8f00;
+const DIRECTORY = 0x20000;
+const TABLES = 0x21000;
+const PRESENT = 1;
+const WRITABLE = 2;
+const word = (n: number): number[] => [n & 255, (n >> 8) & 255, (n >> 16) & 255, (n >>> 24) & 255];
+/** Address of the page-table entry of a linear address. */
+const entryOf = (linear: number): number => TABLES + (linear >>> 12) * 4;
+
+interface Program {
+  readonly code: readonly (number | readonly number[])[];
+  /** Registers by number. */
+  readonly registers: Readonly<Record<number, number>>;
+  /** Linear pages that are not present, and that are read-only. */
+  readonly absent?: readonly number[];
+  readonly readOnly?: readonly number[];
+  readonly prepare?: (machine: BareProcessor) => void;
+  readonly instructions?: number;
+}
+
+const machines = {
+  threaded: new BareProcessor(1 << 20, 'threaded'),
+  eager: new BareProcessor(1 << 20, 'eager'),
+};
+const run = (tiers: 'threaded' | 'eager', program: Program): unknown => {
+  const machine = machines[tiers];
+  machine.reset();
+  const { memory, cpu } = machine;
+  const { formed } = machine.processor.regions;
+  const { s } = cpu;
+  memory.write32(DIRECTORY, TABLES | PRESENT | WRITABLE);
+  for (let page = 0; page < 256; page++) memory.write32(TABLES + page * 4, (page * 4096) | PRESENT | WRITABLE);
+  for (const page of program.absent ?? []) memory.write32(entryOf(page), 0);
+  for (const page of program.readOnly ?? []) memory.write32(entryOf(page), page | PRESENT);
+  for (let at = 0x5000; at < 0x10000; at += 4) memory.write32(at, Math.imul(at, 0x9e3779b1));
+  machine.load(CODE, program.code.flat());
+  program.prepare?.(machine);
+  s.cr3 = DIRECTORY;
+  s.cr0 = 0x80010033 | 0;
+  cpu.modeDirty = true;
+  cpu.mmu.flushAll();
+  s.eip = CODE;
+  for (const [register, value] of Object.entries(program.registers)) s.setGpr(Number(register), value);
+  const states: unknown[] = [];
+  machine.onFault = (): void => {
+    states.push([s.eflags, ...[EAX, ECX, EDX, EBX, ESP, EBP, ESI, EDI].map((r) => s.gpr(r))]);
+    machine.processor.stopRequested = true;
+  };
+  for (let i = 0; i < 10 && machine.faults.length === 0; i++) {
+    machine.run(program.instructions ?? 500);
+    states.push([s.eip, s.eflags, ...[EAX, ECX, EDX, EBX, ESP, EBP, ESI, EDI].map((r) => s.gpr(r))]);
+  }
+  if (tiers === 'eager') assert.ok(machine.processor.regions.formed > formed, 'no region was formed');
+  return { states, faults: machine.faults, memory: Buffer.from(memory.ram.slice(0x5000, 0x10000)).toString('base64') };
+};
+const same = (program: Program): void => assert.deepEqual(run('eager', program), run('threaded', program));
+
+/** mov eax, [ebx]; add eax, [ebx+4]; mov [ebx+8], eax; add ebx, edx; jmp to the start */
+const SHARED = [0x8b, 0x03, 0x03, 0x43, 0x04, 0x89, 0x43, 0x08, 0x01, 0xd3, 0xeb, 0xf4];
+/** push eax; push ecx; mov edx, [esp+4]; add [esp], edx; pop ecx; pop eax; inc eax; add esp, esi; jmp to the start */
+const STACK = [0x50, 0x51, 0x8b, 0x54, 0x24, 4, 0x01, 0x14, 0x24, 0x59, 0x58, 0x40, 0x01, 0xf4, 0xeb, 0xf0];
+
+describe('regions and the threaded tier agree', () => {
+  for (const [what, pages] of [
+    ['in two pages', {}],
+    ['in an absent page', { absent: [0x9000] }],
+    ['in a read-only page', { readOnly: [0x9000] }],
+  ] as const) {
+    it(`on accesses near each other ${what}`, () => {
+      for (let start = 0x8fe0; start < 0x9000; start++)
+        same({ code: SHARED, registers: { [EBX]: start - 64, [EDX]: 1 }, ...pages });
+    });
+    it(`on a stack ${what}`, () => {
+      for (const step of [-1, 1, 4, -4])
+        same({ code: STACK, registers: { [ESP]: 0x9000 - 40 * step, [EAX]: 5, [ECX]: 7, [ESI]: step }, ...pages });
+    });
+    it(`on a table ${what}`, () => {
+      // movzx ecx, al; mov edx, [ecx*4+table]; xor esi, edx; movzx edx, byte [ecx+8fc0h]; add al, dl; inc eax; jmp to the start
+      const code = [
+        0x0f,
+        0xb6,
+        0xc8,
+        0x8b,
+        0x14,
+        0x8d,
+        word(TABLE),
+        0x31,
+        0xd6,
+        0x0f,
+        0xb6,
+        0x91,
+        word(0x8fc0),
+        0x00,
+        0xd0,
+      ];
+      same({ code: [...code, 0x40, 0xeb, 0xe8], registers: { [EAX]: 3 }, ...pages });
+    });
+  }
+  it('on a page that a store moves, as its translation was dropped only for stores', () => {
+    // mov dword [edi], 9003h; invlpg [ebx]; mov edx, [esi]; mov eax, [ebx]; mov dword [edi], 0a003h; mov [esi], ecx; add eax, [ebx+4]; add ebp, eax; jmp to the start
+    const code = [
+      ...[
+        0xc7,
+        0x07,
+        ...word(0x9003),
+        0x0f,
+        0x01,
+        0x3b,
+        0x8b,
+        0x16,
+        0x8b,
+        0x03,
+        0xc7,
+        0x07,
+        ...word(0xa003),
+        0x89,
+        0x0e,
+      ],
+      ...[0x03, 0x43, 0x04, 0x01, 0xc5, 0xeb, 0xe4],
+    ];
+    same({ code, registers: { [EBX]: 0x9010, [ESI]: 0x9100, [EDI]: entryOf(0x9000), [ECX]: 0x1234 } });
+  });
+  it('on carries that INC and DEC keep', () => {
+    // add eax, edx; inc ecx; mov ebp, [ebx]; dec esi; adc edi, 0; add ebx, 4; jmp to the start
+    const carry = [0x01, 0xd0, 0x41, 0x8b, 0x2b, 0x4e, 0x83, 0xd7, 0, 0x83, 0xc3, 4, 0xeb, 0xf2];
+    // The same with nothing that sets CF inside the loop: mov ebp, [ebx]; inc ecx; lea ebx, [ebx+4]; jnz to the start; inc edi; jmp to the start
+    const kept = [0x8b, 0x2b, 0x41, 0x8d, 0x5b, 4, 0x75, 0xf8, 0x47, 0xeb, 0xf5];
+    for (const code of [carry, kept, [0xf9, 0x90, ...kept], [0x39, 0xc0, ...kept]])
+      for (const edx of [1, 0x7fffffff, -1])
+        same({
+          code,
+          registers: { [EBX]: 0x8000, [EAX]: 0x80000000, [EDX]: edx, [ECX]: -100 },
+          absent: [0x9000],
+          instructions: 5000,
+        });
+  });
+  it('on bytes of registers', () => {
+    // add al, ah; mov ah, bl; xchg al, ah; movzx ecx, al; add cl, ch; mov [edi], eax; lea ebx, [ebx+eax]; inc bl; mov dl, ah; add esi, edx; jmp
+    const code = [
+      0x00, 0xe0, 0x88, 0xdc, 0x86, 0xc4, 0x0f, 0xb6, 0xc8, 0x00, 0xe9, 0x89, 0x07, 0x8d, 0x1c, 0x03, 0xfe, 0xc3,
+    ];
+    same({
+      code: [...code, 0x88, 0xe2, 0x01, 0xd6, 0xeb, 0xe8],
+      registers: { [EAX]: 0x1234, [EBX]: 0x77, [EDI]: 0x8000 },
+    });
+  });
+  it('on jumps and calls through a table, which changes', () => {
+    // start: inc eax; mov ecx, eax; and ecx, 3; jmp [ecx*4+table] | four ways, 16 bytes each: add esi, n; jmp start | the fourth calls the first
+    // of two functions by a second table, and changes both tables.
+    const way = (n: number, at: number): number[] => [0x83, 0xc6, n, 0xe9, ...word(CODE - (at + 8))];
+    const at = [0x1040, 0x1050, 0x1060, 0x1070];
+    const start = [0x40, 0x89, 0xc1, 0x83, 0xe1, 3, 0xff, 0x24, 0x8d, ...word(TABLE)];
+    // mov ebx, [8f20h]; xchg ebx, [8f24h]; mov [8f20h], ebx; mov edx, [table]; xchg edx, [table+4]; mov [table], edx; mov ecx, esi;
+    // and ecx, 1; call [ecx*4+8f20h]; jmp start
+    const changes = [
+      ...[0x8b, 0x1d, ...word(0x8f20), 0x87, 0x1d, ...word(0x8f24), 0x89, 0x1d, ...word(0x8f20)],
+      ...[0x8b, 0x15, ...word(TABLE), 0x87, 0x15, ...word(TABLE + 4), 0x89, 0x15, ...word(TABLE)],
+      ...[0x89, 0xf1, 0x83, 0xe1, 1, 0xff, 0x14, 0x8d, ...word(0x8f20)],
+    ];
+    same({
+      code: start,
+      registers: { [ESP]: 0xf000 },
+      prepare: (machine) => {
+        at.slice(0, 3).forEach((address, i) => machine.load(address, way(i + 1, address)));
+        machine.load(at[3]!, [...changes, 0xe9, ...word(CODE - (at[3]! + changes.length + 5))]);
+        at.forEach((address, i) => machine.memory.write32(TABLE + 4 * i, address));
+        machine.load(0x3000, [0x83, 0xc7, 5, 0xc3]); // add edi, 5; ret
+        machine.load(0x4000, [0x31, 0xc7, 0xc3]); // xor edi, eax; ret
+        machine.memory.write32(0x8f20, 0x3000);
+        machine.memory.write32(0x8f24, 0x4000);
+      },
+      instructions: 3000,
+    });
+  });
+});

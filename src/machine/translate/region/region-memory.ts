@@ -1,0 +1,179 @@
+// How the region tier reaches memory. Besides a lookup in the TLB for each access (translation-emitter.ts) it has two shorter ways: an address
+// that lies in one page whatever its value is reads a TLB word that is known at emission; and accesses at constant distances from each other
+// share one lookup (an anchor). Slow paths may change the TLB: anchors end there. Not the slow paths (cpu/region-access.ts).
+
+import type { SharedFunction } from '../../isa/shared-functions.ts';
+import { type Val, VAL, WRITE_TABLE } from '../../isa/value-emitter.ts';
+import type { ValueType } from '../../wasm/code.ts';
+import { I32, type Local } from '../../wasm/code.ts';
+import { TLB } from '../entry-function.ts';
+import type { Miss } from '../miss-functions.ts';
+import type { FastAccess, SlowAccess } from '../translation-emitter.ts';
+import type { AccessGuess } from './access-guesses.ts';
+import { type Knowledge, RegionValues } from './region-values.ts';
+
+const PAGE = 0x1000;
+const TWO_32 = 0x1_0000_0000;
+/** Bytes that an anchor covers at most: the longer, the more often it lies in two pages and is of no use. */
+const WIDEST = 256;
+/** Anchors that a slow path ends one by one. */
+const MOST_ANCHORS = 3;
+
+/** Bytes [low, high) from a symbol's value on (region-values.ts) lie in one page of the TLB. */
+interface Anchor {
+  readonly symbol: number;
+  readonly low: number;
+  readonly high: number;
+  /** They may be written. */
+  readonly write: boolean;
+  /** Linear-memory address of the first byte; 0: not known any more, or they are in no such page. */
+  readonly host: Local;
+}
+
+/** What is known at a place in the code. */
+export interface Remembered {
+  readonly knowledge: Knowledge;
+  readonly anchors: readonly Anchor[];
+}
+
+export abstract class RegionMemory extends RegionValues {
+  private anchors: readonly Anchor[] = [];
+
+  /** Functions as the slow paths with the TLB context as last argument, which look there first. */
+  protected abstract readonly lookingAgain: Readonly<Record<Miss, number>>;
+  /** Accesses from the present instruction on, as far as that can be guessed. */
+  protected abstract accessesAhead(): readonly AccessGuess[];
+  /** A local that keeps its value over instructions. */
+  private lasting(type: ValueType = I32): Local {
+    return this.code.local(type);
+  }
+
+  remember(): Remembered {
+    return { knowledge: this.knowledge, anchors: this.anchors };
+  }
+  recall({ knowledge, anchors }: Remembered): void {
+    this.knowledge = knowledge;
+    this.anchors = anchors;
+  }
+  /** The code that follows is reached from elsewhere too. */
+  forget(): void {
+    this.forgetValues();
+    this.anchors = [];
+  }
+  override switchContext(context: Local): void {
+    super.switchContext(context);
+    this.anchors = [];
+  }
+
+  /** INVLPG drops translations. */
+  override call(f: SharedFunction, ...parameters: Val[]): Val {
+    this.anchors = [];
+    return super.call(f, ...parameters);
+  }
+
+  // ---- slow paths ---------------------------------------------------------------------------------------------------
+
+  protected override callSlow(name: Miss, again: boolean): void {
+    if (!again) {
+      super.callSlow(name, again);
+      return;
+    }
+    this.code.localGet(TLB);
+    this.code.call(this.lookingAgain[name]);
+  }
+  protected override slowly(slow: SlowAccess, again: boolean): void {
+    super.slowly(slow, again);
+    this.endAnchors();
+  }
+  protected override committed(): void {
+    this.endAnchors();
+  }
+  private endAnchors(): void {
+    for (const { host } of this.anchors) {
+      this.code.i32(0);
+      this.code.localSet(host);
+    }
+  }
+
+  // ---- accesses -----------------------------------------------------------------------------------------------------
+
+  protected override access(linear: Local, bytes: number, write: boolean, slow: SlowAccess, fast: FastAccess): void {
+    const { min, max, symbol, offset } = this.knownOf(linear);
+    const page = Math.floor(min / PAGE);
+    if (page === Math.floor((max + bytes - 1) / PAGE)) {
+      const entry = this.let(this.pageWord(page, write));
+      this.rarely(
+        this.and(this.get(entry), this.const(1)),
+        () => this.slowly(slow, false),
+        () => fast(() => this.add(this.get(entry), this.get(linear)), 0),
+      );
+      return;
+    }
+    if (symbol === 0) {
+      super.access(linear, bytes, write, slow, fast);
+      return;
+    }
+    const known = this.anchors.find(
+      (a) => a.symbol === symbol && a.low <= offset && offset + bytes <= a.high && (a.write || !write),
+    );
+    if (known !== undefined) {
+      this.rarely(
+        this.eqz(this.get(known.host)),
+        () => this.slowly(slow, true),
+        () => fast(() => this.get(known.host), offset - known.low),
+      );
+      return;
+    }
+    const anchor = this.inArm ? undefined : this.anchorAt(symbol, offset, bytes, write);
+    if (anchor === undefined) super.access(linear, bytes, write, slow, fast);
+    else this.dropAnchor(anchor, linear, offset, slow, fast);
+  }
+  /** The word of the present TLB context for a page. */
+  private pageWord(page: number, write: boolean): Val {
+    this.code.localGet(TLB);
+    this.code.memory(0x28, 2, page * 4 + (write ? WRITE_TABLE : 0));
+    return VAL;
+  }
+  /** An anchor for this access, if others that it can serve seem to follow. */
+  private anchorAt(symbol: number, offset: number, bytes: number, write: boolean): Anchor | undefined {
+    let low = offset;
+    let high = offset + bytes;
+    let writes = write;
+    let served = 0;
+    for (const guess of this.accessesAhead()) {
+      if (guess.symbol !== symbol) continue;
+      const first = Math.min(low, guess.offset);
+      const end = Math.max(high, guess.offset + guess.bytes);
+      if (end - first > WIDEST) continue;
+      [low, high] = [first, end];
+      writes ||= guess.write;
+      served++;
+    }
+    // The first is the present one.
+    return served < 2 ? undefined : { symbol, low, high, write: writes, host: this.lasting() };
+  }
+  private dropAnchor(anchor: Anchor, linear: Local, offset: number, slow: SlowAccess, fast: FastAccess): void {
+    const { low, high, write, host } = anchor;
+    const first = this.let(this.add(this.get(linear), this.const(low - offset)));
+    const entry = this.let(this.tlbWord(TLB, first, write));
+    this.rarely(
+      // (One byte lies in one page.)
+      high - low === 1
+        ? this.and(this.get(entry), this.const(1))
+        : this.beyondPage(entry, first, this.const(PAGE - (high - low))),
+      () => {
+        this.slowly(slow, true);
+        this.code.i32(0);
+        this.code.localSet(host);
+      },
+      () => {
+        this.set(host, this.add(this.get(entry), this.get(first)));
+        fast(() => this.get(host), offset - low);
+      },
+    );
+    this.anchors = [...this.anchors.slice(1 - MOST_ANCHORS), anchor];
+  }
+  protected override loaded(value: Local, bytes: 1 | 2 | 4): void {
+    this.atMost(value, bytes === 4 ? TWO_32 - 1 : 256 ** bytes - 1);
+  }
+}
