@@ -41,6 +41,8 @@ export abstract class Emitter extends ValueEmitter {
   abstract operandSize(k: number): number;
   /** True if operand k is in memory. */
   abstract isMemory(k: number): boolean;
+  /** The repeat prefix: F2, F3 or 0. String instructions only. */
+  abstract readonly repeat: number;
   /** Operand k, zero-extended to 32 bits. Memory is read (and may fault). */
   abstract read(k: number): Val;
   /** Stores the low bits of a local to operand k. */
@@ -63,7 +65,7 @@ export abstract class Emitter extends ValueEmitter {
   abstract hostForWrite(bytes: number): Local;
   abstract commit(host: Local): void;
   /** Linear-memory address of `bytes` at a linear address if the TLB context in use has them in one page; 0 otherwise. Never faults. */
-  abstract cachedHost(linear: Local, bytes: number): Val;
+  abstract cachedHost(linear: Local, bytes: number, write?: boolean): Val;
   /** Base of the memory operand's segment; only for rows with that operand alone. */
   abstract segmentBase(): Val;
   /** Accesses from here on go by another TLB context. */
@@ -131,11 +133,15 @@ export abstract class Emitter extends ValueEmitter {
   abstract nextEip(): Val;
   /** What is left of the budget behind this instruction: if it is not negative, another instruction follows before the run loop looks up. */
   abstract budgetAfter(): Val;
+  /** Instructions that may retire besides this one without the budget being looked at again. Negative: none. */
+  abstract spare(): Val;
+  /** So many have: iterations of a repeated string instruction. */
+  abstract spend(instructions: Val): void;
   /** Leaves with a fault if the 0/1 value on the stack is set. */
   abstract faultIf(condition: Val, vector: number, errorCode?: number): void;
   /**
    * The row's helper executes the instruction instead, unless the value on the stack is nonzero. Comes before the instruction has changed
-   * anything; not inside `if`.
+   * anything, or behind iterations that count as retired (`spend`); not inside `if`.
    */
   abstract orHelper(guard: Val): void;
 

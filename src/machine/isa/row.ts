@@ -66,12 +66,14 @@ export interface Row {
   readonly near: boolean;
   /** Has 16- and 32-bit forms though no operand says so (PUSHA, LEAVE, RET). */
   readonly sized: boolean;
-  /** Helpers only: operand size in bits if it is not the operand-size attribute; 0 otherwise. */
+  /** Without operands: operation size in bits if it is not the operand-size attribute; 0 otherwise. */
   readonly bits: 0 | 8 | 16;
   /** The execution unit that must be available: CR0.EM/TS and CR4.OSFXSR decide. */
   readonly unit: 'integer' | 'fpu' | 'mmx' | 'sse';
   /** The first operand, if in memory, is only read. */
   readonly reads: boolean;
+  /** MOVS, CMPS, STOS, LODS, SCAS: has a form for each repeat prefix, for flat segments and 32-bit addresses. */
+  readonly string: boolean;
   /** Faults that come before those of the memory operand's segment; part of `semantics` too, which flat segments reach at once. */
   readonly prologue: Semantics | undefined;
   readonly text: RowText;
@@ -106,6 +108,7 @@ export interface RowOptions extends RowText {
   readonly bits?: 8 | 16;
   readonly unit?: 'integer' | 'fpu' | 'mmx' | 'sse';
   readonly reads?: boolean;
+  readonly string?: boolean;
   readonly prologue?: Semantics;
 }
 
@@ -172,6 +175,7 @@ const make = (
     bits: options.bits ?? 0,
     unit: options.unit ?? 'integer',
     reads: options.reads === true,
+    string: options.string === true,
     prologue: options.prologue,
     text: options,
   };

@@ -263,6 +263,11 @@ export abstract class ValueEmitter {
     this.code.localGet(value);
     this.code.memory(0x36, 0, offset);
   }
+  poke8(host: Local, value: Local, offset = 0): void {
+    this.code.localGet(host);
+    this.code.localGet(value);
+    this.code.memory(0x3a, 0, offset);
+  }
   poke16(host: Local, value: Local, offset = 0): void {
     this.code.localGet(host);
     this.code.localGet(value);

@@ -11,7 +11,7 @@ import { formSize, type ThreadedModule } from './forms.ts';
 import { fpuOpcode } from '../cpu/x87/unit.ts';
 import { HelperOperands } from './helper-operands.ts';
 import { Mode, runsUnit } from './mode.ts';
-import { accessOf, isFlat, isAddressOnly, isXlat, namesMemory } from './operand-access.ts';
+import { accessOf, isEmitted, isFlat, isAddressOnly, isXlat, namesMemory } from './operand-access.ts';
 
 /** Stand-ins for what cannot be decoded or may not run now (isa/table.ts). */
 export interface UnavailableRows {
@@ -68,8 +68,9 @@ export class EntryWriter {
           ? this.unavailable.tooLong
           : this.unavailable.invalid;
     if (row.unit !== 'integer' && !runsUnit(row.unit, mode)) row = this.unavailable[row.unit];
-    this.ends = row.ends;
-    if (row.semantics === undefined) return this.emitHelper(at, row, eip, done);
+    const emitted = isEmitted(row, d, mode);
+    this.ends = row.ends || !emitted;
+    if (!emitted) return this.emitHelper(at, row, eip, done);
 
     // POP m: the address is formed with ESP already incremented (SDM vol. 2, POP).
     if (row.stack && row.mnemonic === 'pop' && d.memory && d.base === 4)
@@ -119,6 +120,7 @@ export class EntryWriter {
       (mode & Mode.stackFlat) === 0,
       (mode & Mode.codeFlat) === 0,
       d.addressSize,
+      d.rep,
     );
     this.header(at, slot, eip, d.length, done);
     this.registers(at);

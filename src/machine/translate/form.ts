@@ -36,4 +36,6 @@ export interface Form {
   readonly limitedCode: boolean;
   /** Address-size attribute, for LOOP and JCXZ. */
   readonly addressSize: 16 | 32;
+  /** The repeat prefix, for string instructions: F2, F3 or 0. */
+  readonly repeat: number;
 }

@@ -51,6 +51,7 @@ export interface ThreadedModule {
     genericStack: boolean,
     limitedCode: boolean,
     addressSize: 16 | 32,
+    repeat: number,
   ): number;
   /** Table slot of the row's prologue. */
   prologueSlot(row: Row, size: 16 | 32, genericStack: boolean): number;
@@ -83,12 +84,14 @@ const key = (
   generic: boolean,
   limited: boolean,
   address: number,
+  repeat: number,
 ): number =>
-  rowIndex * 64 +
+  rowIndex * 256 +
   (size === 16 ? 1 : 0) +
   memory * 2 +
   (generic ? 8 : 0) +
   (address === 16 ? 16 : 0) +
+  (repeat === 0xf2 ? 64 : repeat === 0xf3 ? 128 : 0) +
   (limited ? 32 : 0);
 
 const memoryKinds = (row: Row): readonly number[] => {
@@ -155,6 +158,7 @@ export const buildThreadedModule = (
     genericStack: false,
     limitedCode: false,
     addressSize: 32,
+    repeat: 0,
   } as const;
   const micro: MicroSlots = {
     ...microOperations(add, control, type, runtime.segmentLinear),
@@ -185,11 +189,12 @@ export const buildThreadedModule = (
       for (const memoryKind of memoryKinds(row))
         for (const genericStack of row.stack ? [false, true] : [false])
           for (const limitedCode of row.near ? [false, true] : [false])
-            for (const addressSize of byAddress ? ([32, 16] as const) : ([32] as const)) {
-              const form = { row, size, memory: memoryKind, genericStack, limitedCode, addressSize };
-              const code = new ThreadedEmitter(runtime, form).emit();
-              slots.set(key(index, size, memoryKind, genericStack, limitedCode, addressSize), add(code));
-            }
+            for (const addressSize of byAddress ? ([32, 16] as const) : ([32] as const))
+              for (const repeat of row.string ? [0, 0xf2, 0xf3] : [0]) {
+                const form = { row, size, memory: memoryKind, genericStack, limitedCode, addressSize, repeat };
+                const code = new ThreadedEmitter(runtime, form).emit();
+                slots.set(key(index, size, memoryKind, genericStack, limitedCode, addressSize, repeat), add(code));
+              }
   });
 
   const r = new Code(3);
@@ -231,7 +236,7 @@ export const buildThreadedModule = (
     renew() {
       instance = instantiate();
     },
-    slot(row, size, memoryKind, genericStack, limitedCode, addressSize) {
+    slot(row, size, memoryKind, genericStack, limitedCode, addressSize, repeat) {
       const slot = slots.get(
         key(
           indexOf.get(row)!,
@@ -240,6 +245,7 @@ export const buildThreadedModule = (
           row.stack && genericStack,
           limitedCode && row.near,
           row.operands.some((o) => o.kind === 'Y') ? addressSize : 32,
+          row.string ? repeat : 0,
         ),
       );
       if (slot === undefined) throw new Error(`no form of ${row.mnemonic} for size ${size}, memory ${memoryKind}`);

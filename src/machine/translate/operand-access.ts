@@ -19,6 +19,14 @@ export const isFlat = (mode: number, segment: number): boolean => {
   return (mode & bit) !== 0;
 };
 
+/** The row has a description that covers the instruction in a mode; if not it is its helper's. */
+export const isEmitted = (
+  row: Row,
+  { addressSize, segment }: { readonly addressSize: number; readonly segment: number },
+  mode: number,
+): boolean =>
+  row.semantics !== undefined && (!row.string || (addressSize === 32 && isFlat(mode, ES) && isFlat(mode, segment)));
+
 /** In the first operand only read. */
 const READERS: ReadonlySet<string> = new Set(['cmp', 'test', 'bt', 'push', 'jmp', 'call']);
 

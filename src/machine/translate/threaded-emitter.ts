@@ -40,6 +40,9 @@ export class ThreadedEmitter extends ThreadedFrame {
   protected get addressAttribute(): 16 | 32 {
     return this.form.addressSize;
   }
+  get repeat(): number {
+    return this.form.repeat;
+  }
   protected get inMemory(): boolean {
     return this.form.memory !== MemoryKind.none;
   }

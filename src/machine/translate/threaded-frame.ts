@@ -52,6 +52,10 @@ export abstract class ThreadedFrame extends TranslationEmitter {
     return this.sub(this.get(N), this.add(this.field16(Entry.done), this.const(1)));
   }
 
+  /** A block may be entered while this is not negative. */
+  spare(): Val {
+    return this.get(N);
+  }
   budget(): Val {
     return this.sub(this.get(N), this.field16(Entry.done));
   }

@@ -8,7 +8,7 @@ import { Emitter, type Size, type Val, VAL } from '../isa/emitter.ts';
 import type { OperandSpec, Row } from '../isa/row.ts';
 import type { SharedFunction } from '../isa/shared-functions.ts';
 import { I32, type Local } from '../wasm/code.ts';
-import { TLB } from './entry-function.ts';
+import { N, TLB } from './entry-function.ts';
 import type { Miss } from './miss-functions.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -65,6 +65,7 @@ export abstract class TranslationEmitter extends Emitter {
   /** Size of the operation: that of the first operand, unless the row says otherwise. */
   protected get operationSize(): Size {
     const first = this.row.operands[0];
+    if (first === undefined && this.row.bits !== 0) return this.row.bits;
     return (first === undefined || this.row.sized ? this.operandAttribute : this.bits(first)) as Size;
   }
   operandSize(k: number): number {
@@ -145,16 +146,22 @@ export abstract class TranslationEmitter extends Emitter {
   protected callSlow(name: Miss, _again: boolean): void {
     this.code.call(this.runtime[name]);
   }
-  cachedHost(linear: Local, bytes: number): Val {
-    const entry = this.let(this.tlbWord(TLB, linear, false));
+  cachedHost(linear: Local, bytes: number, write = false): Val {
+    const entry = this.let(this.tlbWord(TLB, linear, write));
     return this.select(
       this.const(0),
       this.add(this.get(entry), this.get(linear)),
-      this.beyondPage(entry, linear, this.const(0x1000 - bytes)),
+      bytes === 1
+        ? this.and(this.get(entry), this.const(1))
+        : this.beyondPage(entry, linear, this.const(0x1000 - bytes)),
     );
   }
   switchContext(context: Local): void {
     this.set(TLB, this.get(context));
+  }
+  spend(_instructions: Val): void {
+    const spent = this.let(VAL);
+    this.set(N, this.sub(this.get(N), this.get(spent)));
   }
   private plus(plus: number): Local {
     const address = this.address();

@@ -6,6 +6,8 @@ import type { OperandSpec, Row } from '../../isa/row.ts';
 import { fpuOpcode } from '../../cpu/x87/unit.ts';
 import { controlRegisterAt, CS, SEGMENT_STRIDE, SegmentField, StateLayout } from '../../cpu/state.ts';
 import type { Local } from '../../wasm/code.ts';
+import { MAX_BLOCK } from '../entry.ts';
+import { N } from '../entry-function.ts';
 import { Mode } from '../mode.ts';
 import { namesMemory } from '../operand-access.ts';
 import type { Instruction } from './instruction.ts';
@@ -13,6 +15,8 @@ import { RegionFrame } from './region-frame.ts';
 
 export class RegionEmitter extends RegionFrame {
   size: Size = 32;
+  /** Most instructions of the region between two checks of the budget. */
+  longest = 0;
   /** Of the instruction last emitted: 0/1 if it branches, the EIP if that is computed. */
   outcome: Local = 0;
 
@@ -35,6 +39,9 @@ export class RegionEmitter extends RegionFrame {
   }
   protected get addressAttribute(): 16 | 32 {
     return this.instruction.addressSize;
+  }
+  get repeat(): number {
+    return this.instruction.operands!.rep;
   }
   protected get inMemory(): boolean {
     return this.instruction.memory;
@@ -126,6 +133,9 @@ export class RegionEmitter extends RegionFrame {
     this.get(eip);
     if (this.instruction.operandSize === 16) this.and(VAL, this.const(0xffff));
     this.outcome = this.let(VAL);
+  }
+  spare(): Val {
+    return this.sub(this.get(N), this.const(this.longest - MAX_BLOCK));
   }
   nextEip(): Val {
     const { next, operandSize } = this.instruction;

@@ -65,6 +65,7 @@ export class RegionFunction {
     private readonly context: RegionContext,
   ) {
     this.e = new RegionEmitter(context.runtime, context.mode);
+    this.e.longest = structure.longest;
     this.code = this.e.code;
     this.exitEntry = this.code.local(I32);
     this.exitEip = this.code.local(I32);

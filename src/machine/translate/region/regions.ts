@@ -12,6 +12,7 @@ import { Entry } from '../entry.ts';
 import type { ThreadedModule } from '../forms.ts';
 import type { HelperOperands } from '../helper-operands.ts';
 import { Mode, runsUnit } from '../mode.ts';
+import { isEmitted } from '../operand-access.ts';
 import { CANONICAL, DYNAMIC } from './flag-kinds.ts';
 import { type CodeSource, exploreRegion, type FlowNode } from './flow-graph.ts';
 import { Instruction } from './instruction.ts';
@@ -97,7 +98,7 @@ class PresentCode implements CodeSource {
     );
     // Control leaves before a debugger's stop point.
     if (this.cpu.points.execution && this.cpu.points.marks(eip, true)) return undefined;
-    const known = result === DecodeResult.ok && d.row.semantics !== undefined && runsUnit(d.row.unit, this.mode);
+    const known = result === DecodeResult.ok && isEmitted(d.row, d, this.mode) && runsUnit(d.row.unit, this.mode);
     return known ? new Instruction(eip, d) : undefined;
   }
   known(eip: number): boolean {
