@@ -10,11 +10,13 @@ import { readWord } from '../symbols/unwind/unwinder.ts';
 import type { Code, Instruction } from './code.ts';
 import type { Execution } from './execution.ts';
 import { BUILTIN } from './expression/builtin-types.ts';
+import { ExpressionError } from './expression/error.ts';
 import { evaluate, type EvaluationWorld } from './expression/evaluate.ts';
 import { Names } from './expression/names.ts';
 import { type Frame, type Frames, GENERAL } from './frames.ts';
 import { code32Of, pcOf } from './guest-state.ts';
 import type { DebuggedMachine } from './machine.ts';
+import { memoryOf } from './page-tables.ts';
 import { registerNamed } from './registers.ts';
 import type { StepLine } from './stepping.ts';
 import type { BackContext } from './stepping-back.ts';
@@ -197,7 +199,7 @@ export class GuestContext implements BackContext {
     const { debug, target } = this.machine;
     const memory: ReadMemory = (address, into) => target.readMemory(address, into);
     const source: ValueSource = frame.physical ?? { memory, registers: [] };
-    return new Names(debug, frame.physical, frame.level, source, (name) => this.extraRegister(name));
+    return new Names(debug, frame.physical, frame.level, source, (name) => this.extraRegister(name, frame));
   }
 
   private world(frame: Frame): EvaluationWorld {
@@ -207,13 +209,18 @@ export class GuestContext implements BackContext {
       source: frame.physical ?? { memory: (address, into) => target.readMemory(address, into), registers: [] },
       writeMemory: (address, bytes) => {
         this.written = true;
-        return target.writeMemory(address, bytes) === bytes.length;
+        return memoryOf(target, frame.task?.pageTable, true)(address, bytes) === bytes.length;
       },
       // What a caller had in a register lies where its callees have saved it.
       writeRegister: (number, value) => {
         const name = [...GENERAL, 'eip', 'eflags'][number];
         this.written = true;
-        return name !== undefined && (frame.physical?.level ?? 0) === 0 && this.vcpu.write(name, value >>> 0);
+        return (
+          name !== undefined &&
+          frame.task === undefined &&
+          (frame.physical?.level ?? 0) === 0 &&
+          this.vcpu.write(name, value >>> 0)
+        );
       },
     };
   }
@@ -221,9 +228,17 @@ export class GuestContext implements BackContext {
   written = false;
 
   /** Those that are not among DWARF's numbers: segments, control and debug registers, tables. */
-  private extraRegister(name: string): { readonly type: CType; readonly bytes: Uint8Array } | undefined {
+  private extraRegister(
+    name: string,
+    { task }: Frame,
+  ): { readonly type: CType; readonly bytes: Uint8Array } | undefined {
     const register = registerNamed(name);
     if (register === undefined || register.bits > 32 || register.group === 'general') return undefined;
+    if (task !== undefined) {
+      if (register.name === 'cr3' && task.pageTable !== undefined)
+        return { type: BUILTIN['unsigned int'], bytes: toBytes(BigInt(task.pageTable), 4) };
+      throw new ExpressionError(`$${name} is the processor's, and ${task.name} ${task.id} does not run`);
+    }
     return { type: BUILTIN['unsigned int'], bytes: toBytes(BigInt(this.vcpu.read(register.name)), 4) };
   }
 }

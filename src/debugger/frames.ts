@@ -1,4 +1,5 @@
-// The call stack where the guest stands: physical frames by unwinding, with the inlined calls in each. Made as far as it is asked for.
+// Call stacks, where the guest stands and where its sleeping tasks do: physical frames by unwinding, with the inlined calls in each. Made as far as
+// they are asked for.
 // Not the protocol's frames (dap/requests/stack-trace.ts) and not how a caller is found (symbols/unwind).
 
 import type { FunctionCode } from '../symbols/debug-info.ts';
@@ -6,6 +7,8 @@ import { formatAddress, type SourceLocation } from '../symbols/location.ts';
 import type { Frame as PhysicalFrame } from '../symbols/unwind/unwinder.ts';
 import { code32Of, pcOf } from './guest-state.ts';
 import type { DebuggedMachine } from './machine.ts';
+import type { GuestTask } from './os/awareness.ts';
+import { memoryOf } from './page-tables.ts';
 import type { DebugVcpu } from './target.ts';
 
 export interface Frame {
@@ -22,6 +25,8 @@ export interface Frame {
   readonly physical: PhysicalFrame | undefined;
   /** Which of the functions at `lookup` it is: 0 is the innermost. */
   readonly level: number;
+  /** The frame is of a task that does not run; left out: of the processor. */
+  readonly task?: GuestTask;
 }
 
 /** DWARF's order. */
@@ -31,8 +36,7 @@ const ST0 = 11;
 const XMM0 = 21;
 
 export class Frames {
-  private list: Frame[] = [];
-  private walk: Iterator<Frame> | undefined;
+  private stack: Stack | undefined;
   private innermost: PhysicalFrame | undefined;
   /**
    * Inlined calls that begin exactly where the guest stands, and that the user has stepped into. The others are not entered yet: the
@@ -44,8 +48,7 @@ export class Frames {
   constructor(private readonly machine: DebuggedMachine) {}
 
   forget(): void {
-    this.list = [];
-    this.walk = undefined;
+    this.stack = undefined;
     this.innermost = undefined;
   }
 
@@ -87,7 +90,29 @@ export class Frames {
   }
 
   get(index: number): Frame | undefined {
-    this.walk ??= this.unwind();
+    return (this.stack ??= new Stack(this.unwind())).get(index);
+  }
+
+  private *unwind(): Generator<Frame> {
+    const { symbols, target } = this.machine;
+    const { physical } = this;
+    if (physical !== undefined) {
+      yield* framesFrom(this.machine, physical, (pc, functions) => this.notEntered(pc, functions));
+      return;
+    }
+    const pc = pcOf(target.vcpus[0]!);
+    const place = symbols.locate(pc);
+    yield { index: 0, kind: 'function', name: nameOf(place), pc, lookup: pc, place, physical, level: 0 };
+  }
+}
+
+/** Frames as far as they were asked for. */
+export class Stack {
+  private readonly list: Frame[] = [];
+
+  constructor(private readonly walk: Iterator<Frame>) {}
+
+  get(index: number): Frame | undefined {
     while (this.list.length <= index) {
       const next = this.walk.next();
       if (next.done === true) return undefined;
@@ -95,61 +120,89 @@ export class Frames {
     }
     return this.list[index];
   }
+}
 
-  private *unwind(): Generator<Frame> {
-    const { symbols, target } = this.machine;
-    let physical = this.physical;
-    if (physical === undefined) {
-      const pc = pcOf(target.vcpus[0]!);
+/** The call stack of a task that does not run: by the registers with which it will go on, in its own address space. */
+export const stackOfTask = (machine: DebuggedMachine, task: GuestTask): Stack => {
+  const { registers } = task;
+  if (registers === undefined) return new Stack([label(machine, task)][Symbol.iterator]());
+  const innermost = machine.debug.frame(registers, memoryOf(machine.target, task.pageTable));
+  return new Stack(framesFrom(machine, innermost, () => 0, task));
+};
+
+/** Instead of frames, where there are none. */
+const label = ({ symbols }: DebuggedMachine, task: GuestTask): Frame => ({
+  index: 0,
+  kind: 'label',
+  name: `<where it goes on is not known: ${task.state}>`,
+  pc: 0,
+  lookup: 0,
+  place: symbols.locate(0),
+  physical: undefined,
+  level: 0,
+  task,
+});
+
+type NotEntered = (pc: number, functions: readonly FunctionCode[]) => number;
+
+function* framesFrom(
+  machine: DebuggedMachine,
+  innermost: PhysicalFrame,
+  notEntered: NotEntered,
+  task?: GuestTask,
+): Generator<Frame> {
+  const { symbols } = machine;
+  const whose = task === undefined ? {} : { task };
+  let physical = innermost;
+  for (let index = 0; ;) {
+    const { pc } = physical;
+    if (physical.origin === 'interrupt') {
       const place = symbols.locate(pc);
-      yield { index: 0, kind: 'function', name: nameOf(place), pc, lookup: pc, place, physical, level: 0 };
-      return;
+      yield {
+        index: index++,
+        kind: 'label',
+        name: '<interrupted>',
+        pc,
+        lookup: pc,
+        place,
+        physical,
+        level: 0,
+        ...whose,
+      };
     }
-    for (let index = 0; ;) {
-      if (physical.origin === 'interrupt') {
-        const place = symbols.locate(physical.pc);
-        yield {
-          index: index++,
-          kind: 'label',
-          name: '<interrupted>',
-          pc: physical.pc,
-          lookup: physical.pc,
-          place,
-          physical,
-          level: 0,
-        };
-      }
-      for (const frame of this.functionsOf(physical)) yield { ...frame, index: index++ };
-      const caller: PhysicalFrame | { readonly end: string } = physical.caller();
-      if ('end' in caller) return;
-      physical = caller;
-    }
+    for (const frame of functionsOf(machine, physical, notEntered)) yield { ...frame, index: index++, ...whose };
+    const caller: PhysicalFrame | { readonly end: string } = physical.caller();
+    if ('end' in caller) return;
+    physical = caller;
   }
+}
 
-  /** The inlined calls at a physical frame's place, innermost first, and the function itself. */
-  private *functionsOf(physical: PhysicalFrame): Generator<Omit<Frame, 'index'>> {
-    const { symbols, debug } = this.machine;
-    const { pc, lookupPc: lookup } = physical;
-    const functions = debug.functionsAt(lookup);
-    const here = symbols.locate(lookup);
-    const common = { kind: 'function', pc, lookup, physical } as const;
-    if (functions.length === 0) {
-      yield { ...common, name: nameOf(here), place: here, level: 0 };
-      return;
-    }
-    const first = physical.level === 0 ? this.notEntered(pc, functions) : 0;
-    for (let level = first; level < functions.length; level++) {
-      const call = level === 0 ? undefined : functions[level - 1]!.call;
-      const place: SourceLocation =
-        level === 0
-          ? here
-          : {
-              address: lookup,
-              ...(here.function === undefined ? {} : { function: here.function, offset: here.offset ?? 0 }),
-              ...(call === undefined ? {} : call),
-            };
-      yield { ...common, name: functions[level]!.name, place, level };
-    }
+/** The inlined calls at a physical frame's place, innermost first, and the function itself. */
+function* functionsOf(
+  { symbols, debug }: DebuggedMachine,
+  physical: PhysicalFrame,
+  notEntered: NotEntered,
+): Generator<Omit<Frame, 'index'>> {
+  const { pc, lookupPc: lookup } = physical;
+  const functions = debug.functionsAt(lookup);
+  const here = symbols.locate(lookup);
+  const common = { kind: 'function', pc, lookup, physical } as const;
+  if (functions.length === 0) {
+    yield { ...common, name: nameOf(here), place: here, level: 0 };
+    return;
+  }
+  const first = physical.level === 0 ? notEntered(pc, functions) : 0;
+  for (let level = first; level < functions.length; level++) {
+    const call = level === 0 ? undefined : functions[level - 1]!.call;
+    const place: SourceLocation =
+      level === 0
+        ? here
+        : {
+            address: lookup,
+            ...(here.function === undefined ? {} : { function: here.function, offset: here.offset ?? 0 }),
+            ...(call === undefined ? {} : call),
+          };
+    yield { ...common, name: functions[level]!.name, place, level };
   }
 }
 

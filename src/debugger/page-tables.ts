@@ -34,9 +34,14 @@ const BITS: readonly [number, string][] = [
   [0x100, 'G'],
 ];
 
-export const walkPages = (target: DebugTarget, vcpu: DebugVcpu, linear: number): PageWalk => {
+/** @param cr3 of another address space than the processor's */
+export const walkPages = (
+  target: Pick<DebugTarget, 'readPhysical'>,
+  vcpu: DebugVcpu,
+  linear: number,
+  cr3 = vcpu.read('cr3'),
+): PageWalk => {
   const cr4 = vcpu.read('cr4');
-  const cr3 = vcpu.read('cr3');
   if ((vcpu.read('cr0') & Cr0.PG) === 0) return { paging: 'none', levels: [], physical: linear >>> 0 };
   const pae = (cr4 & Cr4.PAE) !== 0;
   const levels: WalkLevel[] = [];
@@ -77,6 +82,25 @@ export const walkPages = (target: DebugTarget, vcpu: DebugVcpu, linear: number):
   const physical = page.present ? ((page.low & ~0xfff) | (linear & 0xfff)) >>> 0 : undefined;
   return { paging, levels, physical };
 };
+
+const PAGE = 0x1000;
+
+/** Reads and writes linear addresses of an address space; `cr3` undefined: the processor's. Both return how many bytes from the start are mapped. */
+export const memoryOf =
+  (target: DebugTarget, cr3: number | undefined, write = false) =>
+  (linear: number, bytes: Uint8Array): number => {
+    if (cr3 === undefined) return write ? target.writeMemory(linear, bytes) : target.readMemory(linear, bytes);
+    for (let done = 0; done < bytes.length;) {
+      const at = (linear + done) >>> 0;
+      const { physical } = walkPages(target, target.vcpus[0]!, at, cr3);
+      if (physical === undefined) return done;
+      const piece = bytes.subarray(done, Math.min(bytes.length, done + PAGE - (at & (PAGE - 1))));
+      const moved = write ? target.writePhysical(physical, piece) : target.readPhysical(physical, piece);
+      done += moved;
+      if (moved < piece.length) return done;
+    }
+    return bytes.length;
+  };
 
 const hex = (value: number, digits = 8): string => value.toString(16).padStart(digits, '0');
 

@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import type { BootGuest } from './boot/boot-guest.ts';
 import type { SerialConsole } from './console.ts';
 import type { Guest } from './guest.ts';
+import type { GuestLog } from './guest-log.ts';
 import type { GuestLanguage } from './language-client.ts';
 import type { Log } from './log.ts';
 import type { TimelinePanel } from './pages/timeline-panel.ts';
@@ -17,6 +18,7 @@ export interface CommandServices {
   readonly source: SourceNavigator;
   readonly timeline: TimelinePanel;
   readonly language: GuestLanguage;
+  readonly guestLog: GuestLog;
   readonly log: Log;
 }
 
@@ -76,6 +78,7 @@ export const registerCommands = (services: CommandServices): vscode.Disposable =
     clearLenses: () => language.clear(),
     goToAddress: () => goToAddress(services),
     saveTrace: () => saveTrace(services),
+    showGuestLog: () => services.guestLog.show(),
   };
   return vscode.Disposable.from(
     ...Object.entries(commands).map(([name, run]) =>

@@ -8,6 +8,7 @@ import { registerPastCommands } from './debug/past-commands.ts';
 import { SerialConsole } from './console.ts';
 import { Guest } from './guest.ts';
 import { nodeHost } from './host/node-host.ts';
+import { GuestLog } from './guest-log.ts';
 import { GuestLanguage } from './language-client.ts';
 import { Log } from './log.ts';
 import { TimelinePanel } from './pages/timeline-panel.ts';
@@ -31,6 +32,7 @@ export const activate = (context: vscode.ExtensionContext): Api => {
   const services = { extensionUri: context.extensionUri, guest, source, log };
   const timeline = new TimelinePanel(services);
   const language = new GuestLanguage(host, guest, source);
+  const guestLog = new GuestLog(guest);
   const reveal = (): void => void revealGuest(timeline, console);
   const boot = new BootGuest(host, guest, context, log, reveal);
   guest.remember(boot.last);
@@ -49,6 +51,7 @@ export const activate = (context: vscode.ExtensionContext): Api => {
     console,
     timeline,
     language,
+    guestLog,
     guest.onDidChangeState(setContext),
     registerViews(services),
     registerStatusBar(guest),
@@ -56,7 +59,7 @@ export const activate = (context: vscode.ExtensionContext): Api => {
     registerTerminalLinks(guest, console, source),
     registerPastCommands(log),
     registerDebugging({ boot, guest, source, log, reveal: () => console.show(true) }),
-    registerCommands({ boot, guest, console, source, timeline, language, log }),
+    registerCommands({ boot, guest, console, source, timeline, language, guestLog, log }),
   );
   return { guest };
 };

@@ -45,10 +45,18 @@ export interface LineActivity {
   readonly reasons: readonly { readonly name: string; readonly count: number }[];
 }
 
+export interface GuestLog {
+  /** "Linux 6.1.0"; undefined: what system the guest is, is not known. */
+  readonly system: string | undefined;
+  readonly lines: readonly { readonly seconds: number; readonly level: number; readonly text: string }[];
+}
+
 /** What can be asked: the question's shape and its answer's, by name. */
 export interface Questions {
   readonly locate: { readonly ask: { readonly address: number }; readonly answer: SourceLocation };
   readonly lookup: { readonly ask: { readonly symbol: string }; readonly answer: number | undefined };
+  /** The kernel's own log, read from its memory. */
+  readonly guestLog: { readonly ask: Record<never, never>; readonly answer: GuestLog };
   readonly window: {
     readonly ask: { readonly t0: number; readonly t1: number; readonly pixels: number };
     readonly answer: TimelineWindow;

@@ -16,6 +16,7 @@ import type {
 } from '../protocol/machine.ts';
 import { DebugHost } from './debug-host.ts';
 import { rowsOf } from './event-text.ts';
+import { guestLog } from './guest-log.ts';
 import { LANES } from './lanes.ts';
 import { LineActivityCounter } from './line-activity.ts';
 import { Pacer } from './pacer.ts';
@@ -363,6 +364,8 @@ export class MachineServer {
         return session.locate(question.address);
       case 'lookup':
         return session.lookup(question.symbol);
+      case 'guestLog':
+        return guestLog(session);
       case 'window':
         return this.index.window(question.t0, question.t1, Math.min(8192, Math.max(1, Math.floor(question.pixels))));
       case 'rows':

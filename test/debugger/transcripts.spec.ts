@@ -2,6 +2,8 @@
 // keep the rest from changing unseen.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import type { Dap } from '../../src/debugger/dap/protocol.ts';
 import { configOf, TSUBAME } from '../boot/running-guest.ts';
@@ -149,10 +151,7 @@ test('descriptor tables, the VMCS and page walks', () => {
   assert.match(gates[0]!.value, /^interrupt gate to 0008:0010[0-9a-f]{4}, DPL 0 </);
   assert.match(open(tss!.variablesReference).find(({ name }) => name === 'ss0')!.value, /^0x0010$/);
   const groups = open(scope('VMCS'));
-  assert.deepEqual(
-    groups.map(({ name }) => name).sort(),
-    ['Control', 'Exit information', 'Guest state', 'Host state'],
-  );
+  assert.deepEqual(groups.map(({ name }) => name).sort(), ['Control', 'Exit information', 'Guest state', 'Host state']);
   const guest = open(groups.find(({ name }) => name === 'Guest state')!.variablesReference);
   assert.match(guest.find(({ name }) => name === 'Guest RIP')!.value, /^0x[0-9a-f]{8}/);
   assert.match(groups.find(({ name }) => name === 'Guest state')!.value, /as of the last VM exit/);
@@ -200,6 +199,106 @@ test('locals, members behind pointers, expressions, assignments', () => {
     ['frames_free', 'frames_total'],
   );
   compareTranscript('values', bench);
+});
+
+const OS_JSON = '.kansoku/os.json';
+const description = readFileSync(join(dirname(TSUBAME), OS_JSON), 'utf8');
+
+test("the kernel's tasks are threads: names, stacks to user space, registers, and no steps", () => {
+  const bench = new DapBench(configOf(TSUBAME));
+  bench.request('initialize', { adapterID: 'kansoku' });
+  bench.request('launch', { osDescription: { name: OS_JSON, text: description } } as never);
+  bench.request('configurationDone');
+  bench.untilPrinted(/tsubame> $/);
+  bench.type('sleep 900000 &\r');
+  bench.untilPrinted(/sleep 900000 &[^>]*> $/);
+  for (let i = 0; i < 30; i++) bench.turn();
+  bench.request('pause', { threadId: 1 });
+  const { threads } = bench.request('threads');
+  assert.deepEqual(
+    threads.map(({ name }) => name),
+    ['d0v0 ring 0: idle 0', 'shell 1 (PROCESS_SLEEPING)', 'sleep 2 (PROCESS_SLEEPING)'],
+  );
+  const [, shell, sleep] = threads;
+  const { stackFrames } = bench.request('stackTrace', { threadId: shell!.id });
+  assert.deepEqual(
+    stackFrames.slice(0, 3).map(({ name, source: file }) => `${name} ${file?.name}`),
+    ['schedule process.c', 'sleep_on process.c', 'tty_read tty.c'],
+  );
+  assert.ok(stackFrames.some(({ presentationHint }) => presentationHint === 'label'));
+  const user = stackFrames.at(-1)!;
+  assert.match(user.instructionPointerReference!, /^0x4/);
+  // The variables of a task's frame are read from its own stack, and what is in user space by its own page tables.
+  const evaluate = (expression: string, frameId: number): string => {
+    const body = bench.ask('evaluate', { expression, frameId, context: 'watch' });
+    return typeof body === 'string' ? `refused: ${body}` : body.result;
+  };
+  const reader = stackFrames.find(({ name }) => name === 'tty_read')!;
+  assert.equal(evaluate('(unsigned)$esp >> 12 == processes[1].stack >> 12', reader.id), '1');
+  assert.equal(evaluate('$cr2', reader.id), "refused: $cr2 is the processor's, and shell 1 does not run");
+  assert.match(evaluate('$esp = 5', reader.id), /^refused/);
+  assert.match(evaluate('*(int *)$esp', user.id), /^-?\d+$/);
+  const { scopes } = bench.request('scopes', { frameId: reader.id });
+  const registers = scopes.find(({ name }) => name === 'Registers')!;
+  const { variables } = bench.request('variables', { variablesReference: registers.variablesReference });
+  assert.match(variables.find(({ name }) => name === 'eip')!.value, /<tty_read/);
+  assert.ok(!variables.some(({ name }) => name === 'eax'), 'lost on the way');
+  const system = scopes.find(({ name }) => name === 'Operating system')!;
+  assert.equal(system.expensive, true);
+  const inside = bench.request('variables', { variablesReference: system.variablesReference }).variables;
+  assert.deepEqual(
+    inside.map(({ name, value }) => `${name} ${value}`),
+    ['system tsubame', 'task shell 1 (PROCESS_SLEEPING)', 'tasks 3'],
+  );
+  const two = bench.request('variables', {
+    variablesReference: inside[2]!.variablesReference,
+    filter: 'indexed',
+    start: 1,
+    count: 1,
+  });
+  assert.equal(two.variables[0]!.value, 'shell (PROCESS_SLEEPING)');
+  assert.match(
+    bench.ask('next', { threadId: sleep!.id }) as string,
+    /^sleep 2 \(PROCESS_SLEEPING\) does not run: only a processor can be stepped/,
+  );
+  const again = bench.request('threads').threads;
+  assert.deepEqual(again, threads, 'a task keeps its number');
+  bench.request('continue', { threadId: shell!.id });
+  bench.type('echo still here\r');
+  bench.untilPrinted(/\nstill here\n/);
+  compareTranscript('tasks', bench);
+});
+
+test('a description of the kernel that is wrong says where', () => {
+  const said = (text: string): string => {
+    const bench = new DapBench(configOf(TSUBAME));
+    bench.request('initialize', { adapterID: 'kansoku' });
+    bench.request('launch', { osDescription: { name: OS_JSON, text }, stopAt: 'idle' } as never);
+    bench.request('configurationDone');
+    bench.until('stopped');
+    bench.request('threads');
+    return bench.events
+      .flatMap(({ event, body }) => (event === 'output' ? [(body as { output: string }).output] : []))
+      .join('');
+  };
+  const changed = (key: string, value: unknown): string => {
+    const whole = JSON.parse(description) as { tasks: Record<string, unknown> };
+    return JSON.stringify({ ...whole, tasks: { ...whole.tasks, [key]: value } });
+  };
+  assert.equal(said(description), '');
+  assert.match(said('{"tasks": '), /^\.kansoku\/os\.json: not JSON: /);
+  assert.equal(
+    said(changed('nmae', 'x')).slice(0, 63),
+    '.kansoku/os.json: there is no entry "tasks.nmae": known are fir',
+  );
+  assert.match(said(changed('id', 7)), /^\.kansoku\/os\.json: "tasks\.id" is no C expression/);
+  assert.match(said(changed('saved', ['edi'])), /"tasks\.saved" is no list of names of registers with "eip"/);
+  assert.equal(
+    said(changed('name', '$task->nam')),
+    '.kansoku/os.json: "tasks.name" is $task->nam: struct process has no member "nam".\n',
+  );
+  assert.match(said(changed('first', 'processez')), /"tasks\.first" is processez: there is no "processez" here/);
+  assert.match(said(changed('first', 'switches')), /"tasks\.first" is switches: its value is no pointer to a task/);
 });
 
 test('conditions and log points are C expressions; one that is never true says so', () => {

@@ -3,7 +3,8 @@
 
 import { CAPABILITIES, HANDLERS } from './handlers.ts';
 import { type Command, type Dap, type Events, type Handler, Late, Refusal } from './protocol.ts';
-import { type DebuggedMachine, DebugSession, FIRST_THREAD } from './session.ts';
+import { type DebuggedMachine, DebugSession } from './session.ts';
+import { FIRST_THREAD } from './threads.ts';
 
 type Send = (message: Dap.ProtocolMessage) => void;
 

@@ -72,6 +72,7 @@ export interface Events {
   readonly stopped: Dap.StoppedEvent['body'];
   readonly continued: Dap.ContinuedEvent['body'];
   readonly breakpoint: Dap.BreakpointEvent['body'];
+  readonly module: Dap.ModuleEvent['body'];
   readonly memory: Dap.MemoryEvent['body'];
   readonly invalidated: Dap.InvalidatedEvent['body'];
   readonly capabilities: Dap.CapabilitiesEvent['body'];

@@ -1,6 +1,8 @@
 // Registers in the Variables view: one scope a group of the table (registers.ts), hexadecimal, flags decoded, and set from text.
 
 import { describeFields, REGISTERS, type Register, registerNamed, type RegisterGroup } from '../registers.ts';
+import { Register as DwarfRegister } from '../../symbols/unwind/unwinder.ts';
+import type { Frame } from '../frames.ts';
 import type { DebugVcpu } from '../target.ts';
 import type { Container } from './containers.ts';
 import { type Dap, Refusal } from './protocol.ts';
@@ -37,6 +39,16 @@ export const registerContainer = (session: DebugSession, groups: readonly Regist
   };
 };
 
+/** What is known of a frame of a task that does not run: unwinding has given it, and it cannot be set. */
+export const savedRegisters = (session: DebugSession, frame: Frame): Container => {
+  const { physical } = frame;
+  const known = Object.entries(DwarfRegister).flatMap(([name, number]) => {
+    const value = physical?.registers[number];
+    return value === undefined ? [] : [variableOf(session, registerNamed(name)!, value)];
+  });
+  return { children: (start, count) => known.slice(start, count === undefined ? undefined : start + count) };
+};
+
 /** Base, limit and access of a segment stand behind its selector. */
 const isPart = (name: string): boolean => /^(cs|ss|ds|es|fs|gs|ldtr|tr)_/.test(name);
 
@@ -62,6 +74,12 @@ const variable = (session: DebugSession, vcpu: DebugVcpu, register: Register): D
       type: `${bits} bits`,
     };
   }
+  return variableOf(session, register, value);
+};
+
+const variableOf = (session: DebugSession, register: Register, value: number): Dap.Variable => {
+  const { name, bits } = register;
+  const text = hex(value, bits / 4);
   const fields = describeFields(register, value);
   const symbol = register.group === 'general' && register.fields === undefined ? session.nameOf(value) : undefined;
   const note = fields !== '' ? ` ${fields}` : symbol !== undefined ? ` <${symbol}>` : '';

@@ -13,9 +13,12 @@ import { formatAddress } from '../../symbols/location.ts';
 import { printValue } from '../../symbols/value/format.ts';
 import type { Container } from './containers.ts';
 import { describeDetail } from './details.ts';
+import { GuestOs } from '../os/guest-os.ts';
 import { Handles } from './handles.ts';
+import { LoadedModules } from './loaded-modules.ts';
 import type { Command, Dap, Events } from './protocol.ts';
 import { Refusal } from './protocol.ts';
+import { FIRST_THREAD, Threads } from './threads.ts';
 
 export type { DebuggedMachine } from '../machine.ts';
 
@@ -33,9 +36,6 @@ interface Activity {
 
 /** Slices of silence before progress is shown. */
 const QUIET_SLICES = 40;
-/** VS Code's only thread group; one virtual processor has the number 1. */
-export const FIRST_THREAD = 1;
-
 const REASONS: Readonly<Record<Breakpoint['order']['kind'], string>> = {
   source: 'breakpoint',
   function: 'function breakpoint',
@@ -50,6 +50,9 @@ export class DebugSession implements Judge {
   readonly execution: Execution;
   readonly context: GuestContext;
   readonly frames: Frames;
+  readonly os: GuestOs;
+  readonly threads = new Threads(this);
+  readonly loadedModules = new LoadedModules(this);
   readonly frameHandles = new Handles<Frame>(1);
   readonly containers = new Handles<Container>(0x1000);
   /** By group: places the breakpoints anew, and gives those that lie elsewhere now. */
@@ -89,6 +92,7 @@ export class DebugSession implements Judge {
       () => this.kernelStart,
     );
     this.frames = new Frames(machine);
+    this.os = new GuestOs(machine, (sentence) => this.say(`${sentence}.`));
     this.context = new GuestContext(machine, this.execution, this.code, this.frames);
   }
 
@@ -186,6 +190,7 @@ export class DebugSession implements Judge {
       if (why !== undefined) this.say(why);
     }
     this.machine.changed();
+    this.loadedModules.stopped();
     this.emit('stopped', { reason, threadId: FIRST_THREAD, allThreadsStopped: true, ...body });
   }
 
@@ -213,11 +218,17 @@ export class DebugSession implements Judge {
     this.frameHandles.clear();
     this.containers.clear();
     this.frames.forget();
+    this.forgetTasks();
+  }
+  private forgetTasks(): void {
+    this.os.forget();
+    this.threads.forget();
   }
 
   /** The guest's state was changed by the user: what the editor shows of it is old. */
   changed(...areas: Dap.InvalidatedAreas[]): void {
     this.frames.forget();
+    this.forgetTasks();
     this.machine.changed();
     this.later(() => this.emit('invalidated', { areas }));
   }
@@ -296,10 +307,15 @@ export class DebugSession implements Judge {
 
   nameOf(address: number): string | undefined {
     const place = this.machine.symbols.locate(address);
-    if (place.function === undefined) return undefined;
+    if (place.function === undefined) return this.inModule(address);
     return place.offset === 0 || place.offset === undefined
       ? place.function
       : `${place.function}+0x${place.offset.toString(16)}`;
+  }
+  /** Code that was loaded later has no symbols of its own. */
+  private inModule(address: number): string | undefined {
+    const module = this.os.modules().find(({ base, bytes }) => address >= base && address < base + bytes);
+    return module === undefined ? undefined : `[${module.name}]+0x${(address - module.base).toString(16)}`;
   }
   place(address: number): string {
     const name = this.nameOf(address);

@@ -1,5 +1,6 @@
 // What a debugger knows of the operating system in the guest: its tasks, modules, system calls and log, read from memory by the kernel's own
-// symbols and types. Types only; linux.ts knows Linux, described.ts any kernel that a file describes. Nothing in the guest is changed or run.
+// symbols and types. Types only; linux.ts knows Linux, described.ts any kernel of which a file
+// says where its tasks are. Nothing in the guest is changed or run.
 
 import type { Registers } from '../../symbols/unwind/unwinder.ts';
 
@@ -17,6 +18,16 @@ export interface GuestTask {
   readonly kernel: boolean;
   /** Registers with which it will go on in the kernel; undefined while it runs, and where that is not known. */
   readonly registers: Registers | undefined;
+  /** CR3 while it runs; undefined: it uses whatever address space is there. */
+  readonly pageTable: number | undefined;
+  /** The system call that it is in. */
+  readonly call: CallInProgress | undefined;
+}
+
+export interface CallInProgress {
+  readonly number: number;
+  /** As the program handed them over. */
+  readonly arguments: readonly number[];
 }
 
 export interface GuestModule {
@@ -45,7 +56,7 @@ export interface OsAwareness {
   /** "Linux 6.1.0-50-686". */
   readonly name: string;
   tasks(): GuestTask[];
-  /** Address of the structure of the task that a processor runs. */
+  /** Address of the structure of the task that a processor runs; undefined: not known. */
   currentTask(processor: number): number | undefined;
   modules(): GuestModule[];
   systemCall(number: number): SystemCall | undefined;

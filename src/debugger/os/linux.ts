@@ -5,7 +5,7 @@ import type { DebugInfo } from '../../symbols/debug-info.ts';
 import type { ReadMemory } from '../../symbols/location-value.ts';
 import { typeName } from '../../symbols/type-names.ts';
 import { Register, type Registers } from '../../symbols/unwind/unwinder.ts';
-import type { GuestModule, GuestTask, LogLine, OsAwareness, SystemCall } from './awareness.ts';
+import type { CallInProgress, GuestModule, GuestTask, LogLine, OsAwareness, SystemCall } from './awareness.ts';
 import { readLinuxLog } from './linux-log.ts';
 import { Structures } from './structures.ts';
 
@@ -27,21 +27,35 @@ const PT_REGS_MEMBERS = ['ax', 'cx', 'dx', 'bx', 'sp', 'bp', 'si', 'di', 'ip', '
 /** Where they are, for kernels without debug data: the same since 2.6.30 (arch/x86/include/asm/ptrace.h). */
 export const PT_REGS = [24, 4, 8, 0, 60, 20, 12, 16, 48, 56] as const;
 const MORE_THAN_ANY_CALL = 1024;
+/** Members of pt_regs with a system call's arguments. */
+const CALL_ARGUMENTS = ['bx', 'cx', 'dx', 'si', 'di', 'bp'] as const;
 
 export class Linux implements OsAwareness {
   readonly name: string;
   private readonly structures: Structures;
 
-  private constructor(info: DebugInfo, memory: ReadMemory) {
+  private constructor(
+    info: DebugInfo,
+    memory: ReadMemory,
+    private readonly translate: (linear: number) => number | undefined,
+  ) {
     this.structures = new Structures(info, memory);
     const banner = this.structures.symbol('linux_banner');
     const text = banner === undefined ? undefined : this.structures.text(banner, 512);
     this.name = /^Linux version \S+/.exec(text ?? '')?.[0].replace(' version', '') ?? 'Linux';
   }
 
-  /** Undefined unless the symbols are those of a Linux kernel with types. @param memory linear, with the kernel mapped */
-  static recognise(info: DebugInfo, memory: ReadMemory): Linux | undefined {
-    const linux = new Linux(info, memory);
+  /**
+   * Undefined unless the symbols are those of a Linux kernel with types.
+   * @param memory linear, with the kernel mapped
+   * @param translate to physical addresses, in the same address space
+   */
+  static recognise(
+    info: DebugInfo,
+    memory: ReadMemory,
+    translate: (linear: number) => number | undefined = () => undefined,
+  ): Linux | undefined {
+    const linux = new Linux(info, memory, translate);
     const { structures } = linux;
     const known =
       structures.symbol('init_task') !== undefined && structures.field('task_struct', 'tasks') !== undefined;
@@ -81,7 +95,30 @@ export class Linux implements OsAwareness {
       address,
       kernel: s.read(address, 'task_struct', 'mm') === 0,
       registers: running ? undefined : this.switchedOut(address),
+      pageTable: this.pageTable(address),
+      call: this.call(address),
     };
+  }
+
+  private pageTable(address: number): number | undefined {
+    const s = this.structures;
+    const mm = s.read(address, 'task_struct', 'mm');
+    const directory = mm ? s.read(mm, 'mm_struct', 'pgd') : undefined;
+    return directory === undefined ? undefined : this.translate(directory);
+  }
+
+  /** By what the entry from user space left at the top of the kernel stack: orig_ax is a number for system calls, negative for the rest. */
+  private call(address: number): CallInProgress | undefined {
+    const s = this.structures;
+    const size = s.size('pt_regs');
+    const top = s.read(address, 'task_struct', 'thread.sp0');
+    if (size === undefined || top === undefined || s.read(address, 'task_struct', 'mm') === 0) return undefined;
+    const registers = (top - size) >>> 0;
+    const number = s.read(registers, 'pt_regs', 'orig_ax');
+    const inKernel = s.read(registers, 'pt_regs', 'cs');
+    if (number === undefined || number >= MORE_THAN_ANY_CALL || ((inKernel ?? 0) & 3) !== 3) return undefined;
+    const values = CALL_ARGUMENTS.map((member) => s.read(registers, 'pt_regs', member));
+    return { number, arguments: values.filter((value) => value !== undefined) };
   }
 
   /** `comm` has room for fifteen characters; kernel threads with longer names keep them elsewhere since 5.17. */

@@ -8,6 +8,8 @@ import { BootFailure, type Guest } from '../guest.ts';
 import type { Log } from '../log.ts';
 import type { SourceNavigator } from '../source.ts';
 import { GuestDebugAdapter } from './debug-adapter.ts';
+import { osDescription } from './os-description.ts';
+import { uriOf } from './paths.ts';
 
 export const DEBUG_TYPE = 'kansoku';
 
@@ -23,6 +25,8 @@ interface Launch extends vscode.DebugConfiguration {
   readonly hypervisor?: boolean;
   /** Megabytes for snapshots of the past; 0: none is kept. */
   readonly record?: number;
+  /** Where the kernel's tasks are: a file, or what would stand in it. */
+  readonly os?: string | object;
 }
 
 export interface DebugServices {
@@ -61,30 +65,36 @@ class Configurations implements vscode.DebugConfigurationProvider {
   }
 
   async resolveDebugConfigurationWithSubstitutedVariables(
-    _folder: vscode.WorkspaceFolder | undefined,
+    folder: vscode.WorkspaceFolder | undefined,
     configuration: vscode.DebugConfiguration,
     token?: vscode.CancellationToken,
   ): Promise<vscode.DebugConfiguration | undefined> {
     const { boot, guest, log } = this.services;
     if (configuration.request === 'attach') {
-      if (guest.live !== undefined) return configuration;
+      if (guest.live !== undefined) return describedBy(configuration as Launch, folder, guest.image?.uri);
       log.userError(vscode.l10n.t('There is no guest to attach to: boot one first, or use a launch configuration.'));
       return undefined;
     }
-    if (typeof configuration['program'] === 'string' && configuration['program'] !== '') return configuration;
+    const { program } = configuration;
+    if (typeof program === 'string' && program !== '')
+      return describedBy(configuration as Launch, folder, uriOf(program, folder));
     const found = await boot.find(token);
-    return found === undefined ? undefined : { ...configuration, program: found.toString() };
+    if (found === undefined) return undefined;
+    return describedBy({ ...configuration, program: found.toString() } as Launch, folder, found);
   }
 }
 
 const withoutEmpty = (configuration: vscode.DebugConfiguration): Partial<vscode.DebugConfiguration> =>
   Object.fromEntries(Object.entries(configuration).filter(([, value]) => value !== undefined && value !== ''));
 
-/** A path of a configuration: absolute, below the folder, or a URI. */
-const uriOf = (text: string, folder: vscode.WorkspaceFolder | undefined): vscode.Uri => {
-  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(text)) return vscode.Uri.parse(text);
-  if (/^([/\\]|[a-z]:[/\\])/i.test(text) || folder === undefined) return vscode.Uri.file(text);
-  return vscode.Uri.joinPath(folder.uri, text);
+/** With the file that says where the kernel's tasks are, for the adapter, which has no files. */
+const describedBy = async (
+  configuration: Launch,
+  folder: vscode.WorkspaceFolder | undefined,
+  image: vscode.Uri | undefined,
+): Promise<vscode.DebugConfiguration> => {
+  const description = await osDescription(configuration.os, folder, image);
+  return description === undefined ? configuration : { ...configuration, osDescription: description };
 };
 
 const MIB = 1024 * 1024;

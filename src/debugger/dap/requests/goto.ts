@@ -26,7 +26,8 @@ export const gotoTargets: Handler<'gotoTargets'> = {
 };
 
 export const goto: Handler<'goto'> = {
-  answer: (session, { targetId }) => {
+  answer: (session, { threadId, targetId }) => {
+    session.threads.mustRun(threadId);
     if (session.running) throw new Refusal('The guest runs: pause it first.');
     const { vcpu } = session.context;
     if (!vcpu.write('eip', (targetId - vcpu.read('cs_base')) >>> 0))

@@ -3,6 +3,7 @@
 
 import { at } from '../../execution.ts';
 import { isAssembly } from '../../context.ts';
+import { type DescriptionResult, parseDescription } from '../../os/description.ts';
 import type { StepEnd } from '../../stepping.ts';
 import type { Work } from '../../target.ts';
 import type { Dap, Handler } from '../protocol.ts';
@@ -14,7 +15,18 @@ interface LaunchConfiguration extends Dap.LaunchRequestArguments {
   readonly stopOnEntry?: boolean;
   /** A function or an address; `entry` is the guest's first instruction. */
   readonly stopAt?: string;
+  /** The file that says where the kernel's tasks are, with its contents. */
+  readonly osDescription?: { readonly name: string; readonly text: string; readonly problem?: string };
 }
+
+const describeOs = (session: DebugSession, { osDescription }: LaunchConfiguration): void => {
+  if (osDescription === undefined) return;
+  const { name, text, problem } = osDescription;
+  const parsed: DescriptionResult =
+    problem === undefined ? parseDescription(name, text) : { ok: false, reason: `${name}: ${problem}` };
+  if (parsed.ok) session.os.describe(name, parsed.description);
+  else session.say(`${parsed.reason}.`);
+};
 
 export const initialize: Handler<'initialize'> = {
   answer: (session, { linesStartAt1, columnsStartAt1 }) => {
@@ -30,6 +42,7 @@ export const launch: Handler<'launch'> = {
   answer: (session, request) => {
     const { stopOnEntry, stopAt } = request as LaunchConfiguration;
     session.attached = false;
+    describeOs(session, request as LaunchConfiguration);
     session.firstStop = stopAt !== undefined ? { at: stopAt } : stopOnEntry === true ? 'first-line' : 'run';
     // Names of a kernel that has not come up are known only then.
     if (typeof session.firstStop === 'object' && !session.machine.guestSymbols.awaited)
@@ -38,8 +51,9 @@ export const launch: Handler<'launch'> = {
 };
 
 export const attach: Handler<'attach'> = {
-  answer: (session) => {
+  answer: (session, request) => {
     session.attached = true;
+    describeOs(session, request as LaunchConfiguration);
     session.lookForKernel();
   },
 };

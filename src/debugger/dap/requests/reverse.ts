@@ -7,7 +7,8 @@ import type { DebugSession } from '../session.ts';
 
 export const stepBack: Handler<'stepBack'> = {
   capabilities: { supportsStepBack: true },
-  answer: (session, { granularity }) => {
+  answer: (session, { threadId, granularity }) => {
+    session.threads.mustRun(threadId);
     mayGoBack(session);
     const { context } = session;
     session.begin(
@@ -19,7 +20,8 @@ export const stepBack: Handler<'stepBack'> = {
 };
 
 export const reverseContinue: Handler<'reverseContinue'> = {
-  answer: (session) => {
+  answer: (session, { threadId }) => {
+    session.threads.mustRun(threadId);
     mayGoBack(session);
     session.begin('step', runBack(session.execution), 'Running back');
   },

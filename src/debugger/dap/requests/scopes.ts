@@ -1,9 +1,10 @@
 // The scopes of a frame: its locals, the variables of its file, and the processor's registers, which belong to the frame the guest
-// stands in.
+// stands in; of a task that does not run, the registers that it has saved.
 
 import type { Variable } from '../../../symbols/debug-info.ts';
 import type { Frame } from '../../frames.ts';
-import { REGISTER_SCOPES, registerContainer } from '../register-scopes.ts';
+import { osScope } from '../os-scope.ts';
+import { REGISTER_SCOPES, registerContainer, savedRegisters } from '../register-scopes.ts';
 import { type Dap, type Handler, Late } from '../protocol.ts';
 import type { DebugSession } from '../session.ts';
 import { systemScopes } from '../system-scopes.ts';
@@ -14,6 +15,12 @@ export const scopes: Handler<'scopes'> = {
     const frame = session.frameHandles.get(frameId);
     if (frame === undefined) throw new Late('The guest has moved on since this frame was shown.');
     const found: Dap.Scope[] = [...variableScopes(session, frame)];
+    const os = osScope(session, frame.task);
+    if (frame.task !== undefined) {
+      const variablesReference = session.containers.add(savedRegisters(session, frame));
+      found.push({ name: 'Registers', expensive: false, variablesReference, presentationHint: 'registers' });
+      return { scopes: os === undefined ? found : [...found, os] };
+    }
     for (const { name, groups, expensive } of REGISTER_SCOPES) {
       found.push({
         name,
@@ -22,7 +29,7 @@ export const scopes: Handler<'scopes'> = {
         ...(name === 'Registers' ? { presentationHint: 'registers' } : {}),
       });
     }
-    found.push(...systemScopes(session));
+    found.push(...(os === undefined ? [] : [os]), ...systemScopes(session));
     return { scopes: found };
   },
 };

@@ -1,6 +1,6 @@
 // Where the guest's code comes from: loadedSources, modules, source.
 
-import { type Handler, Refusal } from '../protocol.ts';
+import { type Dap, type Handler, Refusal } from '../protocol.ts';
 
 export const loadedSources: Handler<'loadedSources'> = {
   capabilities: { supportsLoadedSourcesRequest: true },
@@ -9,7 +9,7 @@ export const loadedSources: Handler<'loadedSources'> = {
 
 export const modules: Handler<'modules'> = {
   capabilities: { supportsModulesRequest: true },
-  answer: (session) => {
+  answer: (session, { startModule = 0, moduleCount = 0 }) => {
     const { symbols, image } = session.machine;
     const status = symbols.hasLines
       ? 'symbols and line table loaded'
@@ -17,17 +17,18 @@ export const modules: Handler<'modules'> = {
         ? 'symbols loaded, no line table'
         : 'no symbols';
     const problems = symbols.problems.length === 0 ? '' : `; ${symbols.problems.join('; ')}`;
+    const slide = symbols.slide === 0 ? '' : `; moved by 0x${symbols.slide.toString(16)}`;
+    const kernel: Dap.Module = {
+      id: 1,
+      name: image.slice(image.lastIndexOf('/') + 1),
+      path: image,
+      symbolStatus: status + slide + problems,
+      ...(symbols.name === '' ? {} : { symbolFilePath: symbols.name }),
+    };
+    const all = [kernel, ...session.loadedModules.list()];
     return {
-      modules: [
-        {
-          id: 1,
-          name: image.slice(image.lastIndexOf('/') + 1),
-          path: image,
-          symbolStatus: status + problems,
-          ...(symbols.name === '' ? {} : { symbolFilePath: symbols.name }),
-        },
-      ],
-      totalModules: 1,
+      modules: all.slice(startModule, moduleCount === 0 ? undefined : startModule + moduleCount),
+      totalModules: all.length,
     };
   },
 };

@@ -10,17 +10,17 @@ const PAGE = 20;
 
 export const stackTrace: Handler<'stackTrace'> = {
   capabilities: { supportsDelayedStackTraceLoading: true },
-  answer: (session, { startFrame = 0, levels = 0 }) => {
+  answer: (session, { threadId, startFrame = 0, levels = 0 }) => {
     if (session.running) throw new Late('The guest runs: pause it to see its stack.');
     const stackFrames: Dap.StackFrame[] = [];
     const end = levels === 0 ? Infinity : startFrame + levels;
     let index = startFrame;
     for (; index < end; index++) {
-      const frame = session.frames.get(index);
+      const frame = session.threads.frame(threadId, index);
       if (frame === undefined) return { stackFrames, totalFrames: index };
       stackFrames.push(shown(session, frame));
     }
-    return { stackFrames, totalFrames: session.frames.get(index) === undefined ? index : index + PAGE };
+    return { stackFrames, totalFrames: session.threads.frame(threadId, index) === undefined ? index : index + PAGE };
   },
 };
 
@@ -33,7 +33,9 @@ const shown = (session: DebugSession, frame: Frame): Dap.StackFrame => {
     line: file === undefined || line === undefined ? 0 : session.toLine(line),
     column: file === undefined || line === undefined ? 0 : session.toColumn(column ?? 1),
     ...(file === undefined || line === undefined ? {} : { source: session.source(file) }),
-    instructionPointerReference: reference(frame.pc),
+    ...(frame.physical === undefined && frame.task !== undefined
+      ? {}
+      : { instructionPointerReference: reference(frame.pc) }),
     ...(frame.kind === 'label' ? { presentationHint: 'label' } : {}),
   };
 };

@@ -5,14 +5,16 @@ import { type Handler, Refusal } from '../protocol.ts';
 
 export const next: Handler<'next'> = {
   capabilities: { supportsSteppingGranularity: true },
-  answer: (session, { granularity }) => {
+  answer: (session, { threadId, granularity }) => {
+    session.threads.mustRun(threadId);
     const { context } = session;
     session.begin('step', granularity === 'instruction' ? stepInstruction(context, true) : stepLine(context, false));
   },
 };
 
 export const stepIn: Handler<'stepIn'> = {
-  answer: (session, { granularity, targetId }) => {
+  answer: (session, { threadId, granularity, targetId }) => {
+    session.threads.mustRun(threadId);
     const { context } = session;
     session.begin(
       'step',
@@ -49,7 +51,8 @@ export const stepInTargets: Handler<'stepInTargets'> = {
 };
 
 export const stepOut: Handler<'stepOut'> = {
-  answer: (session) => {
+  answer: (session, { threadId }) => {
+    session.threads.mustRun(threadId);
     const { context } = session;
     const inlined = context.inlinedRanges;
     const { cfa, returnAddress } = context;

@@ -1,0 +1,39 @@
+// What the guest's kernel has loaded (Linux's modules), as the protocol's modules. Who has asked for them once is told at each stop what came and
+// what went. Not the kernel itself (requests/sources.ts) and not how they are found (../os).
+
+import type { GuestModule } from '../os/awareness.ts';
+import type { Dap } from './protocol.ts';
+import { reference } from './references.ts';
+import type { DebugSession } from './session.ts';
+
+export class LoadedModules {
+  /** By base and name; undefined: nobody has asked. */
+  private told: Map<string, Dap.Module> | undefined;
+
+  constructor(private readonly session: DebugSession) {}
+
+  list(): Dap.Module[] {
+    this.told = this.now();
+    return [...this.told.values()];
+  }
+
+  /** The guest stands still. */
+  stopped(): void {
+    const before = this.told;
+    if (before === undefined) return;
+    const now = (this.told = this.now());
+    for (const [key, module] of now) if (!before.has(key)) this.session.emit('module', { reason: 'new', module });
+    for (const [key, module] of before) if (!now.has(key)) this.session.emit('module', { reason: 'removed', module });
+  }
+
+  private now(): Map<string, Dap.Module> {
+    return new Map(this.session.os.modules().map((module) => [`${module.base} ${module.name}`, shown(module)]));
+  }
+}
+
+const shown = ({ name, base, bytes }: GuestModule): Dap.Module => ({
+  id: `${name}@${reference(base)}`,
+  name,
+  addressRange: `${reference(base)}-${reference(base + bytes)}`,
+  symbolStatus: 'address and name only',
+});

@@ -1,0 +1,107 @@
+// The operating system in the guest, as far as it is known: Linux by its own debug data, any other by a file that describes it. Joins them with the
+// machine, and remembers the tasks of one moment. Not what a system looks like (linux.ts, described.ts).
+
+import { toBytes, type ReadMemory } from '../../symbols/location-value.ts';
+import type { Value } from '../../symbols/value/value.ts';
+import { BUILTIN } from '../expression/builtin-types.ts';
+import { evaluate } from '../expression/evaluate.ts';
+import { Names } from '../expression/names.ts';
+import type { DebuggedMachine } from '../machine.ts';
+import { registerNamed } from '../registers.ts';
+import type { GuestModule, GuestTask, OsAwareness } from './awareness.ts';
+import { DescribedOs } from './described.ts';
+import type { OsDescription } from './description.ts';
+import { Linux } from './linux.ts';
+
+/** What of the machine is looked at. */
+type Machine = Pick<DebuggedMachine, 'guestSymbols' | 'target'>;
+
+export class GuestOs {
+  private description: { readonly file: string; readonly description: OsDescription } | undefined;
+  private known: { readonly generation: number; readonly os: OsAwareness | undefined } | undefined;
+  private listed: readonly GuestTask[] | undefined;
+  private loaded: readonly GuestModule[] | undefined;
+  private readonly told = new Set<string>();
+
+  /** @param say a sentence for the user: an entry of the description cannot be evaluated */
+  constructor(
+    private readonly machine: Machine,
+    private readonly say: (sentence: string) => void,
+  ) {}
+
+  describe(file: string, description: OsDescription): void {
+    this.description = { file, description };
+    this.known = undefined;
+    this.forget();
+  }
+
+  /** The guest has moved, or was changed. */
+  forget(): void {
+    this.listed = undefined;
+    this.loaded = undefined;
+  }
+
+  get awareness(): OsAwareness | undefined {
+    const { generation } = this.machine.guestSymbols;
+    if (this.known?.generation !== generation) this.known = { generation, os: this.recognise() };
+    return this.known.os;
+  }
+
+  tasks(): readonly GuestTask[] {
+    return (this.listed ??= this.awareness?.tasks() ?? []);
+  }
+  modules(): readonly GuestModule[] {
+    return (this.loaded ??= this.awareness?.modules() ?? []);
+  }
+  /** The task that the processor runs. */
+  get current(): GuestTask | undefined {
+    const address = this.awareness?.currentTask(0);
+    return address === undefined ? undefined : this.tasks().find((task) => task.address === address);
+  }
+  /** The tasks that the processor does not run. */
+  get others(): readonly GuestTask[] {
+    const { current } = this;
+    return this.tasks().filter((task) => task !== current);
+  }
+
+  private recognise(): OsAwareness | undefined {
+    const debug = this.machine.guestSymbols.info;
+    const memory: ReadMemory = (linear, into) => this.machine.target.readMemory(linear, into);
+    if (this.description !== undefined) {
+      const { file, description } = this.description;
+      return new DescribedOs(
+        file,
+        description,
+        (text, task) => this.evaluate(text, task),
+        memory,
+        (sentence) => this.tell(sentence),
+      );
+    }
+    if (!debug.hasDebugData) return undefined;
+    return Linux.recognise(debug, memory, (linear) => this.machine.target.translate(linear));
+  }
+
+  private tell(sentence: string): void {
+    if (this.told.has(sentence)) return;
+    this.told.add(sentence);
+    this.say(sentence);
+  }
+
+  /** In no frame: globals, and the registers of the processor. @throws Error with a sentence */
+  private evaluate(text: string, task: Value | undefined): Value {
+    const { guestSymbols, target } = this.machine;
+    const source = {
+      memory: (linear: number, into: Uint8Array): number => target.readMemory(linear, into),
+      registers: [],
+    };
+    const names = new Names(guestSymbols.info, undefined, 0, source, (name) => {
+      if (name === 'task' && task?.bytes.ok === true) return { type: task.type, bytes: task.bytes.bytes };
+      const register = registerNamed(name);
+      if (register === undefined || register.bits > 32) return undefined;
+      return { type: BUILTIN['unsigned int'], bytes: toBytes(BigInt(target.vcpus[0]!.read(register.name)), 4) };
+    });
+    const result = evaluate(text, { names, source });
+    if (!result.ok) throw new Error(result.reason);
+    return result.value;
+  }
+}

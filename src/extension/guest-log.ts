@@ -1,0 +1,45 @@
+// Show Guest Log: the kernel's own log (dmesg) as a document that is read anew each time it is asked for. Not where the log comes from.
+
+import * as vscode from 'vscode';
+import type { GuestLog as Log } from '../protocol/machine.ts';
+import type { Guest } from './guest.ts';
+
+const SCHEME = 'kansoku-log';
+
+export class GuestLog implements vscode.TextDocumentContentProvider, vscode.Disposable {
+  private readonly changed = new vscode.EventEmitter<vscode.Uri>();
+  readonly onDidChange = this.changed.event;
+  private readonly registration = vscode.workspace.registerTextDocumentContentProvider(SCHEME, this);
+  private text = '';
+
+  constructor(private readonly guest: Guest) {}
+
+  async show(): Promise<void> {
+    this.text = textOf(await this.guest.ask({ name: 'guestLog' }));
+    const uri = vscode.Uri.from({ scheme: SCHEME, path: `/${this.guest.image?.name ?? 'guest'}.log` });
+    this.changed.fire(uri);
+    const document = await vscode.workspace.openTextDocument(uri);
+    const editor = await vscode.window.showTextDocument(document, { preview: true });
+    // The newest lines are looked for first.
+    const end = document.lineAt(document.lineCount - 1).range;
+    editor.revealRange(end);
+  }
+
+  provideTextDocumentContent(): string {
+    return this.text;
+  }
+
+  dispose(): void {
+    this.registration.dispose();
+    this.changed.dispose();
+  }
+}
+
+const textOf = ({ system, lines }: Log): string => {
+  if (system === undefined)
+    return vscode.l10n.t(
+      'The log of this guest is not known. For Linux, give a vmlinux with debug data as the symbols of the launch configuration.',
+    );
+  if (lines.length === 0) return vscode.l10n.t('{0} has no log yet, or none that is known.', system);
+  return lines.map(({ seconds, text }) => `[${seconds.toFixed(6).padStart(12)}] ${text}`).join('\n');
+};
