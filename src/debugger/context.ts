@@ -167,6 +167,14 @@ export class GuestContext implements BackContext {
     return result.value;
   }
 
+  /** The same where the guest stands, or has come to while it runs; what would change something is refused. @throws Error with a sentence */
+  look(expression: string): Value {
+    const { names, source } = this.world(this.frames.top);
+    const result = evaluate(expression, { names, source });
+    if (!result.ok) throw new Error(result.reason);
+    return result.value;
+  }
+
   /** The value as a truth. @throws Error with a sentence */
   truth(expression: string): boolean {
     const result = this.evaluate(`!!(${expression})`);

@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import { BootGuest } from './boot/boot-guest.ts';
 import { registerCommands } from './commands.ts';
 import { registerDebugging } from './debug/debugging.ts';
+import { registerLiveValues } from './debug/live-values.ts';
 import { registerPastCommands } from './debug/past-commands.ts';
 import { SerialConsole } from './console.ts';
 import { Guest } from './guest.ts';
@@ -58,6 +59,7 @@ export const activate = (context: vscode.ExtensionContext): Api => {
     registerProblems(guest, source, log),
     registerTerminalLinks(guest, console, source),
     registerPastCommands(log),
+    registerLiveValues(context.workspaceState),
     registerDebugging({ boot, guest, source, log, reveal: () => console.show(true) }),
     registerCommands({ boot, guest, console, source, timeline, language, guestLog, log }),
   );

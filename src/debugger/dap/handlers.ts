@@ -14,6 +14,7 @@ import { lastExecutionRequest, lastWriteRequest } from './requests/past.ts';
 import { readMemory, writeMemory } from './requests/memory.ts';
 import { reverseContinue, stepBack } from './requests/reverse.ts';
 import { cancel, continueRun, pause } from './requests/run.ts';
+import { sample } from './requests/sample.ts';
 import { scopes } from './requests/scopes.ts';
 import { breakpointLocations, setBreakpoints } from './requests/source-breakpoints.ts';
 import { loadedSources, modules, source } from './requests/sources.ts';
@@ -53,6 +54,7 @@ export const HANDLERS: { readonly [C in Command]?: Handler<C> } = {
   stepOut,
   stepBack,
   reverseContinue,
+  'kansoku/sample': sample,
   'kansoku/lastWrite': lastWriteRequest,
   'kansoku/lastExecution': lastExecutionRequest,
   gotoTargets,

@@ -42,6 +42,16 @@ export interface Requests {
   readonly stepOut: Of<Dap.StepOutRequest, Dap.StepOutResponse>;
   readonly stepBack: Of<Dap.StepBackRequest, Dap.StepBackResponse>;
   readonly reverseContinue: Of<Dap.ReverseContinueRequest, Dap.ReverseContinueResponse>;
+  /** Ours: values of C expressions at this moment, also while the guest runs; each has a text or says why there is none. */
+  readonly 'kansoku/sample': {
+    readonly arguments: { readonly expressions: readonly string[] };
+    readonly body: {
+      readonly values: readonly ({ readonly result: string } | { readonly problem: string })[];
+      readonly running: boolean;
+      /** Retired so far. */
+      readonly instructions: number;
+    };
+  };
   /** Ours: goes back to behind the instruction that wrote this last. A variable of a container, or an expression in a frame. */
   readonly 'kansoku/lastWrite': {
     readonly arguments: { readonly name: string; readonly variablesReference?: number; readonly frameId?: number };

@@ -22,6 +22,13 @@ const PREVIEW = 32;
 /** More than this is cut in a line of the view. */
 const MOST_TEXT = 400;
 
+/** `value,x`: in hexadecimal, as watches of other debuggers have it. */
+const HEX = /,\s*x\s*$/;
+export const withoutFormat = (expression: string): { readonly plain: string; readonly hex: boolean } => ({
+  plain: expression.replace(HEX, '').trim(),
+  hex: HEX.test(expression),
+});
+
 const optionsOf = (session: DebugSession, hex = false): FormatOptions => ({
   limit: PREVIEW,
   symbolAt: (address) => session.nameOf(address),
@@ -31,6 +38,12 @@ const optionsOf = (session: DebugSession, hex = false): FormatOptions => ({
 /** The whole text, as gdb prints it: for the console and the clipboard. */
 export const wholeText = (session: DebugSession, value: Value): string =>
   printValue(value, { symbolAt: (address) => session.nameOf(address) });
+
+/** A value in one line, cut where it is long. */
+export const lineText = (session: DebugSession, value: Value, hex = false): string => {
+  const text = formatValue(value, optionsOf(session, hex));
+  return text.length > MOST_TEXT ? `${text.slice(0, MOST_TEXT)}...` : text;
+};
 
 /** What an expression's answer and a variable have in common. */
 export const described = (
@@ -45,13 +58,12 @@ export const described = (
   readonly memoryReference?: string;
   readonly indexedVariables?: number;
 } => {
-  const text = formatValue(value, optionsOf(session, hex));
   const parts = partCount(value);
   const { kind } = stripped(value.type);
   const address =
     kind === 'pointer' && value.integer !== undefined ? Number(BigInt.asUintN(32, value.integer)) : value.address;
   return {
-    text: text.length > MOST_TEXT ? `${text.slice(0, MOST_TEXT)}...` : text,
+    text: lineText(session, value, hex),
     type: typeName(value.type),
     variablesReference: parts === 0 ? 0 : session.containers.add(partsContainer(session, value, expression, frame)),
     ...(address === undefined ? {} : { memoryReference: `0x${address.toString(16).padStart(8, '0')}` }),

@@ -4,6 +4,7 @@
 import * as vscode from 'vscode';
 import type { Log } from '../log.ts';
 import { DEBUG_TYPE } from './debugging.ts';
+import { expressionAtCursor } from './editor-expression.ts';
 
 /** What the editor hands over from the menu of a variable. */
 interface VariableContext {
@@ -64,16 +65,6 @@ export const registerPastCommands = (log: Log): vscode.Disposable => {
     vscode.commands.registerCommand('kansoku.debug.lastWrite', lastWrite),
     vscode.commands.registerCommand('kansoku.debug.lastExecution', lastExecution),
   );
-};
-
-/** What is selected, else the name under the cursor. */
-const expressionAtCursor = (): string | undefined => {
-  const editor = vscode.window.activeTextEditor;
-  if (editor === undefined) return undefined;
-  const { document, selection } = editor;
-  if (!selection.isEmpty) return document.getText(selection);
-  const word = document.getWordRangeAtPosition(selection.active);
-  return word === undefined ? undefined : document.getText(word);
 };
 
 const askExpression = (): Thenable<string | undefined> =>

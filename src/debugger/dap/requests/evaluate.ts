@@ -5,17 +5,14 @@ import type { Frame } from '../../frames.ts';
 import { type Dap, type Handler, Late, Refusal } from '../protocol.ts';
 import { answerTo, QUESTIONS } from '../questions.ts';
 import type { DebugSession } from '../session.ts';
-import { assign, described, wholeText } from '../values.ts';
-
-/** `value,x`: in hexadecimal, as watches of other debuggers have it. */
-const HEX = /,\s*x\s*$/;
+import { assign, described, wholeText, withoutFormat } from '../values.ts';
 
 export const evaluate: Handler<'evaluate'> = {
   capabilities: { supportsEvaluateForHovers: true, supportsClipboardContext: true },
   answer: (session, { expression, frameId, context: purpose, format }) => {
     const frame = frameOf(session, frameId);
-    const hex = format?.hex === true || HEX.test(expression);
-    const plain = expression.replace(HEX, '').trim();
+    const { plain, hex: marked } = withoutFormat(expression);
+    const hex = format?.hex === true || marked;
     session.context.written = false;
     try {
       const asked = answerTo(session, plain, frame);
@@ -35,7 +32,7 @@ export const evaluate: Handler<'evaluate'> = {
 export const setExpression: Handler<'setExpression'> = {
   capabilities: { supportsSetExpression: true },
   answer: (session, { expression, value, frameId }) => {
-    const body = assign(session, expression.replace(HEX, ''), value, frameOf(session, frameId));
+    const body = assign(session, withoutFormat(expression).plain, value, frameOf(session, frameId));
     session.changed('all');
     return body;
   },
