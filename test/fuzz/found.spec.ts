@@ -20,6 +20,7 @@ const CODE = 0x8000;
 const HANDLER = 0x9000;
 
 const words = (...list: readonly number[]): Uint8Array => new Uint8Array(Uint32Array.from(list).buffer);
+const dword = (value: number): number[] => [...words(value)];
 const identity = (): number[] => Array.from({ length: 1024 }, (_, page) => (page << 12) | 7);
 
 /** Flat ring 0 with paging, 4 MiB identity, one gate for INT 80h whose handler halts. */
@@ -166,7 +167,6 @@ describe('found by fuzzing', () => {
     assert.equal(m.cpu.s.gpr(1), 0x40 - 4, 'the fourth store has replaced F3 AB');
   });
   it('the monitor trap flag of a guest that a single step enters: it executes one instruction first', () => {
-    const dword = (value: number): number[] => [...new Uint8Array(Uint32Array.of(value).buffer)];
     // EDX = field, EAX = value, VMWRITE EDX, EAX.
     const vmwrite = (field: number, value: number): number[] => [0xba, ...dword(field), 0xb8, ...dword(value), 0x0f, 0x79, 0xd0]; // prettier-ignore
     const { pin, primary } = CPU_MODELS.modern.vmx.controls;
@@ -195,6 +195,21 @@ describe('found by fuzzing', () => {
       [eax, ecx],
       [ExitReason.MONITOR_TRAP_FLAG, guest + 1].map((value) => value.toString(16)),
     );
+  });
+  it('two faults at one moment, again and again: each moment is told from the others', () => {
+    // mov eax, [500000h]; jmp back. #PF's handler is UD2; #UD's passes both: add esp, 12; add dword [esp + 4], 5; add esp, 4; iret.
+    const flat = flatCase([0xa1, ...dword(0x50_0000), 0xeb, 0xf9], 0x7000);
+    const gate = (vector: number, address: number) => ({
+      address: IDT + vector * 8,
+      bytes: words((8 << 16) | address, 0x8e00),
+    });
+    const code = Uint8Array.of(0x0f, 0x0b, 0x83, 0xc4, 0x0c, 0x83, 0x44, 0x24, 0x04, 0x05, 0x83, 0xc4, 0x04, 0xcf);
+    const memory = [...flat.memory, gate(14, HANDLER), gate(6, HANDLER + 2), { address: HANDLER, bytes: code }];
+    const c: FuzzCase = { ...flat, environment: 'processor', memory, cycles: 4000 };
+    const executors = new Executors();
+    const { finding } = verify(c, executors, { fresh: true, deep: true });
+    assert.equal(finding, undefined);
+    assert.equal(executors.get(c, 0).retired, 4000, 'no event takes time');
   });
   it('REP MOVS whose source page is absent and whose destination is beyond the limit: the read faults first', () => {
     for (const count of [1, 100]) {

@@ -25,8 +25,8 @@ interface Callees {
 
 /** The event falls on a moment (MomentCount.add). */
 const count = (e: FunctionBody, at: number, moment: Local, zero: Local): void => {
-  const same = e.eq64(e.peek64(zero, at + MomentCountWord.moment), e.get(moment));
-  const before = e.let(e.select(e.peek32(zero, at + MomentCountWord.count), e.const(0), e.get(e.let(same))));
+  const same = e.let(e.eq64(e.peek64(zero, at + MomentCountWord.moment), e.get(moment)));
+  const before = e.let(e.select(e.peek32(zero, at + MomentCountWord.count), e.const(0), e.get(same)));
   e.store64(at + MomentCountWord.moment, moment);
   e.store32(at + MomentCountWord.count, e.let(e.add(e.get(before), e.const(1))));
 };
