@@ -360,7 +360,8 @@ export class Processor implements Persistent<ProcessorSaved> {
         this.events.deliverPendingFault(cpu);
         return;
       }
-      const entry = behindPoint || this.cache.entryAt(eip, whole ? MAX_BLOCK : left);
+      const longest = this.helpers.alone ? 1 : whole ? MAX_BLOCK : left;
+      const entry = behindPoint || this.cache.entryAt(eip, longest);
       behindPoint = 0;
       if (entry === 0) {
         this.finishShadow(shadow);
@@ -376,6 +377,8 @@ export class Processor implements Persistent<ProcessorSaved> {
       this.module.instance.run(entry, start, i32[StateLayout.tlb >> 2]!);
       const end = i32[StateLayout.exitBudget >> 2]!;
       left -= this.helpers.exit(end);
+      // Iterations that are left over are no other instruction's.
+      if (this.helpers.alone && left < limit) left = 0;
       switch (i32[StateLayout.exitKind >> 2]) {
         case ExitKind.link:
           if (left > 0) {

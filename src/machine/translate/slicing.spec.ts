@@ -166,4 +166,22 @@ describe('a run cut into slices', () => {
     }
     assert.ok(inside > 20);
   });
+
+  it('a step with iterations to spare is one instruction all the same', () => {
+    const m = new BareProcessor(1 << 16);
+    const { s } = m.cpu;
+    // rep stosb; inc edx
+    m.load(START, [0xf3, 0xaa, 0x42]);
+    s.eip = START;
+    s.setGpr(EDI, DATA);
+    s.setGpr(ECX, 100);
+    const after = (iterations: number): number[] => {
+      m.processor.step(iterations);
+      return [s.gpr(ECX), s.gpr(2), s.eip - START];
+    };
+    assert.deepEqual(after(1), [99, 0, 0]);
+    assert.deepEqual(after(60), [39, 0, 0]);
+    assert.deepEqual(after(60), [0, 0, 2]);
+    assert.deepEqual(after(60), [0, 1, 3]);
+  });
 });
