@@ -4,7 +4,7 @@
 
 import { at, type Execution } from './execution.ts';
 import { comparePositions } from './position.ts';
-import { continueBack, stepBack } from './reverse.ts';
+import { continueBack, lastMet, stepBack } from './reverse.ts';
 import { isFrame, type StepContext, type StepEnd, type StepLine } from './stepping.ts';
 import type { Position, StopPoint, Work } from './target.ts';
 
@@ -100,3 +100,20 @@ const start = (oldest: Position, end: Position, window: number): Position => {
 
 const pointsAt = (execution: Execution, addresses: ReadonlySet<number>): StopPoint[] =>
   [...addresses].map((address) => ({ ...at(address), id: execution.book.nextId() }) as StopPoint);
+
+/**
+ * To where a frame was entered: the last time that its function began on this place of the stack; from there on behind the prologue. False: that
+ * was before the oldest moment, and the machine stands where it stood.
+ * @param esp ESP at the function's first instruction
+ */
+export function* backToEntry(context: BackContext, entry: number, esp: number): Work<boolean> {
+  const { execution } = context;
+  const { target } = execution;
+  if (context.pc !== entry || context.esp !== esp) {
+    target.setPoints(pointsAt(execution, new Set([entry])));
+    if ((yield* lastMet(target, false, () => context.esp === esp)) === undefined) return false;
+  }
+  const body = context.bodyOf(entry) ?? entry;
+  if (body !== entry) yield* execution.run([{ spot: at(body), accept: () => true }]);
+  return true;
+}

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Dap } from '../../src/debugger/dap/protocol.ts';
 import { configOf, TSUBAME } from '../boot/running-guest.ts';
 import { DapBench } from './dap-bench.ts';
 
@@ -86,4 +87,39 @@ test('who wrote this last, when was this line executed last', () => {
   assert.ok(said(/Line 24 was not executed since/));
   assert.match(bench.ask('kansoku/lastExecution', { source, line: 9999 }) as string, /No code begins in line 9999/);
   assert.match(bench.ask('kansoku/lastWrite', { name: '1 + 1' }) as string, /1 \+ 1/);
+});
+
+test('a frame is started again: the guest goes back to where it was entered', () => {
+  const bench = new DapBench(configOf(TSUBAME, RECORDED));
+  bench.launch({}, () => bench.request('setFunctionBreakpoints', { breakpoints: [{ name: 'frame_allocate' }] }));
+  const frames = (): readonly Dap.StackFrame[] => bench.request('stackTrace', { threadId: 1 }).stackFrames;
+  const [, caller] = frames();
+  assert.equal(caller!.canRestart, true);
+  const free = (): string => bench.request('evaluate', { expression: 'frames_free' }).result;
+  const before = free();
+  bench.request('setFunctionBreakpoints', { breakpoints: [] });
+  bench.run('stepOut');
+  assert.notEqual(free(), before);
+  const [inside] = frames();
+  assert.equal(inside!.name, caller!.name);
+  const esp = bench.request('evaluate', { expression: '$esp', frameId: inside!.id }).result;
+  bench.request('restartFrame', { frameId: inside!.id });
+  assert.equal(bench.until('stopped').reason, 'restart');
+  assert.equal(frames()[0]!.name, caller!.name);
+  assert.ok(frames()[0]!.line <= inside!.line);
+  assert.equal(free(), before);
+  // From there the same way again.
+  bench.request('setFunctionBreakpoints', { breakpoints: [{ name: 'frame_allocate' }] });
+  bench.run('continue');
+  bench.request('setFunctionBreakpoints', { breakpoints: [] });
+  bench.run('stepOut');
+  assert.equal(bench.request('evaluate', { expression: '$esp', frameId: frames()[0]!.id }).result, esp);
+});
+
+test('without a recorded past no frame is started again, and the reason is told', () => {
+  const bench = new DapBench(configOf(TSUBAME));
+  bench.launch({ stopAt: 'pit_init' });
+  const [frame] = bench.request('stackTrace', { threadId: 1, levels: 1 }).stackFrames;
+  assert.equal(frame!.canRestart, undefined);
+  assert.match(bench.ask('restartFrame', { frameId: frame!.id }) as string, /does not record its past/);
 });

@@ -173,7 +173,7 @@ describe('the remote stub', () => {
     assert.match(monitor('catch port 0x3f8'), /^\d+: port 0x3f8 to 0x3f8\n$/);
     assert.match(monitor('catch sunshine'), /catch wants/);
     const [said, stop] = rig.run('c').split(' ');
-    assert.match(Buffer.from(said!.slice(1), 'hex').toString(), /^OUT to port 0x3f8 of 0x[0-9a-f]+ at 0x/);
+    assert.match(Buffer.from(said!.slice(1), 'hex').toString(), /^OUT to port 0x03f8, value 0x[0-9a-f]+, at 0x/);
     assert.equal(stop, 'T05thread:1;');
     assert.equal(monitor('uncatch'), 'done\n');
     assert.equal(monitor('catch'), 'nothing is caught\n');

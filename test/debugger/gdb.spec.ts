@@ -43,7 +43,10 @@ const STEPS: readonly Step[] = [
   ['set var $st1 = 1.5', ''],
   ['print $st1', '$9 = 1.5'],
   ['monitor catch exception 14', /^\d+: exception 14$/],
-  ['continue', /#PF for 0x4[0-9a-f]+, error code 0x4 at 0x4[0-9a-f]+\n\nProgram received signal SIGTRAP/],
+  [
+    'continue',
+    /Page fault \(#PF\), error code 0x0004, linear address 0x4[0-9a-f]+ at 0x4[0-9a-f]+\n\nProgram received signal SIGTRAP/,
+  ],
   ['print/x $cr2 >> 28', '$10 = 0x4'],
   ['monitor uncatch', 'done'],
   ['thbreak vm_fault', 'Hardware assisted breakpoint 3 at 0x101a09: file ./fault.c, line 70.'],
@@ -134,11 +137,11 @@ describe('gdb', { skip: missingGdb() }, () => {
     }
     const steps: readonly Step[] = [
       ['monitor catch exit 10', /^\d+: exit 10$/],
-      ['continue', /VM exit 10, qualification 0x0\n\nProgram received signal SIGTRAP/],
+      ['continue', /VM exit: CPUID, qualification 0x00000000\n\nProgram received signal SIGTRAP/],
       ['x/i $eip', /^=> 0x[0-9a-f]+:\tcpuid$/],
       ['print/x $eax', /^\$1 = 0x/],
       ['stepi', /^0x[0-9a-f]+ in \?\? \(\)$/],
-      ['continue', /VM exit 10/],
+      ['continue', /VM exit: CPUID/],
       ['x/i $eip', /\tcpuid$/],
       ['kill', '[Inferior 1 (Remote target) killed]'],
     ];

@@ -136,6 +136,37 @@ await step('the Disassembly view shows instructions', async () => {
   await shot('disassembly');
 });
 
+await step("the kernel's tasks are threads, each with its own stack", async () => {
+  await page.keyboard.press('F5');
+  await page.locator('.debug-toolbar .action-label[aria-label^="Pause"]').waitFor();
+  // To the prompt of its shell, which then waits for input.
+  await page.locator('.xterm-rows', { hasText: 'tsubame>' }).first().waitFor();
+  await page.keyboard.press('F6');
+  const rows = page.locator('.debug-call-stack .monaco-list-row');
+  await rows
+    .filter({ hasText: /d0v0 ring 0: idle/ })
+    .first()
+    .waitFor();
+  const shell = rows.filter({ hasText: /shell 1/ }).first();
+  await shell.waitFor();
+  await shell.locator('.monaco-tl-twistie').click();
+  await rows
+    .filter({ hasText: /tty_read/ })
+    .first()
+    .waitFor();
+  await rows
+    .filter({ hasText: /tty_read/ })
+    .first()
+    .click();
+  await page
+    .locator('.debug-variables .monaco-list-row', { hasText: /^Operating system$/ })
+    .first()
+    .click();
+  await page.waitForTimeout(1500);
+  console.log(`        ${(await rows.allInnerTexts()).map((text) => text.replaceAll('\n', ' ')).join(' | ')}`);
+  await shot('tasks');
+});
+
 await step('Stop ends the guest', async () => {
   await page.keyboard.press('Shift+F5');
   await page.locator('.debug-toolbar').waitFor({ state: 'hidden' });

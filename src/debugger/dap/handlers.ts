@@ -13,6 +13,7 @@ import { attach, configurationDone, disconnect, initialize, launch, restart, ter
 import { lastExecutionRequest, lastWriteRequest } from './requests/past.ts';
 import { readMemory, writeMemory } from './requests/memory.ts';
 import { reverseContinue, stepBack } from './requests/reverse.ts';
+import { restartFrame } from './requests/restart-frame.ts';
 import { cancel, continueRun, pause } from './requests/run.ts';
 import { sample } from './requests/sample.ts';
 import { scopes } from './requests/scopes.ts';
@@ -54,6 +55,7 @@ export const HANDLERS: { readonly [C in Command]?: Handler<C> } = {
   stepOut,
   stepBack,
   reverseContinue,
+  restartFrame,
   'kansoku/sample': sample,
   'kansoku/lastWrite': lastWriteRequest,
   'kansoku/lastExecution': lastExecutionRequest,

@@ -8,11 +8,11 @@ import { Frames, type Frame } from '../frames.ts';
 import type { DebuggedMachine } from '../machine.ts';
 import { GuestContext } from '../context.ts';
 import type { StepEnd } from '../stepping.ts';
+import { stopSentence } from '../stop-sentence.ts';
 import type { StopDetail, Work } from '../target.ts';
 import { formatAddress } from '../../symbols/location.ts';
 import { printValue } from '../../symbols/value/format.ts';
 import type { Container } from './containers.ts';
-import { describeDetail } from './details.ts';
 import { GuestOs } from '../os/guest-os.ts';
 import { Handles } from './handles.ts';
 import { LoadedModules } from './loaded-modules.ts';
@@ -162,9 +162,16 @@ export class DebugSession implements Judge {
     this.lastStop = end;
     const [first] = end.breakpoints;
     this.stopped(first === undefined ? activity.reason : REASONS[first.order.kind], {
-      description: describeDetail(end.detail, first, (address) => this.place(address)),
+      description: this.describeStop(end.detail, first),
       hitBreakpointIds: end.breakpoints.map(({ id }) => id),
     });
+  }
+
+  /** What a stop was about; one sentence without its full stop. */
+  describeStop(detail: StopDetail | undefined, breakpoint: Breakpoint | undefined): string {
+    const order = breakpoint?.order;
+    if (detail === undefined) return order === undefined ? 'Paused' : `Paused on ${order.name}`;
+    return stopSentence(detail, (address) => this.place(address), order?.kind === 'data' ? order.name : undefined);
   }
 
   private guestEnded(): void {

@@ -1,10 +1,9 @@
 // What `monitor` in GDB offers beyond its own commands: what only this machine knows. Text in, text out. Not GDB's packets (stub.ts); commands of
 // the surroundings (exit counts, the VMCS) come from outside.
 
-import { EXCEPTION_NAMES } from '../../machine/vmx/qualification.ts';
 import { describeWalk, walkPages } from '../page-tables.ts';
 import { describeFields, GROUP_TITLES, type RegisterGroup, REGISTERS } from '../registers.ts';
-import type { DebugTarget, StopDetail, StopPoint } from '../target.ts';
+import type { DebugTarget, StopPoint } from '../target.ts';
 
 export interface MonitorCommand {
   readonly name: string;
@@ -84,28 +83,6 @@ const describePoint = (point: StopPoint): string => {
       return `msr ${hex(point.index, 1)}`;
     default:
       return `${point.on} ${hex(point.address)}`;
-  }
-};
-
-/** One sentence on why a catch stopped the machine; undefined where GDB says it itself. */
-export const describeDetail = (detail: StopDetail): string | undefined => {
-  switch (detail.on) {
-    case 'exception': {
-      const name = EXCEPTION_NAMES[detail.vector] ?? `exception ${detail.vector}`;
-      const error = detail.errorCode === undefined ? '' : `, error code ${hex(detail.errorCode, 1)}`;
-      const address = detail.address === undefined ? '' : ` for ${hex(detail.address)}`;
-      return `${name}${address}${error} at ${hex(detail.eip)}`;
-    }
-    case 'interrupt':
-      return `interrupt ${hex(detail.vector, 2)} at ${hex(detail.eip)}`;
-    case 'exit':
-      return `VM exit ${detail.reason}, qualification ${hex(detail.qualification, 1)}`;
-    case 'port':
-      return `${detail.out ? 'OUT to' : 'IN from'} port ${hex(detail.port, 1)} of ${hex(detail.value, 1)} at ${hex(detail.eip)}`;
-    case 'msr':
-      return `${detail.write ? 'WRMSR' : 'RDMSR'} of ${hex(detail.index, 1)} at ${hex(detail.eip)}`;
-    case 'access':
-      return undefined;
   }
 };
 

@@ -4,7 +4,9 @@
 
 import { continueBack, type Met, stepBack } from '../reverse.ts';
 import type { DebugStop, DebugTarget, StopPoint, Work } from '../target.ts';
-import { describeDetail, type MonitorCommand, runMonitor } from './monitor.ts';
+import { type MonitorCommand, runMonitor } from './monitor.ts';
+import { formatAddress } from '../../symbols/location.ts';
+import { stopSentence } from '../stop-sentence.ts';
 import { bytesOfHex, hexOfText, PacketStream, textOf } from './packet.ts';
 import { numberOf, PACKET_SIZE, WireState } from './wire-state.ts';
 
@@ -153,7 +155,8 @@ export class GdbStub {
       const kind = breakpoint.type === '0' ? 'swbreak:;' : 'hwbreak:;';
       return this.replyOf(Signal.TRAP, this.tellsBreakpoints ? kind : '');
     }
-    const sentence = detail === undefined ? undefined : describeDetail(detail);
+    // A watchpoint GDB describes itself.
+    const sentence = detail === undefined || detail.on === 'access' ? undefined : stopSentence(detail, formatAddress);
     if (sentence !== undefined) this.say(sentence);
     return this.replyOf(Signal.TRAP);
   }

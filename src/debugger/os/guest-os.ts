@@ -4,7 +4,7 @@
 import { toBytes, type ReadMemory } from '../../symbols/location-value.ts';
 import type { Value } from '../../symbols/value/value.ts';
 import { BUILTIN } from '../expression/builtin-types.ts';
-import { evaluate } from '../expression/evaluate.ts';
+import { evaluate, type EvaluationWorld } from '../expression/evaluate.ts';
 import { Names } from '../expression/names.ts';
 import type { DebuggedMachine } from '../machine.ts';
 import { registerNamed } from '../registers.ts';
@@ -21,6 +21,9 @@ export class GuestOs {
   private known: { readonly generation: number; readonly os: OsAwareness | undefined } | undefined;
   private listed: readonly GuestTask[] | undefined;
   private loaded: readonly GuestModule[] | undefined;
+  /** For the expressions of a description; `$task` in them is `task`. */
+  private world: EvaluationWorld | undefined;
+  private task: Value | undefined;
   private readonly told = new Set<string>();
 
   /** @param say a sentence for the user: an entry of the description cannot be evaluated */
@@ -39,6 +42,7 @@ export class GuestOs {
   forget(): void {
     this.listed = undefined;
     this.loaded = undefined;
+    this.world = undefined;
   }
 
   get awareness(): OsAwareness | undefined {
@@ -89,19 +93,36 @@ export class GuestOs {
 
   /** In no frame: globals, and the registers of the processor. @throws Error with a sentence */
   private evaluate(text: string, task: Value | undefined): Value {
+    const world = (this.world ??= this.makeWorld());
+    this.task = task;
+    const result = evaluate(text, world);
+    if (!result.ok) throw new Error(result.reason);
+    return result.value;
+  }
+  private makeWorld(): EvaluationWorld {
     const { guestSymbols, target } = this.machine;
     const source = {
       memory: (linear: number, into: Uint8Array): number => target.readMemory(linear, into),
       registers: [],
     };
-    const names = new Names(guestSymbols.info, undefined, 0, source, (name) => {
+    const names = new MomentNames(guestSymbols.info, undefined, 0, source, (name) => {
+      const { task } = this;
       if (name === 'task' && task?.bytes.ok === true) return { type: task.type, bytes: task.bytes.bytes };
       const register = registerNamed(name);
       if (register === undefined || register.bits > 32) return undefined;
       return { type: BUILTIN['unsigned int'], bytes: toBytes(BigInt(target.vcpus[0]!.read(register.name)), 4) };
     });
-    const result = evaluate(text, { names, source });
-    if (!result.ok) throw new Error(result.reason);
-    return result.value;
+    return { names, source };
+  }
+}
+
+/** The same few names are asked for with every task: of one moment their values are looked for once. */
+class MomentNames extends Names {
+  private readonly known = new Map<string, Value>();
+
+  override value(name: string): Value {
+    let value = this.known.get(name);
+    if (value === undefined) this.known.set(name, (value = super.value(name)));
+    return value;
   }
 }

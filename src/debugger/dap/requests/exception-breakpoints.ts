@@ -2,7 +2,6 @@
 
 import { exceptionName, FILTERS } from '../../exceptions.ts';
 import type { BreakpointOrder, Spot } from '../../breakpoints.ts';
-import { describeDetail } from '../details.ts';
 import { type Dap, type Handler, Refusal } from '../protocol.ts';
 
 const filters: Dap.ExceptionBreakpointsFilter[] = FILTERS.map(({ id, label, description, enabled, text }) => ({
@@ -68,7 +67,7 @@ export const exceptionInfo: Handler<'exceptionInfo'> = {
       };
     const detail = lastStop?.detail;
     if (detail === undefined) throw new Refusal('The guest did not stop because of an exception.');
-    const text = describeDetail(detail, lastStop?.breakpoints[0], (address) => session.place(address));
+    const text = session.describeStop(detail, lastStop?.breakpoints[0]);
     const id =
       detail.on === 'exception' ? exceptionName(detail.vector) : (lastStop?.breakpoints[0]?.order.name ?? detail.on);
     return { exceptionId: id, description: text, breakMode: 'always' };

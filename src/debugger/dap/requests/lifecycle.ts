@@ -34,7 +34,8 @@ export const initialize: Handler<'initialize'> = {
     session.firstColumn = columnsStartAt1 === false ? 0 : 1;
     session.later(() => session.emit('initialized', undefined));
     // Only a machine that records its past can go back.
-    return { ...session.capabilities, supportsStepBack: session.machine.target.history.limit > 0 };
+    const recorded = session.machine.target.history.limit > 0;
+    return { ...session.capabilities, supportsStepBack: recorded, supportsRestartFrame: recorded };
   },
 };
 

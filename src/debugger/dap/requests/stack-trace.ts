@@ -4,6 +4,7 @@ import type { Frame } from '../../frames.ts';
 import { type Dap, type Handler, Late } from '../protocol.ts';
 import type { DebugSession } from '../session.ts';
 import { reference } from '../references.ts';
+import { canRestart } from './restart-frame.ts';
 
 /** Told as further frames while there are some; the editor asks for as many. */
 const PAGE = 20;
@@ -27,6 +28,7 @@ export const stackTrace: Handler<'stackTrace'> = {
 const shown = (session: DebugSession, frame: Frame): Dap.StackFrame => {
   const id = session.frameHandles.add(frame);
   const { file, line, column } = frame.place;
+  const recorded = session.machine.target.history.limit > 0;
   return {
     id,
     name: frame.name,
@@ -36,6 +38,7 @@ const shown = (session: DebugSession, frame: Frame): Dap.StackFrame => {
     ...(frame.physical === undefined && frame.task !== undefined
       ? {}
       : { instructionPointerReference: reference(frame.pc) }),
+    ...(recorded && canRestart(session, frame) ? { canRestart: true } : {}),
     ...(frame.kind === 'label' ? { presentationHint: 'label' } : {}),
   };
 };

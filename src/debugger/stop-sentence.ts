@@ -1,9 +1,8 @@
 // What a stop was about, in words: which byte was written by whom, which exception with what, which exit. From the machine's detail.
 
-import { exitReasonName } from '../../machine/vmx/exit-reasons.ts';
-import { exceptionName } from '../exceptions.ts';
-import type { Breakpoint } from '../breakpoints.ts';
-import type { StopDetail } from '../target.ts';
+import { exitReasonName } from '../machine/vmx/exit-reasons.ts';
+import { exceptionName } from './exceptions.ts';
+import type { StopDetail } from './target.ts';
 
 const hex = (value: number, digits = 8): string => `0x${(value >>> 0).toString(16).padStart(digits, '0')}`;
 
@@ -17,16 +16,15 @@ const bytesText = (bytes: Uint8Array): string =>
     : [...bytes.subarray(0, 16)].map((b) => b.toString(16).padStart(2, '0')).join(' ') +
       (bytes.length > 16 ? ' ...' : '');
 
-/** One sentence without its full stop. */
-export const describeDetail = (
-  detail: StopDetail | undefined,
-  breakpoint: Breakpoint | undefined,
-  place: (address: number) => string,
-): string => {
-  if (detail === undefined) return breakpoint === undefined ? 'Paused' : `Paused on ${breakpoint.order.name}`;
+/**
+ * One sentence without its full stop; the editor and gdb have the same.
+ * @param place an address, with its symbol where one is known
+ * @param watched what the user calls the bytes that were accessed
+ */
+export const stopSentence = (detail: StopDetail, place: (address: number) => string, watched?: string): string => {
   switch (detail.on) {
     case 'access': {
-      const name = breakpoint?.order.kind === 'data' ? breakpoint.order.name : place(detail.address);
+      const name = watched ?? place(detail.address);
       if (!detail.write) return `Read of ${name} (${bytesText(detail.after)}) at ${place(detail.eip)}`;
       return `Write to ${name}: ${bytesText(detail.before)} became ${bytesText(detail.after)} at ${place(detail.eip)}`;
     }
