@@ -51,6 +51,8 @@ export interface FlowNode {
   next: Edge | undefined;
   /** Where a computed EIP may well lead, besides. */
   targets: readonly Edge[];
+  /** A loop of this node alone, whose first turn is another node (peel.ts). */
+  peeled: boolean;
   // Filled in by structure.ts.
   /** Place in reverse postorder; -1: not reached. */
   order: number;
@@ -220,6 +222,7 @@ class Explorer {
           taken: undefined,
           next: undefined,
           targets: [],
+          peeled: false,
           order: -1,
           dominator: undefined,
           children: [],

@@ -17,6 +17,7 @@ import { CANONICAL, DYNAMIC } from './flag-kinds.ts';
 import { type CodeSource, exploreRegion, type FlowNode } from './flow-graph.ts';
 import { Instruction } from './instruction.ts';
 import type { Site } from './region-frame.ts';
+import { peelLoops } from './peel.ts';
 import { RegionFunction } from './region-function.ts';
 import type { RegionCompiler } from './region-module.ts';
 import { SITE_RECORD, writeSiteRecords } from './site-records.ts';
@@ -184,7 +185,7 @@ export class Regions {
     const source = new PresentCode(cpu, cache, this.decoder, mode, this.byHead);
     const graph = exploreRegion(source, eip);
     if (graph === undefined) return;
-    const shape = structure(graph);
+    const shape = structure(peelLoops(graph));
     const { flushes } = cache.counters;
     const id = this.nextId++;
     const { code, sites } = new RegionFunction(shape, {
