@@ -156,7 +156,8 @@ const multiplySigned =
     const y = e.let(e.signed(e.read(b), e.size));
     if (e.size === 32) {
       const product = e.let64(e.mul64(e.extendS64(e.get(x)), e.extendS64(e.get(y))));
-      const low = e.let(e.wrap(e.get(product)));
+      // Not the product's low half: often nobody reads the flags.
+      const low = e.let(e.mul(e.get(x), e.get(y)));
       e.write(0, low);
       const overflow = e.let(e.ne64(e.extendS64(e.get(low)), e.get(product)));
       multiplyFlags(e, low, overflow);

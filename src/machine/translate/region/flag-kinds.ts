@@ -11,6 +11,8 @@ export const Producer = { canonical: 0, add: 1, adc: 2, sub: 3, sbb: 4, logic: 5
 /** The kind is known only at run time: local `kind` has it. */
 export const DYNAMIC = -1;
 export const CANONICAL = 0;
+/** As CANONICAL, and local `b` is the carry (0 or 1): shifts and rotates. */
+export const WITH_CARRY = 1;
 
 /** Producer and operand size in one number. */
 export const kindOf = (producer: number, size: 8 | 16 | 32): number =>

@@ -22,6 +22,8 @@ export interface CodeSource {
   instruction(eip: number): Instruction | undefined;
   /** Code at this EIP was jumped to before. */
   known(eip: number): boolean;
+  /** A region begins at this EIP that has the instruction at `inside` too: control had better go on there. */
+  hasRegion(eip: number, inside: number): boolean;
   /** EIPs in a table of addresses, as far as code there was jumped to before. The table may change: they are where control may well go. */
   tableOfJumps(linear: number, near: number): readonly number[];
 }
@@ -49,6 +51,8 @@ export interface FlowNode {
   next: Edge | undefined;
   /** Where a computed EIP may well lead, besides. */
   targets: readonly Edge[];
+  /** A loop of this node alone, whose first turn is another node (peel.ts). */
+  peeled: boolean;
   // Filled in by structure.ts.
   /** Place in reverse postorder; -1: not reached. */
   order: number;
@@ -91,7 +95,10 @@ class Explorer {
   private readonly bodies = new Map<Frame | undefined, Body>();
   private count = 0;
 
-  constructor(private readonly source: CodeSource) {}
+  constructor(
+    private readonly source: CodeSource,
+    private readonly entry: number,
+  ) {}
 
   body(frame: Frame | undefined): Body {
     let body = this.bodies.get(frame);
@@ -102,8 +109,8 @@ class Explorer {
     return body;
   }
 
-  explore(entry: number): void {
-    const work: [Frame | undefined, number][] = [[undefined, entry]];
+  explore(): void {
+    const work: [Frame | undefined, number][] = [[undefined, this.entry]];
     for (let at = 0; at < work.length; at++) {
       const [frame, eip] = work[at]!;
       this.follow(this.body(frame), eip, (f, e) => work.push([f, e]));
@@ -115,6 +122,8 @@ class Explorer {
     let eip = start;
     const line: Instruction[] = [];
     while (this.count < MOST_INSTRUCTIONS && !body.places.has(eip)) {
+      // A run that was cut somewhere in a loop comes back to it.
+      if (body.frame === undefined && eip !== this.entry && this.source.hasRegion(eip, this.entry)) return;
       const instruction = this.source.instruction(eip);
       if (instruction === undefined) return;
       const { row, next, target } = instruction;
@@ -193,7 +202,7 @@ class Explorer {
   }
 
   /** Cuts the bodies into nodes. */
-  nodes(entry: number): FlowNode {
+  nodes(): FlowNode {
     const made = new Map<Frame | undefined, Map<number, FlowNode>>();
     const nodeAt = (frame: Frame | undefined, eip: number): FlowNode | undefined => {
       const body = this.body(frame);
@@ -213,6 +222,7 @@ class Explorer {
           taken: undefined,
           next: undefined,
           targets: [],
+          peeled: false,
           order: -1,
           dominator: undefined,
           children: [],
@@ -226,7 +236,7 @@ class Explorer {
     };
     const edge = (frame: Frame | undefined, eip: number): Edge => ({ eip, to: nodeAt(frame, eip) });
     const work: FlowNode[] = [];
-    const first = nodeAt(undefined, entry)!;
+    const first = nodeAt(undefined, this.entry)!;
     for (let node = work.pop(); node !== undefined; node = work.pop()) {
       const { frame } = node;
       const body = this.body(frame);
@@ -261,7 +271,7 @@ class Explorer {
 /** The graph of the region that begins at `entry`; undefined if the region tier cannot have that instruction. */
 export const exploreRegion = (source: CodeSource, entry: number): FlowNode | undefined => {
   if (source.instruction(entry) === undefined) return undefined;
-  const explorer = new Explorer(source);
-  explorer.explore(entry);
-  return explorer.nodes(entry);
+  const explorer = new Explorer(source, entry);
+  explorer.explore();
+  return explorer.nodes();
 };

@@ -15,6 +15,7 @@ import {
   Producer,
   producerOf,
   sizeOf,
+  WITH_CARRY,
 } from './flag-kinds.ts';
 import { RegionMemory } from './region-memory.ts';
 
@@ -78,6 +79,19 @@ export abstract class RegionFlags extends RegionMemory implements FlagLocals {
   override flagsDecrement(_a: Local, r: Local): void {
     this.keepCarry(Producer.dec, r);
   }
+  override flagsResultCarryOverflow(r: Local, cf: Local, of: Local): void {
+    super.flagsResultCarryOverflow(r, cf, of);
+    this.withCarry(cf);
+  }
+  override flagsCarryOverflow(cf: Local, of: Local): void {
+    super.flagsCarryOverflow(cf, of);
+    this.withCarry(cf);
+  }
+  private withCarry(cf: Local): void {
+    this.code.localGet(cf);
+    this.code.localSet(this.b);
+    this.kind = WITH_CARRY;
+  }
   private keepCarry(producer: number, r: Local): void {
     const { kind, kept, code } = this;
     const before = kind === DYNAMIC ? -1 : producerOf(kind);
@@ -132,11 +146,28 @@ export abstract class RegionFlags extends RegionMemory implements FlagLocals {
     this.set(this.a, this.lazyAux());
     this.kind = CANONICAL;
   }
-  /** The kind goes into its local: what follows may be reached with others. */
-  publishKind(): void {
+  /** What follows may be reached with the same kind from elsewhere: nothing is kept. */
+  settleKind(): void {
     if (this.kind === DYNAMIC) return;
     this.takeCarry();
     this.kind = plainOf(this.kind);
+  }
+  /** The present kind does not use all locals: the others need not have been kept until here. */
+  protected dropUnused(): void {
+    if (this.kind === DYNAMIC || this.kind === WITH_CARRY) return;
+    const { a, b, kindLocal, code } = this;
+    const producer = producerOf(this.kind);
+    const unused =
+      producer === Producer.logic ? [a, b] : producer >= Producer.add && producer <= Producer.sbb ? [] : [b];
+    for (const local of [...unused, kindLocal]) {
+      code.i32(0);
+      code.localSet(local);
+    }
+  }
+  /** The kind goes into its local: what follows may be reached with others. */
+  publishKind(): void {
+    if (this.kind === DYNAMIC) return;
+    this.settleKind();
     this.code.i32(this.kind);
     this.code.localSet(this.kindLocal);
   }
@@ -155,6 +186,7 @@ export abstract class RegionFlags extends RegionMemory implements FlagLocals {
   }
   private carryOf(kind: number, locals: FlagLocals & { readonly kindLocal: Local }): Val {
     const { result, a, b } = locals;
+    if (kind === WITH_CARRY) return this.get(b);
     switch (kind === DYNAMIC ? -1 : producerOf(kind)) {
       case Producer.sub:
         return this.ltU(this.operandOf(kind, a, false), this.operandOf(kind, b, false));

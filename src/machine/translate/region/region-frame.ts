@@ -149,6 +149,7 @@ export abstract class RegionFrame extends RegionFlags {
   /** Says where the code stands, for an exit out of a slow path that follows. */
   protected markSite(helper?: HelperOperands): void {
     this.takeCarry();
+    this.dropUnused();
     const kind = this.kind === DYNAMIC ? DYNAMIC : plainOf(this.kind);
     this.sites.push({ eip: this.instruction.eip, done: this.done, kind, helper });
     this.code.i32(this.sites.length - 1);

@@ -234,7 +234,12 @@ export class RegionFunction {
   /** Brings the flags into the form that a loop expects. */
   private enterLoop(header: FlowNode): void {
     const { e } = this;
-    if (wantsFlags(header)) {
+    if (header.peeled) {
+      e.settleKind();
+      const known = this.kinds.get(header);
+      if (known !== undefined && known !== e.kind) throw new Error('a loop of one node has two forms of flags');
+      this.kinds.set(header, e.kind);
+    } else if (wantsFlags(header)) {
       e.canonicalise();
       this.kinds.set(header, 0);
     } else {

@@ -17,6 +17,7 @@ import { CANONICAL, DYNAMIC } from './flag-kinds.ts';
 import { type CodeSource, exploreRegion, type FlowNode } from './flow-graph.ts';
 import { Instruction } from './instruction.ts';
 import type { Site } from './region-frame.ts';
+import { peelLoops } from './peel.ts';
 import { RegionFunction } from './region-function.ts';
 import type { RegionCompiler } from './region-module.ts';
 import { SITE_RECORD, writeSiteRecords } from './site-records.ts';
@@ -31,6 +32,8 @@ interface Region {
   /** Its linear pages. */
   readonly linear: ReadonlySet<number>;
   readonly sites: readonly Site[];
+  /** EIPs of its instructions but for those of functions that it has taken in. */
+  readonly own: ReadonlySet<number>;
   /** Its table slot; undefined: not compiled yet. */
   slot: number | undefined;
   dropped: boolean;
@@ -65,6 +68,7 @@ class PresentCode implements CodeSource {
     private readonly cache: CodeCache,
     private readonly decoder: Decoder,
     private readonly mode: number,
+    private readonly byHead: ReadonlyMap<number, Region>,
   ) {
     this.u8 = cpu.memory.u8;
   }
@@ -103,6 +107,10 @@ class PresentCode implements CodeSource {
   }
   known(eip: number): boolean {
     return this.head(eip) !== 0;
+  }
+  hasRegion(eip: number, inside: number): boolean {
+    const head = this.head(eip);
+    return head !== 0 && (this.byHead.get(head)?.own.has(inside) ?? false);
   }
   tableOfJumps(linear: number, near: number): readonly number[] {
     const found = new Set<number>();
@@ -174,10 +182,10 @@ export class Regions {
     const { cpu, cache } = this;
     const mode = cpu.s.get(StateLayout.mode);
     if (mode & Mode.threaded || !(mode & Mode.codeFlat) || this.byHead.has(head)) return;
-    const source = new PresentCode(cpu, cache, this.decoder, mode);
+    const source = new PresentCode(cpu, cache, this.decoder, mode, this.byHead);
     const graph = exploreRegion(source, eip);
     if (graph === undefined) return;
-    const shape = structure(graph);
+    const shape = structure(peelLoops(graph));
     const { flushes } = cache.counters;
     const id = this.nextId++;
     const { code, sites } = new RegionFunction(shape, {
@@ -196,12 +204,14 @@ export class Regions {
     if (cache.counters.flushes !== flushes) return;
     const pages = new Map<number, GranuleMask>();
     const linear = new Set<number>();
+    const own = new Set<number>();
     for (const node of shape.nodes)
       for (const { eip: first, next } of node.instructions) {
+        if (node.frame === undefined) own.add(first);
         this.mark(source, first, next, pages);
         linear.add(first >>> 12);
       }
-    const region: Region = { id, head, pages, linear, sites, slot: undefined, dropped: false };
+    const region: Region = { id, head, pages, linear, sites, own, slot: undefined, dropped: false };
     this.byId.set(id, region);
     this.byHead.set(head, region);
     for (const page of pages.keys()) {
