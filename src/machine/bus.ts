@@ -12,7 +12,9 @@ interface Range {
 
 /** Accesses are 1, 2 or 4 bytes. Ports nobody claims read as all ones and swallow writes, like a PC's ISA bus. */
 export class Bus {
-  private readonly ports = new Map<number, Range>();
+  private readonly ports: Range[] = [];
+  /** By port: 1 added to the index of its range; 0: nobody's. */
+  private readonly rangeOf = new Uint16Array(0x1_0000);
   private readonly mmio: Range[] = [];
   /** The highest address that a device owns. */
   private highest = -1;
@@ -21,9 +23,10 @@ export class Bus {
   /** Claims ports first..first+count-1; offsets seen by the device start at `offset`. Throws if a port is taken: a bug of ours. */
   claimPorts(first: number, count: number, device: Device, offset = 0): void {
     const range: Range = { first, last: first + count - 1, device, base: first - offset };
+    this.ports.push(range);
     for (let port = first; port <= range.last; port++) {
-      if (this.ports.has(port)) throw new Error(`port 0x${port.toString(16)} is claimed twice`);
-      this.ports.set(port, range);
+      if (this.rangeOf[port] !== 0) throw new Error(`port 0x${port.toString(16)} is claimed twice`);
+      this.rangeOf[port] = this.ports.length;
     }
   }
 
@@ -40,15 +43,20 @@ export class Bus {
     this.claimed = claimed;
   }
 
+  private portRange(port: number): Range | undefined {
+    const number = this.rangeOf[port]!;
+    return number === 0 ? undefined : this.ports[number - 1];
+  }
+
   /** The device that owns a port and the offset inside it, or undefined. */
   portOwner(port: number): { device: Device; offset: number } | undefined {
-    const range = this.ports.get(port);
+    const range = this.portRange(port);
     return range && { device: range.device, offset: port - range.base };
   }
 
   /** Unsigned result of `size` bytes. A wide access to 8-bit registers is split into bytes, as the ISA bus does. */
   in(port: number, size: 1 | 2 | 4): number {
-    const range = this.ports.get(port);
+    const range = this.portRange(port);
     if (range !== undefined && (size === 1 || range.device.wide === true))
       return range.device.read(port - range.base, size) >>> 0;
     if (size === 1) return 0xff;
@@ -58,7 +66,7 @@ export class Bus {
   }
 
   out(port: number, size: 1 | 2 | 4, value: number): void {
-    const range = this.ports.get(port);
+    const range = this.portRange(port);
     if (range !== undefined && (size === 1 || range.device.wide === true)) {
       range.device.write(port - range.base, size, value >>> 0);
       return;

@@ -95,7 +95,7 @@ class EngineSession implements Session {
   private domain: Domain | undefined;
   private readonly recorder: Recorder;
   private readonly hash: StateHash;
-  private readonly video = new VideoMemory();
+  private readonly video: VideoMemory;
   private readonly serial = new OutputLine();
   private readonly debugConsole = new OutputLine();
   private readonly vmcsHistory: VmcsHistory;
@@ -117,7 +117,12 @@ class EngineSession implements Session {
     this.hash = new StateHash(this.machine.memory.memory);
     const bus = config.bare ? this.machine.bus : new Bus();
     const clock = config.bare ? this.machine.clock : new Clock();
-    bus.claimMemory(VIDEO_BASE, VIDEO_BYTES, this.video);
+    if (config.bare)
+      this.video = new VideoMemory(this.machine.memory.ram.subarray(VIDEO_BASE, VIDEO_BASE + VIDEO_BYTES));
+    else {
+      this.video = new VideoMemory();
+      bus.claimMemory(VIDEO_BASE, VIDEO_BYTES, this.video);
+    }
     this.platform = new PcPlatform({
       bus,
       clock,

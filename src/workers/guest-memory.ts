@@ -77,7 +77,7 @@ export class GuestMemory {
     for (let done = 0; done < bytes.length;) {
       const at = physical + done;
       const piece = bytes.subarray(done, Math.min(bytes.length, done + PAGE - (at & (PAGE - 1))));
-      if (at >= VIDEO_BASE && at < VIDEO_BASE + VIDEO_BYTES) this.moveVideo(at - VIDEO_BASE, piece, write);
+      if (this.isVideo(at)) this.moveVideo(at - VIDEO_BASE, piece, write);
       else {
         const place = this.placeOf(at);
         if (place < 0) return done;
@@ -87,6 +87,10 @@ export class GuestMemory {
       done += piece.length;
     }
     return bytes.length;
+  }
+  /** It is not memory of the machine. */
+  private isVideo(physical: number): boolean {
+    return this.domain !== undefined && physical >= VIDEO_BASE && physical < VIDEO_BASE + VIDEO_BYTES;
   }
   private moveVideo(offset: number, piece: Uint8Array, write: boolean): void {
     for (let i = 0; i < piece.length; i++)

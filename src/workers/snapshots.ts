@@ -37,7 +37,9 @@ export class Snapshots {
     const { machine, video, hypervisor, recorder } = parts;
     const ram = machine.ram((visit) => hypervisor?.takeWritten(visit));
     this.ramPages = Math.ceil(ram.bytes.length / 4096);
-    this.pages = new PageVersions([ram, video.array, ...recorder.stateArrays, ...(hypervisor?.stateArrays ?? [])]);
+    // Without a hypervisor the video memory is part of RAM.
+    const virtual = hypervisor === undefined ? [] : [video.array, ...hypervisor.stateArrays];
+    this.pages = new PageVersions([ram, ...virtual, ...recorder.stateArrays]);
   }
 
   /** Bytes of host memory that the pages take. */

@@ -43,6 +43,8 @@ export const buildProcessor = (
     commit: (host) => mmu.commit(host),
     stackLinear: (offset, bytes) => cpu.stackLinear(offset, bytes),
     segmentLinear: (slot, offset, bytes) => cpu.slotLinear(slot, offset, bytes),
+    portIn: (port, bytes, budget) => processor.helpers.portIn(port, bytes as 1 | 2 | 4, budget),
+    portOut: (port, bytes, value, budget) => processor.helpers.portOut(port, bytes as 1 | 2 | 4, value, budget),
     raise: (vector, errorCode) => void cpu.raise(vector, errorCode < 0 ? undefined : errorCode),
   };
   const imports: RuntimeImports = {

@@ -20,6 +20,8 @@ export const HelperCall = {
 } as const;
 
 const TWO_32 = 0x1_0000_0000;
+/** More than any budget: with so much less translated code comes back before its next instruction. */
+const ALL_BUDGET = 0x2000_0000;
 
 export class HelperCalls {
   /** The helper last executed completed its instruction. */
@@ -33,6 +35,8 @@ export class HelperCalls {
   private left = 0;
   private clockAtStart = 0;
   private retiredAtStart = 0;
+  /** The INTR pin as of the last look. */
+  private intr = false;
 
   constructor(
     private readonly cpu: Cpu,
@@ -57,11 +61,15 @@ export class HelperCalls {
     this.clockAtStart = cpu.clock.now;
     this.retiredAtStart = this.processor.retired;
     this.deadline = cpu.clock.nextDeadline;
-    this.setBase(StateLayout.timeBase, this.clockAtStart + start);
-    this.setBase(StateLayout.retiredBase, this.retiredAtStart + start);
+    this.setBases();
+    cpu.s.set(StateLayout.budgetCut, 0);
     cpu.breakpoints.exact = left === 1 || !(cpu.breakpoints.data || cpu.points.data);
     cpu.s.set(StateLayout.resumed, Resumed.asBefore);
     this.lookForRequests();
+  }
+  private setBases(): void {
+    this.setBase(StateLayout.timeBase, this.clockAtStart + this.start);
+    this.setBase(StateLayout.retiredBase, this.retiredAtStart + this.start);
   }
   /** A count, 64 bits, where the budget will be 0. */
   private setBase(at: number, value: number): void {
@@ -77,16 +85,20 @@ export class HelperCalls {
   private lookForRequests(): void {
     const { cpu } = this;
     const { s, interrupts, vmx, breakpoints, points } = cpu;
-    const waits = interrupts.intr || vmx.boundaryWatch;
+    this.intr = interrupts.intr;
+    const waits = this.intr || vmx.boundaryWatch;
     s.set(StateLayout.nothingWaits, waits ? 0 : 1);
     const looked = waits || this.alone || points.armed || breakpoints.data || vmx.nonRoot || vmx.boundaryStep;
     const passes = !looked && this.processor.alignmentFlag === 0 && s.get(StateLayout.nmi) === 0;
     s.set(StateLayout.plainFaults, passes && this.events.plain === true ? 1 : 0);
+    s.set(StateLayout.ports, vmx.nonRoot || breakpoints.io || points.ports ? 0 : 1);
   }
   /** It has come back with the budget `end`: the clock stands there. Returns the instructions it retired. */
   exit(end: number): number {
     this.inside = false;
     this.cpu.breakpoints.exact = true;
+    // What is emulated for the hypervisor has no budget.
+    this.cpu.s.set(StateLayout.ports, 0);
     this.noteResumption(end);
     const executed = this.start - end;
     this.moveTo(executed);
@@ -142,6 +154,44 @@ export class HelperCalls {
     this.cache.followMode();
     this.lookForRequests();
     breakpoints.exact = this.left === 1 || !(breakpoints.data || points.data);
+  }
+
+  /** IN and OUT in translated code, without their helpers. `budget`: before the instruction. */
+  portIn(port: number, bytes: 1 | 2 | 4, budget: number): number {
+    const { cpu } = this;
+    this.moveTo(this.start - budget);
+    cpu.codeChanged = false;
+    const value = cpu.bus.in(port, bytes);
+    this.behindDevice();
+    return value | 0;
+  }
+  portOut(port: number, bytes: 1 | 2 | 4, value: number, budget: number): void {
+    const { cpu } = this;
+    this.moveTo(this.start - budget);
+    cpu.codeChanged = false;
+    cpu.bus.out(port, bytes, value);
+    this.behindDevice();
+  }
+  /** Whatever a device can do that the run loop looks at before the next instruction, or that ends the running code. */
+  private behindDevice(): void {
+    const { cpu, processor } = this;
+    const { s, clock } = cpu;
+    const { intr } = cpu.interrupts;
+    const leaves =
+      clock.nextDeadline !== this.deadline ||
+      (intr && (s.eflagsRest & Flag.IF) !== 0) ||
+      processor.stopRequested ||
+      cpu.codeChanged ||
+      cpu.modeDirty ||
+      cpu.vmExitPending ||
+      cpu.points.boundary ||
+      s.get(StateLayout.nmi) !== 0 ||
+      s.get(StateLayout.activity) !== 0;
+    if (leaves) {
+      this.start -= ALL_BUDGET;
+      this.setBases();
+      s.set(StateLayout.budgetCut, ALL_BUDGET);
+    } else if (intr !== this.intr) this.lookForRequests();
   }
 
   /**

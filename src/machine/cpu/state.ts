@@ -195,7 +195,10 @@ export const StateLayout = {
   plainFaults: 0x6a8,
   /** Records of the sites of the region that is at one (translate/region/site-records.ts). */
   exitSites: 0x6ac,
-  allEnd: 0x6b0,
+  /** 1: translated code may access ports without their helpers, and what is taken from its budget behind that (helper-calls.ts). */
+  ports: 0x6b0,
+  budgetCut: 0x6b4,
+  allEnd: 0x6b8,
 } as const;
 
 /** In StateLayout.resumed; no budget is so large. */

@@ -1,5 +1,6 @@
-// The legacy video window A0000h-BFFFFh as plain memory behind the bus: what text mode needs. Not planar graphics (vga-text.ts has the
-// registers). IBM VGA Technical Reference, "Video Memory Organization".
+// The legacy video window A0000h-BFFFFh as plain memory: what text mode needs. On the bare machine it is memory of the machine's own, which the processor
+// reaches directly; under the hypervisor it is behind the bus. Not planar graphics (vga-text.ts has the registers). IBM VGA Technical Reference, "Video
+// Memory Organization".
 
 import type { StateArray } from '../snapshot.ts';
 import type { Device } from './device.ts';
@@ -10,10 +11,15 @@ export const VIDEO_BYTES = 0x20000;
 export class VideoMemory implements Device {
   readonly name = 'video-memory';
   readonly wide = true;
-  private readonly bytes = new Uint8Array(VIDEO_BYTES);
+  private readonly view: DataView;
+
+  constructor(private readonly bytes: Uint8Array = new Uint8Array(VIDEO_BYTES)) {
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, VIDEO_BYTES);
+  }
   /** For snapshots, in place of `saveState`. */
-  readonly array: StateArray = { bytes: this.bytes };
-  private readonly view = new DataView(this.bytes.buffer);
+  get array(): StateArray {
+    return { bytes: this.bytes };
+  }
 
   read(offset: number, size: 1 | 2 | 4): number {
     if (offset + size > VIDEO_BYTES) return 0xffffffff;
@@ -37,10 +43,10 @@ export class VideoMemory implements Device {
   }
   /** 32768 words: four bytes each. */
   saveState(): number[] {
-    return [...new Uint32Array(this.bytes.buffer)];
+    return [...new Uint32Array(this.bytes.buffer, this.bytes.byteOffset, VIDEO_BYTES / 4)];
   }
   loadState(state: readonly number[]): void {
     if (state.length !== VIDEO_BYTES / 4) throw new Error('video-memory: state of the wrong length');
-    new Uint32Array(this.bytes.buffer).set(state);
+    new Uint32Array(this.bytes.buffer, this.bytes.byteOffset, VIDEO_BYTES / 4).set(state);
   }
 }

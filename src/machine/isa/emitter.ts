@@ -68,6 +68,11 @@ export abstract class Emitter extends ValueEmitter {
   abstract cachedHost(linear: Local, bytes: number, write?: boolean): Val;
   /** Base of the memory operand's segment; only for rows with that operand alone. */
   abstract segmentBase(): Val;
+  /** Reads a port, and writes one. `lookUp` must follow. */
+  abstract portIn(port: Local, bytes: 1 | 2 | 4): Val;
+  abstract portOut(port: Local, bytes: 1 | 2 | 4, value: Local): void;
+  /** Ends the instruction: without budget left the run loop looks up before the next. The row ends its block. */
+  abstract lookUp(): void;
   /** Accesses from here on go by another TLB context. */
   abstract switchContext(context: Local): void;
   /** Raises #GP(0) unless the memory operand's linear address is a multiple of `bytes`. */

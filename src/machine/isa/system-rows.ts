@@ -33,12 +33,15 @@ import type { Emitter } from './emitter.ts';
 import * as controlEmitted from './control-emitted.ts';
 import * as emitted from './flag-emitted.ts';
 import * as gates from './gate-emitted.ts';
+import * as portEmitted from './port-emitted.ts';
 import * as segmentEmitted from './segment-emitted.ts';
 import { guarded, hard, row, type Row, type RowText, type Semantics } from './row.ts';
 import { stringForms } from './string-rows.ts';
 
 const byte = { bits: 8 } as const;
 const transfers = { ends: true, near: true, sized: true } as const;
+/** Emitter.lookUp is behind it. */
+const looksUp = { ends: true } as const;
 const implicitStack = { stack: true, sized: true } as const;
 /** A VMX instruction by its basic exit reason (SDM vol. 3, appendix C). */
 const vmx =
@@ -141,14 +144,14 @@ export const systemRows: readonly Row[] = [
   ...guarded('cli', 'fa', '', emitted.cli, cli),
   ...guarded('sti', 'fb', '', emitted.sti, sti),
   ...hard('hlt', 'f4', '', hlt),
-  ...hard('in', 'e4', 'AL Ib', inImm, byte),
-  ...hard('in', 'e5', 'rAX Ib', inImm),
-  ...hard('out', 'e6', 'Ib AL', outImm, byte),
-  ...hard('out', 'e7', 'Ib rAX', outImm),
-  ...hard('in', 'ec', 'AL DX', inDx, byte),
-  ...hard('in', 'ed', 'rAX DX', inDx),
-  ...hard('out', 'ee', 'DX AL', outDx, byte),
-  ...hard('out', 'ef', 'DX rAX', outDx),
+  ...guarded('in', 'e4', 'AL Ib', portEmitted.inPort, inImm, { ...byte, ...looksUp }),
+  ...guarded('in', 'e5', 'rAX Ib', portEmitted.inPort, inImm, looksUp),
+  ...guarded('out', 'e6', 'Ib AL', portEmitted.outPort, outImm, { ...byte, ...looksUp }),
+  ...guarded('out', 'e7', 'Ib rAX', portEmitted.outPort, outImm, looksUp),
+  ...guarded('in', 'ec', 'AL DX', portEmitted.inPort, inDx, { ...byte, ...looksUp }),
+  ...guarded('in', 'ed', 'rAX DX', portEmitted.inPort, inDx, looksUp),
+  ...guarded('out', 'ee', 'DX AL', portEmitted.outPort, outDx, { ...byte, ...looksUp }),
+  ...guarded('out', 'ef', 'DX rAX', portEmitted.outPort, outDx, looksUp),
   ...stringForms('ins', 0x6c, ins, (_, w) => `DI${w} DX`, true),
   ...stringForms('outs', 0x6e, outs, (_, w) => `DX SI${w}`, true),
   ...hard('enter', 'c8', 'Iw Ib', enter, { names: 'enter~', att: '=enter~' }),

@@ -6,6 +6,7 @@ import { CS, StateLayout } from '../cpu/state.ts';
 import { DecodeResult, Decoder, MAX_LENGTH, type OpcodeTable } from '../isa/decode.ts';
 import { LinearLayout } from '../memory.ts';
 import { PageFlag } from '../cpu/page-flags.ts';
+import { BlockSources } from './block-sources.ts';
 import { CodeChanges } from './code-changes.ts';
 import { CodeFetch } from './code-fetch.ts';
 import { ALL_GRANULES, CodeGranules, type GranuleMask, granulesOf } from './code-granules.ts';
@@ -32,6 +33,9 @@ export class CodeCache {
   /** Entry lists of code pages that became empty, all zeros. */
   private readonly spare: Int32Array[] = [];
   private readonly changes = new CodeChanges();
+  private readonly sources: BlockSources;
+  /** EIP of the first byte of the page whose block is brought back. */
+  private pageEip = 0;
   private next: number = LinearLayout.entries;
   private readonly end: number = LinearLayout.entries + LinearLayout.entriesBytes;
   private readonly decoder: Decoder;
@@ -73,6 +77,8 @@ export class CodeCache {
     this.fetch = new CodeFetch(cpu);
     this.i32 = cpu.memory.i32;
     this.u8 = cpu.memory.u8;
+    const { i32, u8, u16 } = cpu.memory;
+    this.sources = new BlockSources(i32, u8, u16, module.micro.stale, LinearLayout.entries);
     cpu.mmu.holdsCode = (pa, bytes) => this.granules.hit(pa, bytes);
     cpu.mmu.pages.onCodeWrite = (pa, bytes) => this.codeWritten(pa, bytes);
     cpu.mmu.onFlush = () => this.jumps.translationsDropped();
@@ -129,6 +135,7 @@ export class CodeCache {
       crosses = entry !== 0;
       if (!crosses && cpu.faulted) return 0;
     }
+    if (entry === 0) entry = this.revive(codePage, pa, linear);
     if (entry === 0) {
       entry = this.decodeBlock(codePage, pa, linear, eip, MAX_BLOCK);
       if (entry === 0) return 0;
@@ -267,8 +274,7 @@ export class CodeCache {
     watch = true,
   ): number {
     const s = this.cpu.s;
-    if (this.operands.length !== this.keptOperands) this.operands.length = this.keptOperands;
-    this.unkeptEnd = this.unkept;
+    this.forgetUnkept();
     const start = this.allocate(roomOf(Math.min(limit, MAX_BLOCK)));
     const code32 = (s.get(StateLayout.mode) & Mode.code32) !== 0;
     const d = this.decoder;
@@ -318,7 +324,8 @@ export class CodeCache {
       if (crosses) break;
     }
     const crossed = this.fetch.second >= 0;
-    if (headed) this.i32[(start + Entry.imm) >> 2] = crossed ? NEVER : this.countdown(pa >>> 12);
+    const changes = headed && !crossed ? this.changes.decoded(pa >>> 12) : 0;
+    if (headed) this.i32[(start + Entry.imm) >> 2] = crossed ? NEVER : this.countdown(changes);
     if (!ended) {
       this.writer.header(
         at,
@@ -344,6 +351,11 @@ export class CodeCache {
     }
     this.keptOperands = this.operands.length;
     codePage.add(start, at, pa & 0xfff, this.markCode(codePage.page, pa & 0xfff, offset));
+    if (changes > 0 && offset <= 4096 && codePage.mode & Mode.codeFlat) {
+      const from = this.cpu.memory.ramBase + pa;
+      const bytes = this.u8.subarray(from, from + offset - (pa & 0xfff));
+      this.sources.note(codePage.page, codePage.mode, codePage.eip, pa & 0xfff, start, at, bytes);
+    }
     if (crossed) {
       const second = this.fetch.second >>> 12;
       const mask = this.markCode(second, 0, offset - 4096);
@@ -352,13 +364,46 @@ export class CodeCache {
     return start;
   }
 
+  /** Brings the block at an address back that was there before its code changed; 0: it has to be decoded. */
+  private revive(codePage: CodePage, pa: number, linear: number): number {
+    const offset = pa & 0xfff;
+    const source = this.sources.find(codePage.page, codePage.mode, codePage.eip, offset);
+    if (source === undefined || this.cpu.points.execution) return 0;
+    this.forgetUnkept();
+    const { first, end, bytes } = source;
+    this.fetch.begin(pa, linear, Infinity);
+    this.pageEip = codePage.eip;
+    const back = this.sources.revive(source, this.cpu.memory.ramBase + pa, this.next, this.rewrite);
+    if (!back) return 0;
+    this.keptOperands = this.operands.length;
+    this.i32[(first + Entry.imm) >> 2] = this.countdown(this.changes.decoded(codePage.page));
+    const mask = this.markCode(codePage.page, offset, offset + bytes.length);
+    codePage.add(first, end, offset, mask);
+    codePage.entries[offset] = first;
+    return first;
+  }
+  /** In a 32-bit or 16-bit segment as the mode word says, as in `decodeBlock`. */
+  private readonly rewrite = (offset: number, done: number, at: number, length: number, ends: boolean): number => {
+    const { decoder, fetch, writer } = this;
+    fetch.beginInstruction(offset, true);
+    const result = decoder.decode(fetch.byte, (this.cpu.s.get(StateLayout.mode) & Mode.code32) !== 0);
+    if (result !== DecodeResult.ok || decoder.length !== length) return 0;
+    const behind = writer.emit(at, result, (this.pageEip + offset) >>> 0, done);
+    return writer.ends === ends ? behind : 0;
+  };
+  /** The block that lives only until it has run is over. */
+  private forgetUnkept(): void {
+    if (this.operands.length !== this.keptOperands) this.operands.length = this.keptOperands;
+    this.unkeptEnd = this.unkept;
+  }
+
   private pointed(linear: number): boolean {
     return this.cpu.points.marks(linear, (this.cpu.s.get(StateLayout.mode) & Mode.codeFlat) !== 0);
   }
 
-  /** Executions of a block until it is hot. */
-  private countdown(page: number): number {
-    return this.cpu.tiers === 'eager' ? 1 : HOT << this.changes.decoded(page);
+  /** Executions of a block until it is hot. `changes`: see CodeChanges.decoded. */
+  private countdown(changes: number): number {
+    return this.cpu.tiers === 'eager' ? 1 : HOT << changes;
   }
 
   /** Bytes [first, end) of a page, by their offsets, are decoded: stores there must be seen. The granules they are in. */
@@ -439,6 +484,7 @@ export class CodeCache {
     this.pages.clear();
     this.granules.clear();
     this.changes.clear();
+    this.sources.clear();
     this.emulated.clear();
     this.operands.length = 0;
     this.keptOperands = 0;

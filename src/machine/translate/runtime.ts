@@ -5,7 +5,7 @@ import { SHARED_NAMES, type SharedFunction } from '../isa/shared-functions.ts';
 import { I32 } from '../wasm/code.ts';
 import type { ModuleBuilder } from '../wasm/module.ts';
 
-/** The slow paths of accesses, and faults. A fault goes to the mailbox. */
+/** The slow paths of accesses, faults, and ports. A fault goes to the mailbox. */
 export interface SlowPaths {
   /** The value; a fault is only in the mailbox. */
   loadSlow(linear: number, bytes: number): number;
@@ -23,6 +23,9 @@ export interface SlowPaths {
   segmentLinear(slot: number, offset: number, access: number): number;
   /** Fills the mailbox; error code -1: none. */
   raise(vector: number, errorCode: number): void;
+  /** A port, bytes, the budget before the instruction; for a write the value in between. */
+  portIn(port: number, bytes: number, budget: number): number;
+  portOut(port: number, bytes: number, value: number, budget: number): void;
 }
 
 /** Their indices in a module, and those of the shared functions. */
@@ -53,5 +56,7 @@ export const importSlowPaths = (builder: ModuleBuilder): Omit<Runtime, 'shared'>
     stackLinear: builder.import('stackLinear', twoToOne),
     segmentLinear: builder.import('segmentLinear', threeToOne),
     raise: builder.import('raise', two),
+    portIn: builder.import('portIn', threeToOne),
+    portOut: builder.import('portOut', builder.type([I32, I32, I32, I32], [])),
   };
 };

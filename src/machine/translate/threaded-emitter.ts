@@ -175,6 +175,11 @@ export class ThreadedEmitter extends ThreadedFrame {
       if (this.form.size === 16) this.and(VAL, this.const(0xffff));
     });
   }
+  lookUp(): void {
+    this.ended = true;
+    this.set(N, this.budgetAfter());
+    this.gotoEip(() => this.add(this.field32(Entry.eip), this.field8(Entry.length)));
+  }
   nextEip(): Val {
     const eip = this.add(this.field32(Entry.eip), this.field8(Entry.length));
     return this.form.size === 16 ? this.and(eip, this.const(0xffff)) : eip;

@@ -156,6 +156,28 @@ export abstract class TranslationEmitter extends Emitter {
         : this.beyondPage(entry, linear, this.const(0x1000 - bytes)),
     );
   }
+  portIn(port: Local, bytes: 1 | 2 | 4): Val {
+    const value = this.temporary(I32);
+    this.get(port);
+    this.const(bytes);
+    this.budget();
+    this.code.call(this.runtime.portIn);
+    this.code.localSet(value);
+    this.cutBudget();
+    return this.get(value);
+  }
+  portOut(port: Local, bytes: 1 | 2 | 4, value: Local): void {
+    this.get(port);
+    this.const(bytes);
+    this.get(value);
+    this.budget();
+    this.code.call(this.runtime.portOut);
+    this.cutBudget();
+  }
+  /** What the run loop takes away to be looked at (cpu/helper-calls.ts). */
+  private cutBudget(): void {
+    this.set(N, this.sub(this.get(N), this.state(StateLayout.budgetCut)));
+  }
   switchContext(context: Local): void {
     this.set(TLB, this.get(context));
   }

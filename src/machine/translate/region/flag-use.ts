@@ -21,6 +21,8 @@ const NOWHERE: RegionRuntime = {
   stackLinear: 0,
   segmentLinear: 0,
   raise: 0,
+  portIn: 0,
+  portOut: 0,
   auxiliary: 0,
   jumpMiss: 0,
   atSite: 0,

@@ -19,10 +19,13 @@ export class RegionEmitter extends RegionFrame {
   longest = 0;
   /** Of the instruction last emitted: 0/1 if it branches, the EIP if that is computed. */
   outcome: Local = 0;
+  /** It wants the budget to be looked at behind it. */
+  looksUp = false;
 
   /** Emits one instruction, `done` others of its node before it. */
   emit(instruction: Instruction, done: number): void {
     this.begin(instruction, done);
+    this.looksUp = false;
     const { row } = instruction;
     this.size = this.operationSize;
     if (instruction.memory && namesMemory(row)) this.checkSegment();
@@ -136,6 +139,9 @@ export class RegionEmitter extends RegionFrame {
   }
   spare(): Val {
     return this.sub(this.get(N), this.const(this.longest - MAX_BLOCK));
+  }
+  lookUp(): void {
+    this.looksUp = true;
   }
   nextEip(): Val {
     const { next, operandSize } = this.instruction;

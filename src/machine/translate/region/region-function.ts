@@ -123,7 +123,10 @@ export class RegionFunction {
     if (node.loopHeader) this.checkBudget(node);
     const { instructions } = node;
     e.follow(straightFrom(node));
-    instructions.forEach((instruction, done) => e.emit(instruction, done));
+    instructions.forEach((instruction, done) => {
+      e.emit(instruction, done);
+      if (e.looksUp) this.leaveWithoutBudget(instruction.next, done + 1);
+    });
     this.code.localGet(N);
     this.code.i32(instructions.length);
     this.code.op(0x6b);
@@ -259,6 +262,25 @@ export class RegionFunction {
     code.unlikely();
     e.open('if');
     code.i32(eip);
+    code.localSet(this.exitEip);
+    this.exit(0);
+    e.close();
+    e.kind = kind;
+  }
+  /** Leaves behind an instruction, `retired` of its node with it, if no budget is left. */
+  private leaveWithoutBudget(next: number, retired: number): void {
+    const { e, code } = this;
+    const { kind } = e;
+    code.localGet(N);
+    code.i32(0);
+    code.op(0x48);
+    code.unlikely();
+    e.open('if');
+    code.localGet(N);
+    code.i32(retired);
+    code.op(0x6b);
+    code.localSet(N);
+    code.i32(next);
     code.localSet(this.exitEip);
     this.exit(0);
     e.close();

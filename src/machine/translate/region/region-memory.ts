@@ -71,6 +71,16 @@ export abstract class RegionMemory extends RegionValues {
     return super.call(f, ...parameters);
   }
 
+  /** A device may do anything. */
+  override portIn(port: Local, bytes: 1 | 2 | 4): Val {
+    this.anchors = [];
+    return super.portIn(port, bytes);
+  }
+  override portOut(port: Local, bytes: 1 | 2 | 4, value: Local): void {
+    this.anchors = [];
+    super.portOut(port, bytes, value);
+  }
+
   // ---- slow paths ---------------------------------------------------------------------------------------------------
 
   protected override callSlow(name: Miss, again: boolean): void {
