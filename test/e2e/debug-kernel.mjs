@@ -45,6 +45,9 @@ const standsAt = async (pattern, ms = 60_000) => {
   }
 };
 const press = async (key, pattern) => {
+  // Until the editor knows that the guest stands its keys mean nothing.
+  await page.locator('.debug-toolbar .codicon-debug-step-out:not(.disabled)').waitFor();
+  await page.waitForTimeout(200);
   const start = performance.now();
   await page.keyboard.press(key);
   const text = await standsAt(pattern);
@@ -114,6 +117,29 @@ await step('a watch of a C expression follows the guest, forwards and back', asy
   await press('F10', /kmain\.c.*25/);
 });
 
+await step('back to the last execution of a line; forwards again', async () => {
+  await page.locator('.monaco-editor .view-lines').first().click();
+  await page.keyboard.press('Control+G');
+  await page.keyboard.type('18');
+  await page.keyboard.press('Enter');
+  await runCommand(page, 'Kansoku: Go Back to the Last Execution of This Line');
+  console.log(`        ${await standsAt(/kmain\.c.*18/)}`);
+  await press('F5', /kmain\.c.*25/);
+});
+
+await step('who wrote this last: a name that is asked for', async () => {
+  await page.keyboard.press('Control+G');
+  await page.keyboard.type('17');
+  await page.keyboard.press('Enter');
+  await runCommand(page, 'Kansoku: Go Back to the Last Write');
+  await page.locator('.quick-input-widget input').waitFor();
+  await page.keyboard.type('frames_free');
+  await page.keyboard.press('Enter');
+  console.log(`        ${await standsAt(/frame/)}`);
+  await shot('last-write');
+  await press('F5', /kmain\.c.*25/);
+});
+
 await step('Registers show the processor', async () => {
   await page
     .locator('.debug-variables .monaco-list-row', { hasText: /^Registers$/ })
@@ -165,6 +191,29 @@ await step("the kernel's tasks are threads, each with its own stack", async () =
   await page.waitForTimeout(1500);
   console.log(`        ${(await rows.allInnerTexts()).map((text) => text.replaceAll('\n', ' ')).join(' | ')}`);
   await shot('tasks');
+});
+
+await step('live values change while the guest runs', async () => {
+  const view = page.locator('.pane', { has: page.locator('.pane-header', { hasText: 'Live Values' }) });
+  if ((await view.locator('.pane-header.expanded').count()) === 0) await view.locator('.pane-header').click();
+  for (const expression of ['ticks', 'frames_free,x']) {
+    await runCommand(page, 'Kansoku: Add Live Value...');
+    await page.locator('.quick-input-widget input').fill(expression);
+    await page.keyboard.press('Enter');
+    await view.locator('.monaco-list-row', { hasText: expression }).first().waitFor();
+  }
+  await page.keyboard.press('F5');
+  const row = view.locator('.monaco-list-row', { hasText: 'ticks' }).first();
+  const ticks = async () => Number(/ticks\D*(\d+)/.exec((await row.innerText()).replaceAll('\n', ' '))?.[1] ?? 0);
+  const seen = new Set();
+  const end = Date.now() + 30_000;
+  while (seen.size < 5 && Date.now() < end) {
+    seen.add(await ticks());
+    await page.waitForTimeout(100);
+  }
+  await shot('live-values');
+  console.log(`        ticks: ${[...seen].join(', ')}`);
+  assert.ok(seen.size >= 5);
 });
 
 await step('Stop ends the guest', async () => {
