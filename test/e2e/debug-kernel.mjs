@@ -163,10 +163,6 @@ await step("the kernel's tasks are threads, each with its own stack", async () =
     .filter({ hasText: /tty_read/ })
     .first()
     .click();
-  await page
-    .locator('.debug-variables .monaco-list-row', { hasText: /^Operating system$/ })
-    .first()
-    .click();
   await page.waitForTimeout(1500);
   console.log(`        ${(await rows.allInnerTexts()).map((text) => text.replaceAll('\n', ' ')).join(' | ')}`);
   await shot('tasks');
