@@ -141,13 +141,13 @@ await step('who wrote this last: a name that is asked for', async () => {
 });
 
 await step('Registers show the processor', async () => {
-  await page
-    .locator('.debug-variables .monaco-list-row', { hasText: /^Registers$/ })
-    .first()
-    .click();
+  const scope = page.locator('.debug-variables .monaco-list-row', { hasText: /^Registers$/ }).first();
   const end = Date.now() + 30_000;
-  // The list draws only the rows that are in sight.
-  while (!(await variables()).some((row) => /^eax/.test(row)) && Date.now() < end) await page.waitForTimeout(200);
+  // The list draws only the rows that are in sight, and draws them anew when the stop before has been answered.
+  while (!(await variables()).some((row) => /^eax/.test(row)) && Date.now() < end) {
+    if ((await scope.getAttribute('aria-expanded')) === 'false') await scope.click();
+    await page.waitForTimeout(500);
+  }
   assert.ok(
     (await variables()).some((row) => /^eax/.test(row)),
     (await variables()).join('\n'),
@@ -166,8 +166,13 @@ await step("the kernel's tasks are threads, each with its own stack", async () =
   await page.keyboard.press('F5');
   await page.locator('.debug-toolbar .action-label[aria-label^="Pause"]').waitFor();
   // To the prompt of its shell, which then waits for input.
-  await page.locator('.xterm-rows', { hasText: 'tsubame>' }).first().waitFor();
+  await page
+    .locator('.statusbar-item', { hasText: /tsubame\.elf: idle/ })
+    .first()
+    .waitFor();
   await page.keyboard.press('F6');
+  // The list draws only the rows that are in sight.
+  for (const pane of ['Watch', 'Breakpoints']) await page.locator('.pane-header', { hasText: pane }).first().click();
   const rows = page.locator('.debug-call-stack .monaco-list-row');
   await rows
     .filter({ hasText: /d0v0 ring 0: idle/ })
@@ -182,10 +187,6 @@ await step("the kernel's tasks are threads, each with its own stack", async () =
     .waitFor();
   await rows
     .filter({ hasText: /tty_read/ })
-    .first()
-    .click();
-  await page
-    .locator('.debug-variables .monaco-list-row', { hasText: /^Operating system$/ })
     .first()
     .click();
   await page.waitForTimeout(1500);

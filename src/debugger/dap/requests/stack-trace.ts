@@ -38,7 +38,8 @@ const shown = (session: DebugSession, frame: Frame): Dap.StackFrame => {
     ...(frame.physical === undefined && frame.task !== undefined
       ? {}
       : { instructionPointerReference: reference(frame.pc) }),
-    ...(recorded && canRestart(session, frame) ? { canRestart: true } : {}),
+    // Left out, the editor offers it.
+    ...(recorded ? { canRestart: canRestart(session, frame) } : {}),
     ...(frame.kind === 'label' ? { presentationHint: 'label' } : {}),
   };
 };
