@@ -143,6 +143,31 @@ describe('regions and the threaded tier agree', () => {
           instructions: 5000,
         });
   });
+  it('on flags in a loop of one node, at a fault in any of its turns', () => {
+    // start: mov ecx, 7 | turn: mov eax, [ebx]; add ebx, 4; a step; the end of the turn, with jnz to it | inc edi; jmp to the start
+    const steps = [
+      [0x01, 0xc6], // add esi, eax
+      [0xc1, 0xc0, 3], // rol eax, 3
+      [0xd3, 0xe0], // shl eax, cl
+      [0x31, 0xc6], // xor esi, eax
+      [0xd1, 0xd8], // rcr eax, 1
+      [0xd1, 0xf8, 0x11, 0xc6], // sar eax, 1; adc esi, eax
+      [],
+    ];
+    const ends = [
+      [0x49], // dec ecx
+      [0x83, 0xe9, 1, 0x83, 0xf9, 0], // sub ecx, 1; cmp ecx, 0
+      [0x49, 0x85, 0xc9], // dec ecx; test ecx, ecx
+    ];
+    for (const step of steps)
+      for (const end of ends)
+        for (const first of [0x8f00, 0x8fe4]) {
+          const turn = [0x8b, 0x03, 0x83, 0xc3, 4, ...step, ...end];
+          const loop = [...turn, 0x75, 256 - turn.length - 2, 0x47];
+          const code = [0xb9, ...word(7), ...loop, 0xeb, 256 - loop.length - 7];
+          same({ code, registers: { [EBX]: first - 4000, [ESI]: 1 }, absent: [0x9000], instructions: 4000 });
+        }
+  });
   it('on bytes of registers', () => {
     // add al, ah; mov ah, bl; xchg al, ah; movzx ecx, al; add cl, ch; mov [edi], eax; lea ebx, [ebx+eax]; inc bl; mov dl, ah; add esi, edx; jmp
     const code = [
