@@ -18,6 +18,9 @@ export const LinearLayout = {
   /** Lines of the jump cache that end with any dropped translation (translate/jump-cache.ts): their addresses. */
   looseLines: 0x0000_2000,
   looseLinesMost: 256,
+  /** Tables of the transcendental x87 functions (cpu/x87/pair-tables.ts). */
+  pairTables: 0x0000_4000,
+  pairTablesBytes: 0x4000,
   /** Decoded-instruction entries (translate/entry.ts). */
   entries: 0x0010_0000,
   entriesBytes: 0x0200_0000,

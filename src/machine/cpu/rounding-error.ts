@@ -1,4 +1,4 @@
-// What rounding left out of a sum or product of doubles, exactly, in doubles. Not where that is needed (sse-float.ts, x87/double-double.ts).
+// What rounding left out of a sum or product of doubles, exactly, in doubles. Not where that is needed (sse-float.ts).
 // T. J. Dekker, A Floating-Point Technique for Extending the Available Precision, Numerische Mathematik 18, 1971; the sum is Knuth's.
 
 /** What the double sum of a and b, of any magnitudes, leaves out. */

@@ -77,14 +77,13 @@ const scanOne: Semantics = (e) => {
 // ---- repeated -----------------------------------------------------------------------------------------------------------
 
 /**
- * Iterations that may be done here: what is left of them, and what is left to the budget. The last one is the instruction itself. None where IRET has
- * loaded RF for the instruction: the flag stays until all are done.
+ * Iterations that the budget lets be done here; the last one is the instruction itself. None where single instructions are asked for, and where IRET
+ * has loaded RF for the instruction: the flag stays until all are done.
  */
-const mostOf = (e: Emitter, count: Local): Local => {
+const allowedOf = (e: Emitter): Local => {
   const resumed = e.let(e.eq(e.state(StateLayout.resumed), e.budget()));
   const spare = e.let(e.select(e.const(-1), e.spare(), e.get(resumed)));
-  const most = e.let(e.select(e.const(0), e.add(e.get(spare), e.const(1)), e.ltS(e.get(spare), e.const(0))));
-  return e.let(e.select(e.get(count), e.get(most), e.ltU(e.get(count), e.get(most))));
+  return e.let(e.select(e.const(0), e.add(e.get(spare), e.const(1)), e.ltS(e.get(spare), e.const(0))));
 };
 
 /**
@@ -99,14 +98,16 @@ const repeated =
   ): Semantics =>
   (e) => {
     const count = e.let(e.reg(ECX, 32));
-    const done = e.let(iterate(e, mostOf(e, count)));
+    const allowed = allowedOf(e);
+    const most = e.let(e.select(e.get(count), e.get(allowed), e.ltU(e.get(count), e.get(allowed))));
+    const done = e.let(iterate(e, most));
     const step = stepOf(e);
     const by = e.let(e.mul(e.get(done), e.get(step)));
     for (const register of moves) advance(e, register, by);
     const left = e.let(e.sub(e.get(count), e.get(done)));
     e.setReg(ECX, 32, left);
     const ended = settle?.(e, done);
-    const complete = e.let(e.eqz(e.get(left)));
+    const complete = e.let(e.and(e.eqz(e.get(left)), e.ne(e.get(allowed), e.const(0))));
     if (ended !== undefined) e.set(complete, e.or(e.get(complete), e.get(ended)));
     // Where it is complete the last iteration retires with the instruction.
     const last = e.let(e.and(e.get(complete), e.ne(e.get(done), e.const(0))));

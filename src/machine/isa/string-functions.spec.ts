@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { BareProcessor } from '../../../test/support/bare-processor.ts';
 import type { Helper, Tiers } from '../cpu/cpu.ts';
-import { Cr0, EAX, EBX, EDI, ES, ESI, Flag } from '../cpu/state.ts';
+import { Cr0, EAX, EBX, ECX, EDI, ES, ESI, Flag } from '../cpu/state.ts';
 import type { Semantics } from './row.ts';
 import { rows } from './table.ts';
 
@@ -106,6 +106,26 @@ class Machine extends BareProcessor {
 }
 
 describe('emitted string instructions', () => {
+  it('a step is one instruction, however many iterations it may have', () => {
+    const machine = new Machine('threaded');
+    for (const opcode of [0xa4, 0xa6, 0xaa, 0xac, 0xae])
+      for (const [ecx, iterations, left] of [
+        [0, 5, 0],
+        [3, 5, 0],
+        [9, 5, 4],
+      ] as const) {
+        machine.reset();
+        machine.load(CODE, [opcode === 0xae ? 0xf2 : 0xf3, opcode, 0x41, 0x41]);
+        const { s } = machine.cpu;
+        s.eip = CODE;
+        s.setGpr(EAX, 1);
+        s.setGpr(ECX, ecx);
+        s.setGpr(ESI, WINDOW);
+        s.setGpr(EDI, WINDOW + 0x1000);
+        machine.processor.step(iterations);
+        assert.deepEqual([s.eip, s.gpr(ECX)], [left === 0 ? CODE + 2 : CODE, left]);
+      }
+  });
   const general = new Machine('threaded');
   for (const tiers of ['threaded', 'eager'] as const) {
     it(`leave what their helpers leave (${tiers})`, () => {

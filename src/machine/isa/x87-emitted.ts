@@ -4,7 +4,7 @@
 
 import { Vector } from '../cpu/cpu.ts';
 import { Cr0, EAX, StateLayout } from '../cpu/state.ts';
-import { BIAS, J } from '../cpu/x87/float80.ts';
+import { BIAS, Exception, J } from '../cpu/x87/float80.ts';
 import { CONDITIONS, Control, EXCEPTIONS, Status, TOP_SHIFT } from '../cpu/x87/unit.ts';
 import { I64, type Local } from '../wasm/code.ts';
 import type { Emitter, Val } from './emitter.ts';
@@ -118,13 +118,16 @@ export const loadRegister: Semantics = computing((e) => {
   e.orHelper(e.and(isFull(e, from), isFree(e, to)));
   push(e, to, from.address);
 });
+const writeConstant = (e: Emitter, to: Register, exponent: number, significand: bigint): void => {
+  e.poke64(to.address, e.let64(e.const64(significand)));
+  e.poke16(to.address, e.let(e.const(exponent)), 8);
+};
 /** FLDZ (0), FLD1 (1). */
 export const loadConstant = (value: 0 | 1): Semantics =>
   computing((e) => {
     const to = st(e, -1);
     e.orHelper(isFree(e, to));
-    e.poke64(to.address, e.let64(e.const64(value === 0 ? 0n : J)));
-    e.poke16(to.address, e.let(e.const(value === 0 ? 0 : BIAS)), 8);
+    writeConstant(e, to, value === 0 ? 0 : BIAS, value === 0 ? 0n : J);
     becomeTop(e, to);
   });
 
@@ -244,6 +247,56 @@ const replace = (name: 'x87SquareRoot' | 'x87RoundToInteger'): Semantics =>
   });
 export const squareRoot = replace('x87SquareRoot');
 export const roundToInteger = replace('x87RoundToInteger');
+
+// ---- transcendental functions -------------------------------------------------------------------------------------------
+
+/** Their functions answer for inexact results alone, with PE masked. C1 as it is after the first result. */
+const inexact = (e: Emitter, cleared: number): void =>
+  setStatus(e, cleared | Status.C1, e.or(e.state(RESULT_C1), e.const(Exception.PE)));
+
+/** ST(0) replaced by its function, within the range of which C2 is cleared (`cleared`). */
+const unary = (name: 'x87Sine' | 'x87Cosine' | 'x87Exponential', cleared: number): Semantics =>
+  computing((e) => {
+    const a = st(e, 0);
+    const covered = e.call(name, e.get(a.address));
+    e.orHelper(e.and(covered, isFull(e, a)));
+    copyFrom(e, RESULT, a.address);
+    inexact(e, cleared);
+  });
+export const sine = unary('x87Sine', Status.C2);
+export const cosine = unary('x87Cosine', Status.C2);
+export const exponential = unary('x87Exponential', 0);
+
+/** ST(0) replaced by its function, and a second value pushed: FSINCOS, FPTAN. */
+const binaryResult = (name: 'x87SineAndCosine' | 'x87Tangent', second: (e: Emitter, to: Register) => void): Semantics =>
+  computing((e) => {
+    const a = st(e, 0);
+    const to = st(e, -1);
+    const covered = e.call(name, e.get(a.address));
+    e.orHelper(e.and(e.and(covered, isFull(e, a)), isFree(e, to)));
+    copyFrom(e, RESULT, a.address);
+    second(e, to);
+    fill(e, to);
+    e.setState(fpuTop, to.number);
+    inexact(e, Status.C2);
+  });
+export const sineAndCosine = binaryResult('x87SineAndCosine', (e, to) => copyFrom(e, OPERAND, to.address));
+export const tangent = binaryResult('x87Tangent', (e, to) => writeConstant(e, to, BIAS, J));
+
+/** A function of ST(1) and ST(0) that replaces ST(1) and pops. */
+const binary = (name: 'x87Arctangent' | 'x87Logarithm' | 'x87LogarithmPlusOne'): Semantics =>
+  computing((e) => {
+    const b = st(e, 0);
+    const a = st(e, 1);
+    const covered = e.call(name, e.get(a.address), e.get(b.address));
+    e.orHelper(e.and(e.and(covered, isFull(e, a)), isFull(e, b)));
+    copyFrom(e, RESULT, a.address);
+    inexact(e, 0);
+    pop(e, 1);
+  });
+export const arctangent = binary('x87Arctangent');
+export const logarithm = binary('x87Logarithm');
+export const logarithmPlusOne = binary('x87LogarithmPlusOne');
 
 // ---- comparisons --------------------------------------------------------------------------------------------------------
 

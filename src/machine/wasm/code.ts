@@ -115,6 +115,10 @@ export class Code extends ByteWriter {
     this.byte(0x42);
     this.signed64(value);
   }
+  f64(value: number): void {
+    this.byte(0x44);
+    this.append(new Uint8Array(new Float64Array([value]).buffer));
+  }
   /** A load or store: opcode, alignment exponent, constant offset. */
   memory(opcode: number, align: number, offset: number): void {
     this.byte(opcode);

@@ -1,5 +1,6 @@
 // FSIN, FCOS, FSINCOS, FPTAN, FPATAN, F2XM1, FYL2X, FYL2XP1: the functions rounded once, so within 1 ulp of every processor that
 // keeps the architecture's bound (docs/floating-point.md). Special operands as in SDM vol. 2; SDM vol. 1, 8.3.7 to 8.3.10.
+// Ordinary operands are those of isa/x87-transcendentals.ts: to the same results.
 
 import type { Helper } from '../cpu.ts';
 import type { CpuState } from '../state.ts';
@@ -23,11 +24,9 @@ import {
   scaleOf,
   zero,
 } from './float80.ts';
-import * as quick from './quick.ts';
+import { providePairTables } from './pair-tables.ts';
 import * as unit from './unit.ts';
 
-/** The instruction where quick.ts covers it. */
-type Quick = (s: CpuState) => boolean;
 const ONE = f80(0, BIAS, 1n << 63n);
 const exact = (value: Float80, flags = 0): Rounded => ({ value, flags, up: false });
 const denormalFlag = (...operands: readonly Float80[]): number => (operands.some(isDenormal) ? Exception.DE : 0);
@@ -54,6 +53,13 @@ const inUnits = (magnitude: bigint, scale: number): bigint => {
 const toFixed = (a: Float80): bigint => inUnits(a.significand, scaleOf(a));
 /** Power of two of the leading bit. */
 const exponentOf = (a: Float80): number => scaleOf(a) + bitLength(a.significand) - 1;
+
+/** The tables of the emitted functions are there from the first of these instructions on. */
+const computing = (body: Helper): Helper =>
+  unit.computing((cpu, op) => {
+    providePairTables(cpu.s.view);
+    return body(cpu, op);
+  });
 
 // ---- trigonometric functions --------------------------------------------------------------------------------------------
 
@@ -167,10 +173,9 @@ const trigonometricOperand = (s: CpuState): Float80 | undefined => {
   unit.setConditions(s, unit.Status.C1 | unit.Status.C2, tooLarge ? unit.Status.C2 : 0);
   return tooLarge ? undefined : a;
 };
-const trigonometric = (quickly: Quick, f: (a: Float80, env: Environment) => Rounded): Helper =>
-  unit.computing((cpu) => {
+const trigonometric = (f: (a: Float80, env: Environment) => Rounded): Helper =>
+  computing((cpu) => {
     const s = cpu.s;
-    if (quickly(s)) return true;
     unit.setConditions(s, unit.Status.C2, 0);
     if (unit.isEmpty(s, 0)) {
       if (unit.underflow(s)) unit.writeSt(s, 0, INDEFINITE);
@@ -182,14 +187,13 @@ const trigonometric = (quickly: Quick, f: (a: Float80, env: Environment) => Roun
   });
 const evaluate = (f: (a: Float80, env: Environment) => Rounded, a: Float80, env: Environment): Rounded =>
   specialOperand(a) ?? (isInfinity(a) ? INVALID : flagged(f(a, env), denormalFlag(a)));
-export const fsin = trigonometric(quick.fsin, sineOf);
-export const fcos = trigonometric(quick.fcos, cosineOf);
+export const fsin = trigonometric(sineOf);
+export const fcos = trigonometric(cosineOf);
 
 /** The two that replace ST(0) by one result and push another. */
-const pushing = (quickly: Quick, f: (a: Float80, env: Environment) => Pair): Helper =>
-  unit.computing((cpu) => {
+const pushing = (f: (a: Float80, env: Environment) => Pair): Helper =>
+  computing((cpu) => {
     const s = cpu.s;
-    if (quickly(s)) return true;
     unit.setConditions(s, unit.Status.C2, 0);
     const empty = unit.isEmpty(s, 0);
     if (empty || !unit.isEmpty(s, 7)) {
@@ -206,8 +210,8 @@ const pushing = (quickly: Quick, f: (a: Float80, env: Environment) => Pair): Hel
     if (deliver(s, 0, flagged(first, second.flags | denormalFlag(a)))) unit.push(s, second.value);
     return true;
   });
-export const fsincos = pushing(quick.fsincos, bothOf);
-export const fptan = pushing(quick.fptan, tangentOf);
+export const fsincos = pushing(bothOf);
+export const fptan = pushing(tangentOf);
 
 /** The power of two below which a quotient of two operands may be its own arctangent but for a hair, on either side of a half unit. */
 const TINY = -40;
@@ -255,10 +259,9 @@ const angle = (y: Float80, x: Float80, env: Environment): Rounded => {
 };
 
 /** A function of ST(1) and ST(0) that replaces ST(1) and pops. */
-const popping = (quickly: Quick, f: (st1: Float80, st0: Float80, env: Environment) => Rounded): Helper =>
-  unit.computing((cpu) => {
+const popping = (f: (st1: Float80, st0: Float80, env: Environment) => Rounded): Helper =>
+  computing((cpu) => {
     const s = cpu.s;
-    if (quickly(s)) return true;
     if (unit.isEmpty(s, 0) || unit.isEmpty(s, 1)) {
       if (!unit.underflow(s)) return true;
       unit.writeSt(s, 1, INDEFINITE);
@@ -271,14 +274,13 @@ const popping = (quickly: Quick, f: (st1: Float80, st0: Float80, env: Environmen
     unit.pop(s);
     return true;
   });
-export const fpatan = popping(quick.fpatan, angle);
+export const fpatan = popping(angle);
 
 // ---- exponential and logarithms -----------------------------------------------------------------------------------------
 
 /** 2^x - 1 for -1 <= x <= 1. Beyond, the manual leaves the result open: the operand stays and PE is raised, as AMD's processors do. */
-export const f2xm1: Helper = unit.computing((cpu) => {
+export const f2xm1: Helper = computing((cpu) => {
   const s = cpu.s;
-  if (quick.f2xm1(s)) return true;
   if (unit.isEmpty(s, 0)) {
     if (unit.underflow(s)) unit.writeSt(s, 0, INDEFINITE);
     return true;
@@ -340,7 +342,7 @@ const logarithmTimes = (y: Float80, x: Float80, env: Environment): Rounded => {
   if (mantissa === fixed.ONE) return flagged(wholeProduct(sign, y, Math.abs(k), env), flags);
   return flagged(timesReal(sign, y, logarithmOf(mantissa, k), env), flags);
 };
-export const fyl2x = popping(quick.fyl2x, logarithmTimes);
+export const fyl2x = popping(logarithmTimes);
 
 /** y * log2(x + 1). The manual defines it for |x| below 1 - sqrt(1/2); here it holds for all x above -1. */
 const logarithmPlusOneTimes = (y: Float80, x: Float80, env: Environment): Rounded => {
@@ -377,4 +379,4 @@ const ofSum = (sign: number, y: Float80, x: Float80, env: Environment): Rounded 
   if (counts && sum === 1n << BigInt(length - 1)) return wholeProduct(sign, y, Math.abs(k), env);
   return timesReal(sign, y, logarithmOf(m, k), env);
 };
-export const fyl2xp1 = popping(quick.fyl2xp1, logarithmPlusOneTimes);
+export const fyl2xp1 = popping(logarithmPlusOneTimes);

@@ -41,11 +41,6 @@ export const pop = (s: CpuState): void => {
   freeSt(s, 0);
   moveTop(s, 1);
 };
-/** Pushes a register that counts as full and still has its old contents. */
-export const makeRoom = (s: CpuState): void => {
-  moveTop(s, -1);
-  s.set(StateLayout.fpuTags, s.get(StateLayout.fpuTags) | tagBit(s, 0));
-};
 /** Pushes; whether ST(7) is empty is the caller's question. */
 export const push = (s: CpuState, value: Float80): void => {
   moveTop(s, -1);
