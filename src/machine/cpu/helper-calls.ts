@@ -172,6 +172,10 @@ export class HelperCalls {
     cpu.bus.out(port, bytes, value);
     this.behindDevice();
   }
+  /** Translated code has come back because the run loop is wanted, whatever was left of its instructions. */
+  get budgetTaken(): boolean {
+    return this.cpu.s.get(StateLayout.budgetCut) !== 0;
+  }
   /** Whatever a device can do that the run loop looks at before the next instruction, or that ends the running code. */
   private behindDevice(): void {
     const { cpu, processor } = this;

@@ -377,8 +377,8 @@ export class Processor implements Persistent<ProcessorSaved> {
       this.module.instance.run(entry, start, i32[StateLayout.tlb >> 2]!);
       const end = i32[StateLayout.exitBudget >> 2]!;
       left -= this.helpers.exit(end);
-      // Iterations that are left over are no other instruction's.
-      if (this.helpers.alone && left < limit) left = 0;
+      // Iterations that are left over are no other instruction's; and behind a device's work the run loop looks up.
+      if ((this.helpers.alone && left < limit) || this.helpers.budgetTaken) left = 0;
       switch (i32[StateLayout.exitKind >> 2]) {
         case ExitKind.link:
           if (left > 0) {
@@ -388,7 +388,8 @@ export class Processor implements Persistent<ProcessorSaved> {
           break;
         case ExitKind.hot:
           this.regions.request(i32[StateLayout.exitEntry >> 2]!, s.eip, this.retired);
-          continue;
+          if (left > 0) continue;
+          break;
         case ExitKind.point:
           // Before the first instruction the run loop has looked already.
           if (left === limit || !cpu.points.stopsBefore((s.base(CS) + s.eip) >>> 0)) {
