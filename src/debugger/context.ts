@@ -11,7 +11,7 @@ import type { Code, Instruction } from './code.ts';
 import type { Execution } from './execution.ts';
 import { BUILTIN } from './expression/builtin-types.ts';
 import { ExpressionError } from './expression/error.ts';
-import { evaluate, type EvaluationWorld } from './expression/evaluate.ts';
+import { evaluate, type Evaluated, type EvaluationWorld } from './expression/evaluate.ts';
 import { Names } from './expression/names.ts';
 import { type Frame, type Frames, GENERAL } from './frames.ts';
 import { code32Of, pcOf } from './guest-state.ts';
@@ -162,17 +162,13 @@ export class GuestContext implements BackContext {
 
   /** The value of a C expression in a frame; left out: where the guest stands. @throws Error with a sentence */
   evaluate(expression: string, frame: Frame = this.frames.top): Value {
-    const result = evaluate(expression, this.world(frame));
-    if (!result.ok) throw new Error(result.reason);
-    return result.value;
+    return valueOf(evaluate(expression, this.world(frame)));
   }
 
   /** The same where the guest stands, or has come to while it runs; what would change something is refused. @throws Error with a sentence */
   look(expression: string): Value {
     const { names, source } = this.world(this.frames.top);
-    const result = evaluate(expression, { names, source });
-    if (!result.ok) throw new Error(result.reason);
-    return result.value;
+    return valueOf(evaluate(expression, { names, source }));
   }
 
   /** The value as a truth. @throws Error with a sentence */
@@ -250,6 +246,11 @@ export class GuestContext implements BackContext {
     return { type: BUILTIN['unsigned int'], bytes: toBytes(BigInt(this.vcpu.read(register.name)), 4) };
   }
 }
+
+const valueOf = (result: Evaluated): Value => {
+  if (!result.ok) throw new Error(result.reason);
+  return result.value;
+};
 
 /** The calls inlined directly into a scope, those in its blocks too. */
 const inlinedScopes = (scope: Scope): Scope[] =>

@@ -11,12 +11,25 @@ import { DATA, FloatWorld } from './float-world.ts';
 /** What an instruction's ModRM byte and immediate come to. */
 export type Decoded = Pick<Operands, 'length' | 'reg' | 'rm' | 'memory' | 'imm' | 'modrm'>;
 
+/** Counts the calls of these rows' helpers by translated code, from now on. */
+export const countCalls = (counted: readonly Row[]): { calls: number } => {
+  const count = { calls: 0 };
+  for (const row of counted) {
+    const { helper } = row;
+    if (helper === undefined) continue;
+    (row as { helper: Helper }).helper = (cpu, op) => {
+      count.calls++;
+      return helper(cpu, op);
+    };
+  }
+  return count;
+};
+
 export class CountedHelpers {
   /** The unit's rows with both. */
   readonly rows: readonly (Row & { readonly helper: Helper })[];
-  /** How often a helper was called by the run loop. */
-  calls = 0;
-  private readonly helpers = new Map<Row, Helper>();
+  private readonly count: { calls: number };
+  private readonly helpers: ReadonlyMap<Row, Helper>;
 
   constructor(
     private readonly world: FloatWorld,
@@ -26,14 +39,15 @@ export class CountedHelpers {
       (row): row is Row & { helper: Helper } =>
         row.unit === unit && row.semantics !== undefined && row.helper !== undefined,
     );
-    for (const row of this.rows) {
-      const { helper } = row;
-      this.helpers.set(row, helper);
-      (row as { helper: Helper }).helper = (cpu, op) => {
-        this.calls++;
-        return helper(cpu, op);
-      };
-    }
+    this.helpers = new Map(this.rows.map((row) => [row, row.helper]));
+    this.count = countCalls(this.rows);
+  }
+  /** How often a helper was called by the run loop. */
+  get calls(): number {
+    return this.count.calls;
+  }
+  set calls(calls: number) {
+    this.count.calls = calls;
   }
   /** As FloatWorld.run, of an instruction at CODE whose memory operand is DATA, by the row's helper. Not counted. */
   run(row: Row, decoded: Decoded): number | undefined {

@@ -14,6 +14,18 @@ import { PhysicalMemory } from '../../src/machine/memory.ts';
 /** Where the specs' operands lie. */
 export const DATA = 0x4000;
 
+/** The transcendental instructions of the x87 by mnemonic, with their bytes. */
+export const TRANSCENDENTALS = {
+  fsin: 'd9 fe',
+  fcos: 'd9 ff',
+  fsincos: 'd9 fb',
+  fptan: 'd9 f2',
+  fpatan: 'd9 f3',
+  f2xm1: 'd9 f0',
+  fyl2x: 'd9 f1',
+  fyl2xp1: 'd9 f9',
+} as const;
+
 export class FloatWorld {
   static readonly CODE = 0x1000;
   /** How often `loop` executes its instruction. */

@@ -17,7 +17,7 @@ import { GuestOs } from '../os/guest-os.ts';
 import { Handles } from './handles.ts';
 import { LoadedModules } from './loaded-modules.ts';
 import type { Command, Dap, Events } from './protocol.ts';
-import { Refusal } from './protocol.ts';
+import { Late, Refusal } from './protocol.ts';
 import { FIRST_THREAD, Threads } from './threads.ts';
 
 export type { DebuggedMachine } from '../machine.ts';
@@ -218,6 +218,14 @@ export class DebugSession implements Judge {
         progressId: activity.progress,
         ...(percentage === undefined ? {} : { percentage }),
       });
+  }
+
+  /** A frame by its id; left out: the one the guest stands in. */
+  frame(id: number | undefined): Frame {
+    if (id === undefined) return this.frames.top;
+    const frame = this.frameHandles.get(id);
+    if (frame === undefined) throw new Late('The guest has moved on since this frame was shown.');
+    return frame;
   }
 
   /** Everything that held for the place the guest stood at. */

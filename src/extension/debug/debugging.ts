@@ -13,6 +13,12 @@ import { uriOf } from './paths.ts';
 
 export const DEBUG_TYPE = 'kansoku';
 
+/** The guest's session, if it is the one the editor has in front. */
+export const activeGuestSession = (): vscode.DebugSession | undefined => {
+  const active = vscode.debug.activeDebugSession;
+  return active?.type === DEBUG_TYPE ? active : undefined;
+};
+
 /** A launch configuration; package.json describes each. */
 interface Launch extends vscode.DebugConfiguration {
   readonly program?: string;

@@ -2,7 +2,7 @@
 // debug adapter (kansoku/sample, src/debugger/dap/requests/sample.ts), four times a second and only while somebody looks.
 
 import * as vscode from 'vscode';
-import { DEBUG_TYPE } from './debugging.ts';
+import { activeGuestSession } from './debugging.ts';
 import { expressionAtCursor } from './editor-expression.ts';
 
 const VIEW = 'kansoku.liveValues';
@@ -77,19 +77,19 @@ class LiveValues implements vscode.TreeDataProvider<Row>, vscode.Disposable {
 
   /** Reads while there is something to read and somebody to see it. */
   follow(): void {
-    const wanted = session() !== undefined && this.visible();
+    const wanted = activeGuestSession() !== undefined && this.visible();
     if (wanted) this.timer ??= setInterval(() => void this.read(), PERIOD_MS);
     else {
       clearInterval(this.timer);
       this.timer = undefined;
     }
-    if (session() !== undefined) return;
+    if (activeGuestSession() !== undefined) return;
     for (const row of this.rows) [row.text, row.problem, row.fresh] = ['', false, false];
     this.changes.fire(undefined);
   }
 
   private async read(): Promise<void> {
-    const active = session();
+    const active = activeGuestSession();
     if (active === undefined || this.asking || this.rows.length === 0) return;
     this.asking = true;
     try {
@@ -118,10 +118,6 @@ class LiveValues implements vscode.TreeDataProvider<Row>, vscode.Disposable {
 }
 
 const rowOf = (expression: string): Row => ({ expression, text: '', problem: false, fresh: false });
-const session = (): vscode.DebugSession | undefined => {
-  const active = vscode.debug.activeDebugSession;
-  return active?.type === DEBUG_TYPE ? active : undefined;
-};
 
 export const registerLiveValues = (stored: vscode.Memento): vscode.Disposable => {
   const values: LiveValues = new LiveValues(stored, () => view.visible);

@@ -3,7 +3,7 @@
 
 import * as vscode from 'vscode';
 import type { Log } from '../log.ts';
-import { DEBUG_TYPE } from './debugging.ts';
+import { activeGuestSession } from './debugging.ts';
 import { expressionAtCursor } from './editor-expression.ts';
 
 /** What the editor hands over from the menu of a variable. */
@@ -21,8 +21,8 @@ interface LineContext {
 export const registerPastCommands = (log: Log): vscode.Disposable => {
   /** The guest's session, or a message. */
   const session = (): vscode.DebugSession | undefined => {
-    const active = vscode.debug.activeDebugSession;
-    if (active?.type === DEBUG_TYPE) return active;
+    const active = activeGuestSession();
+    if (active !== undefined) return active;
     log.userError(vscode.l10n.t('No guest is being debugged: start one with F5 first.'));
     return undefined;
   };

@@ -4,15 +4,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { BareProcessor } from '../../../test/support/bare-processor.ts';
-import { Cr0, DS, EAX, ECX, EDI, ES, ESI, Flag } from './state.ts';
-
-const DIRECTORY = 0x10000;
-const TABLE = 0x11000;
-const CODE = 0x8000;
-/** Sixteen linear pages, and the physical ones that they are mapped to. */
-const WINDOW = 0x40000;
-const PHYSICAL = 0x20000;
-const Page = { notPresent: 0, readOnly: 1, writable: 3 } as const;
+import { CODE, Page, StringWindow, WINDOW } from '../../../test/support/string-window.ts';
+import { DS, EAX, ECX, EDI, ES, ESI, Flag } from './state.ts';
 
 interface Case {
   readonly opcode: number;
@@ -59,24 +52,11 @@ const anyCase: fc.Arbitrary<Case> = fc
   })
   .map(({ at: [esi, edi], ...rest }) => ({ ...rest, esi, edi })); // prettier-ignore
 
-class Machine extends BareProcessor {
-  constructor() {
-    super(PHYSICAL + 0x8000);
-  }
+class Machine extends StringWindow {
   start(c: Case): void {
-    this.reset();
-    const { cpu, memory } = this;
+    this.prepare(c);
+    const { cpu } = this;
     const s = cpu.s;
-    memory.write32(DIRECTORY, TABLE | 3);
-    memory.write32(TABLE + (CODE >>> 12) * 4, CODE | 3);
-    c.pages.forEach(([frame, bits], i) =>
-      memory.write32(TABLE + ((WINDOW >>> 12) + i) * 4, (PHYSICAL + frame * 4096) | bits),
-    );
-    memory.ram.fill(1, PHYSICAL, PHYSICAL + 0x8000);
-    c.data.forEach((at, i) => (memory.ram[PHYSICAL + at] = [0, 0x80, 2][i % 3]!));
-    s.cr3 = DIRECTORY;
-    s.cr0 = s.cr0 | Cr0.PG | Cr0.WP;
-    cpu.mmu.controlsChanged();
     s.setSegment(DS, 0x10, WINDOW, 0xffffffff, 0xc093);
     s.setSegment(ES, 0x10, c.base, c.limit, c.access);
     cpu.modeDirty = true;

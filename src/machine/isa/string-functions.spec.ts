@@ -4,37 +4,22 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { BareProcessor } from '../../../test/support/bare-processor.ts';
-import type { Helper, Tiers } from '../cpu/cpu.ts';
-import { Cr0, EAX, EBX, ECX, EDI, ES, ESI, Flag } from '../cpu/state.ts';
+import { countCalls } from '../../../test/support/counted-helpers.ts';
+import { CODE, Page, StringWindow, WINDOW } from '../../../test/support/string-window.ts';
+import { EAX, EBX, ECX, EDI, ES, ESI, Flag } from '../cpu/state.ts';
 import type { Semantics } from './row.ts';
 import { rows } from './table.ts';
 
-const DIRECTORY = 0x10000;
-const TABLE = 0x11000;
-const CODE = 0x8000;
-/** Sixteen linear pages, and the physical ones that they are mapped to. */
-const WINDOW = 0x40000;
-const PHYSICAL = 0x20000;
-const Page = { notPresent: 0, readOnly: 1, writable: 3 } as const;
 const ROUNDS = 3;
 
-/** Calls of the helpers by translated code. */
-let calls = 0;
-const strings = rows.filter(({ string }) => string) as unknown as {
-  semantics: Semantics | undefined;
-  helper: Helper;
-}[];
-for (const row of strings) {
-  const { helper } = row;
-  row.helper = (cpu, op) => {
-    calls++;
-    return helper(cpu, op);
-  };
-}
+const strings = rows.filter(({ string }) => string);
+const count = countCalls(strings);
 const descriptions = strings.map(({ semantics }) => semantics);
 /** What is decoded now is the descriptions', or the helpers'. */
-const emitting = (on: boolean): void => strings.forEach((row, i) => (row.semantics = on ? descriptions[i] : undefined));
+const emitting = (on: boolean): void =>
+  strings.forEach(
+    (row, i) => ((row as { semantics: Semantics | undefined }).semantics = on ? descriptions[i] : undefined),
+  );
 
 const near = fc
   .tuple(fc.nat(15), fc.oneof(fc.nat(0xfff), fc.integer({ min: -9, max: 40 })))
@@ -74,24 +59,11 @@ const program = (c: Case): number[] => {
   return [...body, 0x75, -(body.length + 2) & 0xff, 0xeb, 0xfe];
 };
 
-class Machine extends BareProcessor {
-  constructor(tiers: Tiers) {
-    super(PHYSICAL + 0x8000, tiers);
-  }
+class Machine extends StringWindow {
   start(c: Case): void {
-    this.reset();
-    const { cpu, memory } = this;
+    this.prepare(c);
+    const { cpu } = this;
     const s = cpu.s;
-    memory.write32(DIRECTORY, TABLE | 3);
-    memory.write32(TABLE + (CODE >>> 12) * 4, CODE | 3);
-    c.pages.forEach(([frame, bits], i) =>
-      memory.write32(TABLE + ((WINDOW >>> 12) + i) * 4, (PHYSICAL + frame * 4096) | bits),
-    );
-    memory.ram.fill(1, PHYSICAL, PHYSICAL + 0x8000);
-    c.data.forEach((at, i) => (memory.ram[PHYSICAL + at] = [0, 0x80, 2][i % 3]!));
-    s.cr3 = DIRECTORY;
-    s.cr0 = s.cr0 | Cr0.PG | Cr0.WP;
-    cpu.mmu.controlsChanged();
     if (!c.flat) s.setSegment(ES, 0x10, 0, 0x4ffff, 0x4093);
     cpu.modeDirty = true;
     this.load(CODE, program(c));
@@ -141,10 +113,10 @@ describe('emitted string instructions', () => {
             emitting(false);
             if (general.faults.length === 0) general.run(slice);
             emitting(true);
-            const before = calls;
+            const before = count.calls;
             if (fast.faults.length === 0) fast.run(slice);
             cases++;
-            if (calls === before) alone++;
+            if (count.calls === before) alone++;
             assert.deepEqual(fast.faults, general.faults);
             assert.deepEqual(fast.state(), general.state());
           }

@@ -3,35 +3,16 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FloatWorld } from '../../../test/support/float-world.ts';
-import type { Helper } from '../cpu/cpu.ts';
+import { countCalls } from '../../../test/support/counted-helpers.ts';
+import { FloatWorld, TRANSCENDENTALS } from '../../../test/support/float-world.ts';
 import { StateLayout } from '../cpu/state.ts';
 import { BIAS, f80, type Float80 } from '../cpu/x87/float80.ts';
 import { readSt, setControlWord, Status, statusWord, writeSt } from '../cpu/x87/unit.ts';
 import { rows } from './table.ts';
 
-const CODE = {
-  fsin: 'd9 fe',
-  fcos: 'd9 ff',
-  fsincos: 'd9 fb',
-  fptan: 'd9 f2',
-  fpatan: 'd9 f3',
-  f2xm1: 'd9 f0',
-  fyl2x: 'd9 f1',
-  fyl2xp1: 'd9 f9',
-} as const;
 const OPERANDS = 400;
 
-/** Calls of the helpers by translated code. */
-let calls = 0;
-for (const row of rows)
-  if (row.mnemonic in CODE) {
-    const helper = row.helper!;
-    (row as { helper: Helper }).helper = (cpu, op) => {
-      calls++;
-      return helper(cpu, op);
-    };
-  }
+const count = countCalls(rows.filter(({ mnemonic }) => mnemonic in TRANSCENDENTALS));
 
 const world = new FloatWorld();
 const { s } = world;
@@ -51,7 +32,7 @@ const stack = (): Record<string, number | Float80[]> => ({
   tags: s.get(StateLayout.fpuTags),
 });
 
-for (const [name, code] of Object.entries(CODE))
+for (const [name, code] of Object.entries(TRANSCENDENTALS))
   test(name, () => {
     // The first provides the tables.
     prepare(0);
@@ -59,22 +40,22 @@ for (const [name, code] of Object.entries(CODE))
     let covered = 0;
     for (let n = 0; n < OPERANDS; n++) {
       prepare(n);
-      calls = 0;
+      count.calls = 0;
       world.run(code);
-      if (calls === 0) covered++;
+      if (count.calls === 0) covered++;
       const emitted = stack();
       // By the helper, which the unmasked exception of the inexact result asks for.
       prepare(n, 0x35f);
-      calls = 0;
+      count.calls = 0;
       world.run(code);
-      assert.equal(calls, 1);
+      assert.equal(count.calls, 1);
       assert.deepEqual(stack(), emitted);
     }
     assert.ok(covered >= OPERANDS - 2, `${covered} of ${OPERANDS}`);
     for (const control of [0x77f, 0xb7f, 0xf7f]) {
       prepare(0, control);
-      calls = 0;
+      count.calls = 0;
       world.run(code);
-      assert.equal(calls, 1);
+      assert.equal(count.calls, 1);
     }
   });

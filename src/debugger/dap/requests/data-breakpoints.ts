@@ -54,7 +54,7 @@ export const placeOf = (
     if (place === undefined) throw new Refusal(`${name} does not lie in memory: it cannot be watched.`);
     return { address: place.address, bytes: bytes ?? place.bytes };
   }
-  const place = session.context.lvalue(name, frameId === undefined ? undefined : session.frameHandles.get(frameId));
+  const place = session.context.lvalue(name, session.frame(frameId));
   return { address: place.address, bytes: bytes ?? place.bytes };
 };
 

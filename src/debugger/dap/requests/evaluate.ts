@@ -1,16 +1,14 @@
 // C expressions: evaluate for watches, hovers, the console and the clipboard, setExpression, completions.
 
 import { REGISTERS } from '../../registers.ts';
-import type { Frame } from '../../frames.ts';
-import { type Dap, type Handler, Late, Refusal } from '../protocol.ts';
+import { type Dap, type Handler, Refusal } from '../protocol.ts';
 import { answerTo, QUESTIONS } from '../questions.ts';
-import type { DebugSession } from '../session.ts';
 import { assign, described, wholeText, withoutFormat } from '../values.ts';
 
 export const evaluate: Handler<'evaluate'> = {
   capabilities: { supportsEvaluateForHovers: true, supportsClipboardContext: true },
   answer: (session, { expression, frameId, context: purpose, format }) => {
-    const frame = frameOf(session, frameId);
+    const frame = session.frame(frameId);
     const { plain, hex: marked } = withoutFormat(expression);
     const hex = format?.hex === true || marked;
     session.context.written = false;
@@ -32,7 +30,7 @@ export const evaluate: Handler<'evaluate'> = {
 export const setExpression: Handler<'setExpression'> = {
   capabilities: { supportsSetExpression: true },
   answer: (session, { expression, value, frameId }) => {
-    const body = assign(session, withoutFormat(expression).plain, value, frameOf(session, frameId));
+    const body = assign(session, withoutFormat(expression).plain, value, session.frame(frameId));
     session.changed('all');
     return body;
   },
@@ -46,7 +44,7 @@ export const completions: Handler<'completions'> = {
   answer: (session, { text, column, frameId }) => {
     const before = text.slice(0, session.fromColumn(column) - 1);
     const typed = /[$\w]*$/.exec(before)![0];
-    const frame = frameOf(session, frameId);
+    const frame = session.frame(frameId);
     const { debug } = session.machine;
     const item = (label: string, type: Dap.CompletionItemType): Dap.CompletionItem => ({
       label,
@@ -72,11 +70,4 @@ export const completions: Handler<'completions'> = {
     const globals = typed === '' ? [] : debug.complete(typed, MOST_COMPLETIONS);
     return { targets: [...new Set([...locals, ...globals])].map((name) => item(name, 'variable')) };
   },
-};
-
-const frameOf = (session: DebugSession, frameId: number | undefined): Frame => {
-  if (frameId === undefined) return session.frames.top;
-  const frame = session.frameHandles.get(frameId);
-  if (frame === undefined) throw new Late('The guest has moved on since this frame was shown.');
-  return frame;
 };

@@ -5,14 +5,13 @@ import type { Frame } from '../../frames.ts';
 import { backToEntry } from '../../stepping-back.ts';
 import type { StepEnd } from '../../stepping.ts';
 import type { Work } from '../../target.ts';
-import { type Handler, Late, Refusal } from '../protocol.ts';
+import { type Handler, Refusal } from '../protocol.ts';
 import type { DebugSession } from '../session.ts';
 
 export const restartFrame: Handler<'restartFrame'> = {
   capabilities: { supportsRestartFrame: true },
   answer: (session, { frameId }) => {
-    const frame = session.frameHandles.get(frameId);
-    if (frame === undefined) throw new Late('The guest has moved on since this frame was shown.');
+    const frame = session.frame(frameId);
     const entry = entryOf(session, frame);
     const cfa = frame.physical?.cfa;
     if (typeof entry === 'string') throw new Refusal(entry);

@@ -5,15 +5,14 @@ import type { Variable } from '../../../symbols/debug-info.ts';
 import type { Frame } from '../../frames.ts';
 import { osScope } from '../os-scope.ts';
 import { REGISTER_SCOPES, registerContainer, savedRegisters } from '../register-scopes.ts';
-import { type Dap, type Handler, Late } from '../protocol.ts';
+import type { Dap, Handler } from '../protocol.ts';
 import type { DebugSession } from '../session.ts';
 import { systemScopes } from '../system-scopes.ts';
 import { listContainer, type Named } from '../values.ts';
 
 export const scopes: Handler<'scopes'> = {
   answer: (session, { frameId }) => {
-    const frame = session.frameHandles.get(frameId);
-    if (frame === undefined) throw new Late('The guest has moved on since this frame was shown.');
+    const frame = session.frame(frameId);
     const found: Dap.Scope[] = [...variableScopes(session, frame)];
     const os = osScope(session, frame.task);
     if (frame.task !== undefined) {

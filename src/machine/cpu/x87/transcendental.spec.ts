@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { FloatWorld } from '../../../../test/support/float-world.ts';
+import { FloatWorld, TRANSCENDENTALS } from '../../../../test/support/float-world.ts';
 import * as real from '../../../../test/support/real-functions.ts';
 import { StateLayout } from '../state.ts';
 import {
@@ -24,17 +24,7 @@ import { moveTop, readSt, setControlWord, Status, statusWord, writeSt } from './
 
 const RUNS = 4000;
 const J = 1n << 63n;
-const CODE = {
-  fsin: 'd9 fe',
-  fcos: 'd9 ff',
-  fsincos: 'd9 fb',
-  fptan: 'd9 f2',
-  fpatan: 'd9 f3',
-  f2xm1: 'd9 f0',
-  fyl2x: 'd9 f1',
-  fyl2xp1: 'd9 f9',
-} as const;
-type Name = keyof typeof CODE;
+type Name = keyof typeof TRANSCENDENTALS;
 const TWO_OPERANDS: ReadonlySet<Name> = new Set(['fpatan', 'fyl2x', 'fyl2xp1']);
 
 const world = new FloatWorld();
@@ -54,7 +44,7 @@ const execute = (
   }
   moveTop(s, -1);
   writeSt(s, 0, st0);
-  assert.equal(world.run(CODE[name]), undefined);
+  assert.equal(world.run(TRANSCENDENTALS[name]), undefined);
   const depth = (8 - s.get(StateLayout.fpuTop)) & 7;
   return { status: statusWord(s) & 0x47ff, st: Array.from({ length: depth }, (_, i) => readSt(s, i)) };
 };
