@@ -6,7 +6,14 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { openBrowser, openFile, runCommand, waitForWorkbench } from '../../scripts/vscode/lib/browser.mjs';
+import {
+  answer,
+  goToLine,
+  openBrowser,
+  openFile,
+  runCommand,
+  waitForWorkbench,
+} from '../../scripts/vscode/lib/browser.mjs';
 import { installHost, installProject, root } from '../../scripts/vscode/lib/install.mjs';
 import { packageExtension } from '../../scripts/vscode/lib/package.mjs';
 import { scenario } from '../../scripts/vscode/lib/steps.mjs';
@@ -119,22 +126,16 @@ await step('a watch of a C expression follows the guest, forwards and back', asy
 
 await step('back to the last execution of a line; forwards again', async () => {
   await page.locator('.monaco-editor .view-lines').first().click();
-  await page.keyboard.press('Control+G');
-  await page.keyboard.type('18');
-  await page.keyboard.press('Enter');
+  await goToLine(page, 18);
   await runCommand(page, 'Kansoku: Go Back to the Last Execution of This Line');
   console.log(`        ${await standsAt(/kmain\.c.*18/)}`);
   await press('F5', /kmain\.c.*25/);
 });
 
 await step('who wrote this last: a name that is asked for', async () => {
-  await page.keyboard.press('Control+G');
-  await page.keyboard.type('17');
-  await page.keyboard.press('Enter');
+  await goToLine(page, 17);
   await runCommand(page, 'Kansoku: Go Back to the Last Write');
-  await page.locator('.quick-input-widget input').waitFor();
-  await page.keyboard.type('frames_free');
-  await page.keyboard.press('Enter');
+  await answer(page, 'Go back to the last write', 'frames_free');
   console.log(`        ${await standsAt(/frame/)}`);
   await shot('last-write');
   await press('F5', /kmain\.c.*25/);
@@ -199,8 +200,7 @@ await step('live values change while the guest runs', async () => {
   if ((await view.locator('.pane-header.expanded').count()) === 0) await view.locator('.pane-header').click();
   for (const expression of ['ticks', 'frames_free,x']) {
     await runCommand(page, 'Kansoku: Add Live Value...');
-    await page.locator('.quick-input-widget input').fill(expression);
-    await page.keyboard.press('Enter');
+    await answer(page, 'Add a live value', expression);
     await view.locator('.monaco-list-row', { hasText: expression }).first().waitFor();
   }
   await page.keyboard.press('F5');

@@ -78,6 +78,26 @@ export const pick = async (page, text) => {
   await row.click();
 };
 
+/**
+ * Answers an input box that asks by this title. By its title: while the palette that called for it is still closing, it is the one that
+ * any selector without a title finds, and what is typed then is lost.
+ */
+export const answer = async (page, title, text) => {
+  const box = page.locator('.quick-input-widget:visible', { hasText: title }).locator('input.input');
+  await box.waitFor();
+  await box.fill(text);
+  await box.press('Enter');
+};
+
+/** Puts the cursor at the start of a line of the file that is open. */
+export const goToLine = async (page, line) => {
+  await page.keyboard.press('Control+G');
+  await input(page).waitFor();
+  await input(page).fill(`:${line}`);
+  await input(page).press('Enter');
+  await page.locator('.statusbar-item', { hasText: new RegExp(`Ln ${line}, Col 1`) }).waitFor();
+};
+
 export const openFile = async (page, name) => {
   await page.keyboard.press('Control+P');
   await input(page).waitFor();
