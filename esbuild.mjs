@@ -6,6 +6,7 @@
 import { build } from 'esbuild';
 import { readdirSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { threadedImage } from './scripts/threaded-image.mjs';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
 process.chdir(root);
@@ -38,6 +39,8 @@ const entries = {
   'machine-worker': 'src/workers/machine-worker.ts',
   'language-server': 'src/language/server.ts',
 };
+/** The panels' fake needs no processor. */
+const prepared = fake ? undefined : threadedImage();
 const pages = ['vm-state', 'vmcs', 'timeline'];
 await Promise.all([
   build({
@@ -46,7 +49,7 @@ await Promise.all([
     entryPoints: entries,
     outdir,
     external: ['vscode'],
-    plugins: fake ? [fakeSession] : [],
+    plugins: fake ? [fakeSession] : [prepared],
   }),
   // The panels' fake has no command line.
   ...(fake
@@ -58,6 +61,7 @@ await Promise.all([
           entryPoints: { cli: 'src/cli/main.ts' },
           outdir,
           banner: { js: '#!/usr/bin/env node' },
+          plugins: [prepared],
         }),
       ]),
   build({

@@ -11,8 +11,8 @@ const long = process.argv.includes('--long');
 const words = process.argv.slice(2).filter((a) => !a.startsWith('--'));
 const bin = (name) => join(root, 'node_modules', '.bin', name);
 
-/** A step either prints a closing line of its own, or counts as one test. `needs`: what setup.mjs must provide. */
-const STEPS = [
+/** Checks count as one test each; they need nothing that has to be set up, use one core, and run two at a time. */
+const CHECKS = [
   { name: 'types', command: [bin('tsc'), '--noEmit', '-p', '.'] },
   { name: 'types-webviews', command: [bin('tsc'), '--noEmit', '-p', 'src/webviews'] },
   { name: 'lint', command: [bin('eslint'), '.', '--max-warnings', '0'] },
@@ -21,90 +21,99 @@ const STEPS = [
   { name: 'dead-code', command: [bin('knip')] },
   { name: 'docs', command: ['node', 'scripts/generate-docs.mjs', '--check'] },
   { name: 'build', command: ['node', 'esbuild.mjs', '--production'] },
+];
+/** Suites print a closing line of their own and run one after the other. `needs`: what setup.mjs must provide. */
+const SUITES = [
   {
     name: 'unit',
     command: ['node', 'scripts/test.mjs', ...(long ? ['--long'] : [])],
-    counts: true,
     needs: ['debian', 'qemu', 'bochs', 'gcc', 'gdb', 'clang', 'xz'],
   },
   {
     name: 'extension-host',
     command: ['node', 'scripts/vscode/run-extension-tests.mjs'],
-    counts: true,
     needs: ['chromium', 'served-vscode'],
   },
-  { name: 'e2e', command: ['node', 'test/e2e/boot-guest.mjs'], counts: true, needs: ['chromium', 'served-vscode'] },
+  { name: 'e2e', command: ['node', 'test/e2e/boot-guest.mjs'], needs: ['chromium', 'served-vscode'] },
   {
     name: 'e2e-debug',
     command: ['node', 'test/e2e/debug-kernel.mjs'],
-    counts: true,
     needs: ['chromium', 'served-vscode'],
   },
   {
     name: 'e2e-gnumach',
     command: ['node', 'test/e2e/boot-gnumach.mjs'],
-    counts: true,
     needs: ['chromium', 'served-vscode', 'debian'],
   },
 ];
 
-const run = (step) =>
+/** `print` gets what the command prints. */
+const execute = ({ command: [command, ...args] }, print) =>
   new Promise((resolve) => {
-    const [command, ...args] = step.command;
     const child = spawn(command, args, {
       cwd: root,
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, NO_COLOR: '1' },
     });
-    let tail = '';
-    child.stdout.on('data', (data) => {
-      process.stdout.write(data);
-      tail = (tail + data).slice(-4000);
-    });
-    child.on('error', (error) => resolve({ passed: 0, failed: 1, skipped: 0, note: error.message }));
-    child.on('close', (code) => {
-      if (!step.counts) return resolve({ passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 });
-      const matches = [...tail.matchAll(/^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/gm)];
-      const last = matches.at(-1);
-      if (last === undefined) return resolve({ passed: 0, failed: 1, skipped: 0, note: 'no closing line' });
-      const failed = Number(last[2]);
-      resolve({
-        passed: Number(last[1]),
-        failed: failed === 0 && code !== 0 ? 1 : failed,
-        skipped: Number(last[3] ?? 0),
-      });
-    });
+    child.stdout.on('data', print);
+    child.stderr.on('data', print);
+    child.on('error', (error) => resolve({ code: undefined, note: error.message }));
+    child.on('close', (code) => resolve({ code }));
   });
 
-const unknown = words.filter((word) => !STEPS.some((step) => step.name === word));
-if (unknown.length > 0) {
-  console.log(`no step ${unknown.join(', ')}; steps: ${STEPS.map((step) => step.name).join(', ')}`);
-  process.exit(1);
-}
-installProject();
+const runCheck = async (step) => {
+  const output = [];
+  const { code, note } = await execute(step, (data) => output.push(data));
+  // What one check prints stays together.
+  console.log(`\n== ${step.name}`);
+  process.stdout.write(Buffer.concat(output));
+  return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0, note };
+};
+
+const runSuite = async (step) => {
+  console.log(`\n== ${step.name}`);
+  for (const line of await prepare(step.needs)) console.log(`missing: ${line}`);
+  let tail = '';
+  const { code, note } = await execute(step, (data) => {
+    process.stdout.write(data);
+    tail = (tail + data).slice(-4000);
+  });
+  if (note !== undefined) return { passed: 0, failed: 1, skipped: 0, note };
+  const last = [...tail.matchAll(/^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/gm)].at(-1);
+  if (last === undefined) return { passed: 0, failed: 1, skipped: 0, note: 'no closing line' };
+  const [passed, failed, skipped] = last.slice(1).map((text) => Number(text ?? 0));
+  return { passed, failed: failed === 0 && code !== 0 ? 1 : failed, skipped };
+};
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 const broken = [];
-for (const step of STEPS) {
-  if (words.length > 0 && !words.includes(step.name)) continue;
-  console.log(`\n== ${step.name}`);
-  const missing = await prepare(step.needs ?? []);
-  if (missing.length > 0 && process.env.CI !== 'true' && !step.counts) {
-    console.log(`skipped: ${missing.join('; ')}`);
-    total.skipped++;
-    continue;
-  }
-  for (const line of missing) console.log(`missing: ${line}`);
-  const start = Date.now();
-  const result = await run(step);
-  console.log(
-    `== ${step.name}: ${result.failed === 0 ? 'ok' : 'FAILED'}${result.note ? ` (${result.note})` : ''}, ${Math.round((Date.now() - start) / 1000)} s`,
-  );
-  total.passed += result.passed;
-  total.failed += result.failed;
-  total.skipped += result.skipped;
-  if (result.failed > 0) broken.push(step.name);
+/** Runs steps, so many at a time, and adds up what they say. */
+const runAll = async (steps, runStep, lanes) => {
+  const waiting = steps.filter((step) => words.length === 0 || words.includes(step.name));
+  const lane = async () => {
+    for (let step = waiting.shift(); step !== undefined; step = waiting.shift()) {
+      const start = Date.now();
+      const { passed, failed, skipped, note } = await runStep(step);
+      const seconds = Math.round((Date.now() - start) / 1000);
+      console.log(`== ${step.name}: ${failed === 0 ? 'ok' : 'FAILED'}${note ? ` (${note})` : ''}, ${seconds} s`);
+      total.passed += passed;
+      total.failed += failed;
+      total.skipped += skipped;
+      if (failed > 0) broken.push(step.name);
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+};
+
+const steps = [...CHECKS, ...SUITES].map((step) => step.name);
+const unknown = words.filter((word) => !steps.includes(word));
+if (unknown.length > 0) {
+  console.log(`no step ${unknown.join(', ')}; steps: ${steps.join(', ')}`);
+  process.exit(1);
 }
+installProject();
+await runAll(CHECKS, runCheck, 2);
+await runAll(SUITES, runSuite, 1);
 if (broken.length > 0) console.log(`\nfailed: ${broken.join(', ')}`);
 if (total.skipped > 0 && process.env.CI === 'true') {
   console.log(`${total.skipped} skipped: in CI nothing may be skipped`);

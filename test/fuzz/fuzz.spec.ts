@@ -12,7 +12,7 @@ import { makeCase } from './scene.ts';
 
 /** Seeds 1 to this. */
 const CASES: Readonly<Record<Environment, number>> = {
-  processor: 60,
+  processor: 36,
   machine: 60,
   vmx: 40,
   emulator: 15,

@@ -2,10 +2,10 @@
 
 import type { Bus } from '../bus.ts';
 import type { Clock } from '../clock.ts';
-import { opcodeTable, rows, unavailable } from '../isa/table.ts';
+import { opcodeTable, unavailable } from '../isa/table.ts';
 import type { PhysicalMemory } from '../memory.ts';
 import { CodeCache } from '../translate/code-cache.ts';
-import { buildThreadedModule, type RuntimeImports } from '../translate/forms.ts';
+import { buildThreadedModule, type RuntimeImports } from '../translate/threaded-module.ts';
 import { RegionCompiler } from '../translate/region/region-module.ts';
 import { Regions } from '../translate/region/regions.ts';
 import type { SlowPaths } from '../translate/runtime.ts';
@@ -53,7 +53,7 @@ export const buildProcessor = (
     atSite: () => processor.helpers.atSite(),
     regionMisses: regionAccess(cpu, () => cache.counters.invalidations),
   };
-  const module = buildThreadedModule(rows, memory.memory, imports, ({ shared }) => {
+  const module = buildThreadedModule(memory.memory, imports, ({ shared }) => {
     cpu.enterGate = shared.enterGate as EnterGate;
   });
   const cache: CodeCache = new CodeCache(cpu, module, opcodeTable, unavailable);

@@ -3,7 +3,7 @@
 
 import type { CodeCache } from '../translate/code-cache.ts';
 import { Entry, ENTRY_SIZE, ExitKind, MAX_BLOCK } from '../translate/entry.ts';
-import type { ThreadedModule } from '../translate/forms.ts';
+import type { ThreadedModule } from '../translate/threaded-module.ts';
 import { Mode, refreshGates } from '../translate/mode.ts';
 import type { Regions } from '../translate/region/regions.ts';
 import { type Persistent, saveFields } from '../snapshot.ts';

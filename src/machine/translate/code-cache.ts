@@ -14,7 +14,7 @@ import { CodePage } from './code-page.ts';
 import { EmulatedCode } from './emulated-code.ts';
 import { Entry, ENTRY_SIZE, HOT, MAX_BLOCK } from './entry.ts';
 import { EntryWriter, type UnavailableRows } from './entry-writer.ts';
-import type { ThreadedModule } from './forms.ts';
+import type { ThreadedModule } from './threaded-module.ts';
 import type { HelperOperands } from './helper-operands.ts';
 import { JumpCache } from './jump-cache.ts';
 import { Mode, refreshMode } from './mode.ts';

@@ -7,10 +7,11 @@ import { DecodeResult, type Decoder, NONE } from '../isa/decode.ts';
 import type { Row } from '../isa/row.ts';
 import { Entry, ENTRY_SIZE } from './entry.ts';
 import { MemoryKind } from './form.ts';
-import { formSize, type ThreadedModule } from './forms.ts';
+import { formSize } from './forms.ts';
 import { fpuOpcode } from '../cpu/x87/unit.ts';
 import { HelperOperands } from './helper-operands.ts';
 import { Mode, runsUnit } from './mode.ts';
+import type { ThreadedModule } from './threaded-module.ts';
 import { accessOf, isEmitted, isFlat, isAddressOnly, isXlat, namesMemory } from './operand-access.ts';
 
 /** Stand-ins for what cannot be decoded or may not run now (isa/table.ts). */
@@ -91,7 +92,7 @@ export class EntryWriter {
         kind = MemoryKind.ea;
         if (row.prologue !== undefined) {
           const stackFlat = (mode & Mode.stackFlat) !== 0;
-          this.header(at, this.module.prologueSlot(row, d.operandSize, !stackFlat), eip, d.length, done);
+          this.header(at, this.module.forms.prologueSlot(row, d.operandSize, !stackFlat), eip, d.length, done);
           at += ENTRY_SIZE;
         }
         const wide = d.addressSize === 32;
@@ -113,7 +114,7 @@ export class EntryWriter {
         at += ENTRY_SIZE;
       }
     }
-    const slot = this.module.slot(
+    const slot = this.module.forms.slot(
       row,
       formSize(row, d.operandSize),
       kind,

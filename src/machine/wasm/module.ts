@@ -8,12 +8,25 @@ interface FunctionType {
   readonly results: readonly ValueType[];
 }
 
+/** Bytes of a number below 2^32 in LEB128 that can be overwritten by any other. */
+const PADDED = 5;
+const padded = (value: number): Uint8Array =>
+  Uint8Array.from({ length: PADDED }, (_, i) => ((value >>> (7 * i)) & 0x7f) | (i < PADDED - 1 ? 0x80 : 0));
+
+/** Gives the memory of a built module another exact size. `at`: the builder's `memoryLimits`. */
+export const setMemoryPages = (bytes: Uint8Array, at: number, pages: number): void => {
+  bytes.set(padded(pages), at);
+  bytes.set(padded(pages), at + PADDED);
+};
+
 export class ModuleBuilder {
   private readonly types: FunctionType[] = [];
   private readonly imports: { module: string; name: string; type: number }[] = [];
   private readonly functions: { type: number; body: Uint8Array; hints: readonly number[] }[] = [];
   private readonly exports: { name: string; index: number }[] = [];
   private readonly elements: number[] = [];
+  /** Where the memory's size stands in what `build` made: for `setMemoryPages`. */
+  memoryLimits = 0;
 
   /**
    * @param memoryPages exact size of the imported memory `env.memory`
@@ -67,6 +80,7 @@ export class ModuleBuilder {
       fill(w);
       out.byte(id);
       out.unsigned(w.length);
+      if (id === 2) this.memoryLimits += out.length;
       out.append(w.bytes.subarray(0, w.length));
     };
     section(1, (w) => {
@@ -91,8 +105,9 @@ export class ModuleBuilder {
       w.name('memory');
       w.byte(2);
       w.byte(1);
-      w.unsigned(this.memoryPages);
-      w.unsigned(this.memoryPages);
+      this.memoryLimits = w.length;
+      w.append(padded(this.memoryPages));
+      w.append(padded(this.memoryPages));
       if (!this.table.imported) return;
       w.name('env');
       w.name('table');

@@ -1,69 +1,108 @@
-// Guesses which accesses the next instructions make, and at which distances from each other, so that one TLB lookup can serve them
-// (region-memory.ts). Only guesses: what is wrong here makes code slower, and nothing else depends on it. The semantics are the rows' (isa/).
+// Guesses which accesses the next instructions make near a given one, so that one TLB lookup can serve them all (region-memory.ts). Only guesses:
+// what is wrong here makes code slower, and nothing else depends on it. The semantics are the rows' (isa/).
 
 import { ESP } from '../../cpu/state.ts';
-import { accessOf, isFlat, isAddressOnly, namesMemory } from '../operand-access.ts';
+import { isFlat } from '../operand-access.ts';
 import type { Instruction } from './instruction.ts';
-
-/** An access to `bytes` at a symbol's value (region-values.ts) plus `offset`. */
-export interface AccessGuess {
-  readonly symbol: number;
-  readonly offset: number;
-  readonly bytes: number;
-  readonly write: boolean;
-}
-
-interface Place {
-  readonly symbol: number;
-  readonly offset: number;
-}
-
-/** Symbols of sums and multiples, as the values that are known have them. */
-export interface SymbolNames {
-  sum(a: number, b: number): number;
-  multiple(symbol: number, shift: number): number;
-}
+import { NO_SYMBOL } from './region-values.ts';
 
 /** Instructions that are looked at. */
 export const FAR = 40;
 const NOT_WRITTEN: ReadonlySet<string> = new Set(['cmp', 'test', 'push', 'bt', 'jmp', 'call', 'mul', 'div', 'idiv']);
 
-class Guesser {
-  readonly guesses: AccessGuess[] = [];
+/** Symbols of sums and multiples, as the values that are known have them (region-values.ts). */
+export interface SymbolNames {
+  sum(a: number, b: number): number;
+  multiple(symbol: number, shift: number): number;
+}
+
+/** A symbol, and an offset from its value (region-values.ts). */
+export interface Place {
+  readonly symbol: number;
+  readonly offset: number;
+}
+
+/** Bytes [low, high) from a symbol's value that one lookup shall serve; it grows with the accesses that are guessed. */
+export class AccessRange {
+  /** Accesses inside, the present one among them. */
+  served = 0;
 
   constructor(
-    private readonly registers: (Place | undefined)[],
-    private readonly mode: number,
-    private readonly names: SymbolNames,
+    readonly symbol: number,
+    public low: number,
+    public high: number,
+    public write: boolean,
+    /** Bytes that it may have at most. */
+    private readonly widest: number,
   ) {}
 
+  take(offset: number, bytes: number, write: boolean): void {
+    const low = Math.min(this.low, offset);
+    const high = Math.max(this.high, offset + bytes);
+    if (high - low > this.widest) return;
+    this.low = low;
+    this.high = high;
+    this.write ||= write;
+    this.served++;
+  }
+}
+
+/**
+ * Follows what registers hold over instructions: a symbol and an offset from it each. It runs for each access of a region over the next FAR instructions,
+ * so it makes no objects.
+ */
+class Guesser {
+  /** Of the eight general registers. */
+  readonly symbols = new Int32Array(8);
+  readonly offsets = new Int32Array(8);
+  /** Place of the operand last looked at. */
+  private symbol = NO_SYMBOL;
+  private offset = 0;
+  private mode = 0;
+  private range!: AccessRange;
+  private names!: SymbolNames;
+
+  follow(
+    instructions: readonly Instruction[],
+    first: number,
+    mode: number,
+    range: AccessRange,
+    names: SymbolNames,
+  ): void {
+    this.mode = mode;
+    this.range = range;
+    this.names = names;
+    const end = Math.min(instructions.length, first + FAR);
+    for (let at = first; at < end; at++) this.instruction(instructions[at]!);
+  }
+
   private moved(register: number, by: number): void {
-    const place = this.registers[register];
-    if (place !== undefined) this.registers[register] = { symbol: place.symbol, offset: (place.offset + by) | 0 };
+    this.offsets[register] = this.offsets[register]! + by;
   }
   private stack(below: number, write: boolean): void {
-    const top = this.registers[ESP];
-    if (top !== undefined) this.guesses.push({ symbol: top.symbol, offset: (top.offset - below) | 0, bytes: 4, write });
+    if (this.symbols[ESP] === this.range.symbol) this.range.take((this.offsets[ESP]! - below) | 0, 4, write);
   }
-  /** Place of an instruction's memory operand. */
-  private operand(i: Instruction): Place | undefined {
-    const base = i.base < 8 ? this.registers[i.base] : undefined;
-    if (i.addressSize === 16 || (i.base < 8 && base === undefined)) return undefined;
-    if (i.index >= 8) return base && { symbol: base.symbol, offset: (base.offset + i.displacement) | 0 };
-    const index = this.registers[i.index];
-    if (index === undefined) return undefined;
-    const symbol = i.scale === 0 ? index.symbol : this.names.multiple(index.symbol, i.scale);
-    const offset = (index.offset << i.scale) + i.displacement;
-    return base === undefined
-      ? { symbol, offset: offset | 0 }
-      : { symbol: this.names.sum(base.symbol, symbol), offset: (base.offset + offset) | 0 };
+  /** Finds the place of an instruction's memory operand. */
+  private operand(i: Instruction): void {
+    this.symbol = NO_SYMBOL;
+    this.offset = i.displacement | 0;
+    const based = i.base < 8;
+    if (i.addressSize === 16 || (based && this.symbols[i.base] === NO_SYMBOL)) return;
+    if (based) this.offset = (this.offset + this.offsets[i.base]!) | 0;
+    if (i.index >= 8) {
+      if (based) this.symbol = this.symbols[i.base]!;
+      return;
+    }
+    const index = this.symbols[i.index]!;
+    if (index === NO_SYMBOL) return;
+    const multiple = i.scale === 0 ? index : this.names.multiple(index, i.scale);
+    this.offset = (this.offset + (this.offsets[i.index]! << i.scale)) | 0;
+    this.symbol = based ? this.names.sum(this.symbols[i.base]!, multiple) : multiple;
   }
   private access(i: Instruction): void {
-    if (!i.memory || !namesMemory(i.row) || isAddressOnly(i.row) || !isFlat(this.mode, i.segment)) return;
-    const place = this.operand(i);
-    if (place === undefined) return;
-    const access = accessOf(i.row, i.operandSize);
-    this.guesses.push({ ...place, bytes: access & 255, write: (access & 256) !== 0 });
+    if (i.access === 0 || !isFlat(this.mode, i.segment)) return;
+    this.operand(i);
+    if (this.symbol === this.range.symbol) this.range.take(this.offset, i.access & 255, (i.access & 256) !== 0);
   }
   /** The register that is written first of all, and what it gets. */
   private result(i: Instruction): void {
@@ -75,7 +114,7 @@ class Guesser {
     if (register === undefined || (spec.kind === 'E' && i.memory)) return;
     const size = spec.bits > 0 ? spec.bits : i.operandSize;
     if (size !== 32) {
-      this.registers[size === 8 ? register & 3 : register] = undefined;
+      this.symbols[size === 8 ? register & 3 : register] = NO_SYMBOL;
       return;
     }
     const source = row.operands[1];
@@ -84,12 +123,17 @@ class Guesser {
     else if (row.mnemonic === 'sub' && constant) this.moved(register, -i.immediate);
     else if (row.mnemonic === 'inc') this.moved(register, 1);
     else if (row.mnemonic === 'dec') this.moved(register, -1);
-    else if (row.mnemonic === 'lea') this.registers[register] = this.operand(i);
-    else if (row.mnemonic === 'mov' && (source?.kind === 'G' || source?.kind === 'E') && !i.memory)
-      this.registers[register] = this.registers[source.kind === 'G' ? i.reg : i.rm];
-    else this.registers[register] = undefined;
+    else if (row.mnemonic === 'lea') {
+      this.operand(i);
+      this.symbols[register] = this.symbol;
+      this.offsets[register] = this.offset;
+    } else if (row.mnemonic === 'mov' && (source?.kind === 'G' || source?.kind === 'E') && !i.memory) {
+      const from = source.kind === 'G' ? i.reg : i.rm;
+      this.symbols[register] = this.symbols[from]!;
+      this.offsets[register] = this.offsets[from]!;
+    } else this.symbols[register] = NO_SYMBOL;
   }
-  instruction(i: Instruction): void {
+  private instruction(i: Instruction): void {
     this.access(i);
     switch (i.row.mnemonic) {
       case 'push':
@@ -112,16 +156,26 @@ class Guesser {
   }
 }
 
-/** @param registers what is known of the eight registers before the first instruction */
-export const guessAccesses = (
+/** One for all: it holds nothing between two questions. */
+const guesser = new Guesser();
+
+/**
+ * Widens a range by the accesses that instructions from the `first` on seem to make.
+ *
+ * @param place what is known of a register before the first instruction
+ */
+export const widenByAccesses = (
+  range: AccessRange,
   instructions: readonly Instruction[],
   first: number,
   mode: number,
-  registers: (Place | undefined)[],
+  place: (register: number) => Place,
   names: SymbolNames,
-): readonly AccessGuess[] => {
-  const guesser = new Guesser(registers, mode, names);
-  const end = Math.min(instructions.length, first + FAR);
-  for (let at = first; at < end; at++) guesser.instruction(instructions[at]!);
-  return guesser.guesses;
+): void => {
+  for (let register = 0; register < 8; register++) {
+    const { symbol, offset } = place(register);
+    guesser.symbols[register] = symbol;
+    guesser.offsets[register] = offset;
+  }
+  guesser.follow(instructions, first, mode, range, names);
 };

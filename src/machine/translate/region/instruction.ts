@@ -6,7 +6,7 @@ import type { Row } from '../../isa/row.ts';
 import { ESP } from '../../cpu/state.ts';
 import { formSize } from '../forms.ts';
 import { HelperOperands } from '../helper-operands.ts';
-import { isAddressOnly } from '../operand-access.ts';
+import { accessOf, isAddressOnly, namesMemory } from '../operand-access.ts';
 
 export class Instruction {
   readonly row: Row;
@@ -25,6 +25,8 @@ export class Instruction {
   readonly rm: number;
   readonly immediate: number;
   readonly immediate2: number;
+  /** How its memory operand is accessed (operand-access.ts `accessOf`); 0: it has none, or forms only its address. */
+  readonly access: number;
   /** What its helper gets where its semantics does not cover the case. */
   readonly operands: HelperOperands | undefined;
 
@@ -46,6 +48,8 @@ export class Instruction {
     this.rm = d.rm;
     this.immediate = d.immediate;
     this.immediate2 = d.immediate2;
+    const accesses = d.memory && namesMemory(d.row) && !isAddressOnly(d.row);
+    this.access = accesses ? accessOf(d.row, this.operandSize) : 0;
     this.operands = d.row.helper === undefined ? undefined : new HelperOperands(d.row, eip, d, !isAddressOnly(d.row));
   }
 

@@ -9,7 +9,7 @@ import type { HelperOperands } from '../helper-operands.ts';
 import { isFlat, isAddressOnly, isXlat, accessOf } from '../operand-access.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Miss } from '../miss-functions.ts';
-import { type AccessGuess, guessAccesses } from './access-guesses.ts';
+import { type AccessRange, type Place, widenByAccesses } from './access-guesses.ts';
 import { DYNAMIC, plainOf } from './flag-kinds.ts';
 import type { Instruction } from './instruction.ts';
 import { RegionFlags } from './region-flags.ts';
@@ -87,13 +87,15 @@ export abstract class RegionFrame extends RegionFlags {
   follow(straight: readonly Instruction[]): void {
     this.straight = straight;
   }
-  protected accessesAhead(): readonly AccessGuess[] {
-    const registers = this.registers.map((local) => {
-      if (!this.has(local)) this.assign(local, undefined);
-      return this.placeOf(local);
-    });
-    return guessAccesses(this.straight, this.done, this.mode, registers, this.symbolNames);
+  protected widen(range: AccessRange): void {
+    const { straight, done, mode, registerPlace, symbolNames } = this;
+    widenByAccesses(range, straight, done, mode, registerPlace, symbolNames);
   }
+  private readonly registerPlace = (register: number): Place => {
+    const local = this.registers[register]!;
+    if (!this.has(local)) this.assign(local, undefined);
+    return this.knownOf(local);
+  };
 
   // ---- locals and blocks --------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import { I32, type Local } from '../../wasm/code.ts';
 import { TLB } from '../entry-function.ts';
 import type { Miss } from '../miss-functions.ts';
 import type { FastAccess, SlowAccess } from '../translation-emitter.ts';
-import type { AccessGuess } from './access-guesses.ts';
+import { AccessRange } from './access-guesses.ts';
 import { type Knowledge, RegionValues } from './region-values.ts';
 
 const PAGE = 0x1000;
@@ -42,7 +42,7 @@ export abstract class RegionMemory extends RegionValues {
   /** Functions as the slow paths with the TLB context as last argument, which look there first. */
   protected abstract readonly lookingAgain: Readonly<Record<Miss, number>>;
   /** Accesses from the present instruction on, as far as that can be guessed. */
-  protected abstract accessesAhead(): readonly AccessGuess[];
+  protected abstract widen(range: AccessRange): void;
   /** A local that keeps its value over instructions. */
   private lasting(type: ValueType = I32): Local {
     return this.code.local(type);
@@ -146,21 +146,11 @@ export abstract class RegionMemory extends RegionValues {
   }
   /** An anchor for this access, if others that it can serve seem to follow. */
   private anchorAt(symbol: number, offset: number, bytes: number, write: boolean): Anchor | undefined {
-    let low = offset;
-    let high = offset + bytes;
-    let writes = write;
-    let served = 0;
-    for (const guess of this.accessesAhead()) {
-      if (guess.symbol !== symbol) continue;
-      const first = Math.min(low, guess.offset);
-      const end = Math.max(high, guess.offset + guess.bytes);
-      if (end - first > WIDEST) continue;
-      [low, high] = [first, end];
-      writes ||= guess.write;
-      served++;
-    }
+    const range = new AccessRange(symbol, offset, offset + bytes, write, WIDEST);
+    this.widen(range);
     // The first is the present one.
-    return served < 2 ? undefined : { symbol, low, high, write: writes, host: this.lasting() };
+    if (range.served < 2) return undefined;
+    return { symbol, low: range.low, high: range.high, write: range.write, host: this.lasting() };
   }
   private dropAnchor(anchor: Anchor, linear: Local, offset: number, slow: SlowAccess, fast: FastAccess): void {
     const { low, high, write, host } = anchor;

@@ -4,14 +4,15 @@
 import { type Code, I32, type ValueType } from '../../wasm/code.ts';
 import { ModuleBuilder } from '../../wasm/module.ts';
 import { SHARED } from '../../isa/shared-functions.ts';
-import { REGION_SLOTS, type ThreadedModule } from '../forms.ts';
+import { REGION_SLOTS } from '../threaded-image.ts';
+import type { ThreadedModule } from '../threaded-module.ts';
 import { type Miss, MISSES } from '../miss-functions.ts';
 import { importSlowPaths, sharedFunctions, type SlowPaths } from '../runtime.ts';
 import { accessFunctions, AGAIN_PARAMETERS } from './access-functions.ts';
 import type { RegionRuntime } from './region-frame.ts';
 
 /**
- * Modules that one table is given to: they live as long as it does (forms.ts `renew`), and each takes memory mappings of the host and some 100 KB for
+ * Modules that one table is given to: they live as long as it does (threaded-module.ts `renew`), and each takes memory mappings of the host and some 100 KB for
  * its copy of the table.
  */
 const MOST_MODULES = 400;

@@ -7,7 +7,7 @@ import { I32, type Local, type ValueType } from '../../wasm/code.ts';
 import { TranslationEmitter } from '../translation-emitter.ts';
 
 const TWO_32 = 0x1_0000_0000;
-const NO_SYMBOL = 0;
+export const NO_SYMBOL = 0;
 
 /** A value of 32 bits: between `min` and `max`, unsigned; equal to what `symbol` stands for plus `offset`, modulo 2^32 (symbol 0: not known). */
 interface Known {
@@ -27,7 +27,7 @@ export abstract class RegionValues extends TranslationEmitter {
   private values = new Map<Local, Known>();
   private symbols = 0;
   /** Symbols of sums and multiples of symbols. */
-  private readonly composed = new Map<string, number>();
+  private readonly composed = new Map<number, number>();
   /** Arms of branches inside an instruction that are open: what they write is not known behind them. */
   private arms = 0;
 
@@ -41,11 +41,11 @@ export abstract class RegionValues extends TranslationEmitter {
   private fresh(known: Known): Known {
     return { min: known.min, max: known.max, symbol: ++this.symbols, offset: 0 };
   }
-  private composedOf(name: string): number {
-    let symbol = this.composed.get(name);
+  private composedOf(key: number): number {
+    let symbol = this.composed.get(key);
     if (symbol === undefined) {
       symbol = ++this.symbols;
-      this.composed.set(name, symbol);
+      this.composed.set(key, symbol);
     }
     return symbol;
   }
@@ -119,7 +119,7 @@ export abstract class RegionValues extends TranslationEmitter {
     if (b.min === b.max)
       return { min, max, symbol: a.symbol, offset: a.symbol === NO_SYMBOL ? 0 : (a.offset + b.min) | 0 };
     if (a.symbol === NO_SYMBOL || b.symbol === NO_SYMBOL) return between(min, max);
-    return { min, max, symbol: this.composedOf(`${a.symbol}+${b.symbol}`), offset: (a.offset + b.offset) | 0 };
+    return { min, max, symbol: this.symbolNames.sum(a.symbol, b.symbol), offset: (a.offset + b.offset) | 0 };
   }
   override sub(a: Val, b: Val): Val {
     super.sub(a, b);
@@ -147,7 +147,7 @@ export abstract class RegionValues extends TranslationEmitter {
     if (min !== max || min > 31) return VAL;
     const range = x.max * 2 ** min < TWO_32 ? between(x.min * 2 ** min, x.max * 2 ** min) : UNKNOWN;
     if (x.symbol === NO_SYMBOL || min === 0) return min === 0 ? a : this.val(range);
-    return this.val({ ...range, symbol: this.composedOf(`${x.symbol}<${min}`), offset: x.offset << min });
+    return this.val({ ...range, symbol: this.symbolNames.multiple(x.symbol, min), offset: x.offset << min });
   }
   override shrU(a: Val, b: Val): Val {
     super.shrU(a, b);
@@ -161,14 +161,10 @@ export abstract class RegionValues extends TranslationEmitter {
   // ---- symbols, for guesses -----------------------------------------------------------------------------------------
 
   protected readonly symbolNames = {
-    sum: (a: number, b: number): number => this.composedOf(`${a}+${b}`),
-    multiple: (symbol: number, shift: number): number => this.composedOf(`${symbol}<${shift}`),
+    // One number for both: a region has far fewer than 2^21 symbols, and a shift is below 32.
+    sum: (a: number, b: number): number => this.composedOf((a * 2 ** 21 + b) * 32),
+    multiple: (symbol: number, shift: number): number => this.composedOf(symbol * 32 + shift),
   };
-  /** A local's symbol and offset; undefined: it has none. */
-  protected placeOf(local: Local): { readonly symbol: number; readonly offset: number } | undefined {
-    const known = this.knownOf(local);
-    return known.symbol === NO_SYMBOL ? undefined : known;
-  }
 
   // ---- branches -----------------------------------------------------------------------------------------------------
 

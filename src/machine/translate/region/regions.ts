@@ -9,7 +9,7 @@ import type { Code } from '../../wasm/code.ts';
 import type { CodeCache } from '../code-cache.ts';
 import type { GranuleMask } from '../code-granules.ts';
 import { Entry } from '../entry.ts';
-import type { ThreadedModule } from '../forms.ts';
+import type { ThreadedModule } from '../threaded-module.ts';
 import type { HelperOperands } from '../helper-operands.ts';
 import { Mode, runsUnit } from '../mode.ts';
 import { isEmitted } from '../operand-access.ts';

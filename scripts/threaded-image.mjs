@@ -1,0 +1,53 @@
+// The code of the threaded tier, emitted while the extension is built, in the place of src/machine/translate/prepared-image.ts: an esbuild
+// plugin. Not how it is emitted: that is the source's own function, run here.
+import { build } from 'esbuild';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const BYTES = 'kansoku:threaded-image';
+
+const emit = async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'kansoku-'));
+  const outfile = join(folder, 'emit.mjs');
+  await build({
+    stdin: {
+      contents: `export { emitThreadedImage } from './machine/translate/threaded-image.ts';`,
+      resolveDir: join(root, 'src'),
+      loader: 'ts',
+    },
+    bundle: true,
+    outfile,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    logLevel: 'warning',
+  });
+  try {
+    const { emitThreadedImage } = await import(pathToFileURL(outfile).href);
+    return emitThreadedImage();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+};
+
+/** One image for all that is built together. */
+export const threadedImage = () => {
+  const image = emit();
+  return {
+    name: 'threaded-image',
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: new RegExp(`^${BYTES}$`) }, ({ path }) => ({ path, namespace: BYTES }));
+      onLoad({ filter: /.*/, namespace: BYTES }, async () => ({ contents: (await image).bytes, loader: 'binary' }));
+      onLoad({ filter: /[/\\]translate[/\\]prepared-image\.ts$/ }, async () => {
+        const { bytes: _, ...where } = await image;
+        return {
+          contents: `import bytes from '${BYTES}';\nexport const preparedImage = { bytes, ...${JSON.stringify(where)} };`,
+          loader: 'js',
+        };
+      });
+    },
+  };
+};
