@@ -116,10 +116,19 @@ test('a frame is started again: the guest goes back to where it was entered', ()
   assert.equal(bench.request('evaluate', { expression: '$esp', frameId: frames()[0]!.id }).result, esp);
 });
 
-test('without a recorded past no frame is started again, and the reason is told', () => {
+test('without a recorded past there is no way back, and the reason is told', () => {
   const bench = new DapBench(configOf(TSUBAME));
   bench.launch({ stopAt: 'pit_init' });
   const [frame] = bench.request('stackTrace', { threadId: 1, levels: 1 }).stackFrames;
   assert.equal(frame!.canRestart, undefined);
-  assert.match(bench.ask('restartFrame', { frameId: frame!.id }) as string, /does not record its past/);
+  const source = { path: '/x/kmain.c', name: 'kmain.c' };
+  for (const refused of [
+    bench.ask('restartFrame', { frameId: frame!.id }),
+    bench.ask('stepBack', { threadId: 1 }),
+    bench.ask('stepBack', { threadId: 1, granularity: 'instruction' }),
+    bench.ask('reverseContinue', { threadId: 1 }),
+    bench.ask('kansoku/lastWrite', { name: 'frames_free' }),
+    bench.ask('kansoku/lastExecution', { source, line: 11 }),
+  ])
+    assert.match(refused as string, /^This machine does not record its past: start it with F5/);
 });
