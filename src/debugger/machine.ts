@@ -4,7 +4,7 @@
 import type { AddressMap } from '../symbols/address-map.ts';
 import type { DebugInfo } from '../symbols/debug-info.ts';
 import type { GuestSymbols } from './guest-symbols.ts';
-import type { DebugTarget } from './target.ts';
+import type { DebugTarget, Position } from './target.ts';
 
 /** Why the guest cannot go on. */
 export interface GuestEnd {
@@ -35,6 +35,8 @@ export interface DebuggedMachine {
   readonly image: string;
   /** Empty: there is no hypervisor. */
   vmcs(): readonly VmcsField[];
+  /** When a recorded event happened, by its number in the stream; undefined: it is not kept. */
+  moment(sequence: number): Position | undefined;
   readonly end: GuestEnd | undefined;
   /** Whether the guest runs at this moment without the debugger having sent it: at attaching. */
   readonly running: boolean;

@@ -58,7 +58,7 @@ export const activate = (context: vscode.ExtensionContext): Api => {
     registerStatusBar(guest),
     registerProblems(guest, source, log),
     registerTerminalLinks(guest, console, source),
-    registerPastCommands(log),
+    registerPastCommands(log, timeline),
     registerLiveValues(context.workspaceState),
     registerDebugging({ boot, guest, source, log, reveal: () => console.show(true) }),
     registerCommands({ boot, guest, console, source, timeline, language, guestLog, log }),

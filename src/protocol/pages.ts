@@ -29,7 +29,7 @@ export type ToPage =
   | { readonly type: 'invoke'; readonly action: PageAction };
 
 /** Actions that a command of the extension asks a page to do. */
-export const PAGE_ACTIONS = ['fit', 'follow', 'help', 'copy'] as const;
+export const PAGE_ACTIONS = ['fit', 'follow', 'help', 'copy', 'travel'] as const;
 export type PageAction = (typeof PAGE_ACTIONS)[number];
 
 /** Commands that a page may run. Anything else is refused. */
@@ -44,9 +44,14 @@ export type FromPage =
   | { readonly type: 'ask'; readonly id: number; readonly question: Question }
   /** `keepFocus`: the page keeps the keyboard. */
   | { readonly type: 'open'; readonly address: number; readonly keepFocus: boolean }
+  /** The debugger is to go to an event; without one: none is chosen. */
+  | { readonly type: 'travel'; readonly sequence?: number }
   | { readonly type: 'copy'; readonly text: string };
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+
+/** The number of an event in the stream. */
+export const isSequence = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
 /** True for a message that a page of ours could have sent. */
 export const isFromPage = (value: unknown): value is FromPage => {
@@ -64,6 +69,8 @@ export const isFromPage = (value: unknown): value is FromPage => {
       );
     case 'open':
       return typeof value['address'] === 'number' && typeof value['keepFocus'] === 'boolean';
+    case 'travel':
+      return value['sequence'] === undefined || isSequence(value['sequence']);
     case 'copy':
       return typeof value['text'] === 'string';
     default:

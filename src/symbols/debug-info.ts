@@ -15,6 +15,7 @@ import { DW_AT, DW_TAG } from './dwarf/constants.ts';
 import type { Die } from './dwarf/die.ts';
 import type { NameKind } from './dwarf/names.ts';
 import { scopesAt, type Scope } from './dwarf/scopes.ts';
+import type { Unit } from './dwarf/unit.ts';
 import type { Location, ReadMemory } from './location-value.ts';
 import type { CType, EnumType } from './types.ts';
 import { Unwinder, type Frame, type InterruptHook, type Registers } from './unwind/unwinder.ts';
@@ -39,6 +40,8 @@ export class DebugInfo {
   readonly #declarations: Declarations;
   readonly #places: VariablePlaces;
   readonly #unwinder: Unwinder;
+  /** The editor asks at every stop. */
+  readonly #globals = new Map<Unit, readonly Variable[]>();
 
   private constructor(
     private readonly data: DebugData,
@@ -179,12 +182,17 @@ export class DebugInfo {
   }
 
   /** All variables outside functions of the unit that holds an address. */
-  globalsAt(address: number): Variable[] {
+  globalsAt(address: number): readonly Variable[] {
     const unit = this.#functionScope(address)?.die.unit;
-    const children = unit?.root?.children() ?? [];
-    return children
-      .filter((die) => die.tag === DW_TAG.variable && (die.has(DW_AT.location) || die.has(DW_AT.const_value)))
-      .map((die) => this.#declarations.variable(die, 'global'));
+    if (unit === undefined) return [];
+    let globals = this.#globals.get(unit);
+    if (globals === undefined) {
+      globals = (unit.root?.children() ?? [])
+        .filter((die) => die.tag === DW_TAG.variable && (die.has(DW_AT.location) || die.has(DW_AT.const_value)))
+        .map((die) => this.#declarations.variable(die, 'global'));
+      this.#globals.set(unit, globals);
+    }
+    return globals;
   }
 
   /** A type by what it is called: `struct` for `struct task_struct`. @param near whose unit is asked first */

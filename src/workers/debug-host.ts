@@ -4,7 +4,8 @@
 import { DebugAdapter } from '../debugger/dap/adapter.ts';
 import type { GuestSymbols } from '../debugger/guest-symbols.ts';
 import type { DebuggedMachine, GuestEnd, VmcsField } from '../debugger/machine.ts';
-import type { DebugTarget } from '../debugger/target.ts';
+import { positionOfRecord } from '../debugger/reverse.ts';
+import type { DebugTarget, Position } from '../debugger/target.ts';
 import type { DebugMessage } from '../protocol/machine.ts';
 import type { AddressMap } from '../symbols/address-map.ts';
 import type { DebugInfo } from '../symbols/debug-info.ts';
@@ -76,6 +77,10 @@ export class DebugHost implements DebuggedMachine {
   }
   vmcs(): readonly VmcsField[] {
     return this.thread.session.vmcs();
+  }
+  moment(sequence: number): Position | undefined {
+    const { records, first } = this.thread.session.events(sequence, 1);
+    return records.length === 0 || first !== sequence ? undefined : positionOfRecord(records, 0);
   }
   get end(): GuestEnd | undefined {
     return this.thread.session.stop;

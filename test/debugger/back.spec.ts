@@ -3,8 +3,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Dap } from '../../src/debugger/dap/protocol.ts';
+import type { EventRow } from '../../src/protocol/timeline.ts';
 import { configOf, TSUBAME } from '../boot/running-guest.ts';
 import { DapBench } from './dap-bench.ts';
+import { compareTranscript } from './golden.ts';
 
 const RECORDED = { record: { limit: 256 << 20 } };
 
@@ -116,10 +118,53 @@ test('a frame is started again: the guest goes back to where it was entered', ()
   assert.equal(bench.request('evaluate', { expression: '$esp', frameId: frames()[0]!.id }).result, esp);
 });
 
-test('without a recorded past no frame is started again, and the reason is told', () => {
+test('to the moment of a recorded event: back, forwards, while the guest runs', () => {
+  const bench = new DapBench(configOf(TSUBAME, RECORDED));
+  bench.launch({ stopOnEntry: true });
+  bench.request('setFunctionBreakpoints', { breakpoints: [{ name: 'idle' }] });
+  bench.run('continue');
+  // VM exits: the guest stands before the instruction that causes them.
+  const rows: EventRow[] = [];
+  for (let from = 0; from < bench.records; from += 1000)
+    rows.push(...bench.rows(from, 1000).filter(({ title }) => /^[A-Z]/.test(title)));
+  const [first, middle, last] = [rows[1]!, rows[rows.length >> 1]!, rows.at(-1)!];
+  const stands = (row: EventRow): void => {
+    assert.equal(Number.parseInt(bench.request('evaluate', { expression: '$eip,x' }).result, 16), row.eip, row.title);
+    assert.equal(bench.request('kansoku/sample', { expressions: [] }).instructions, row.instructions);
+  };
+  for (const row of [middle, first, last, middle]) {
+    bench.request('kansoku/travel', { sequence: row.sequence });
+    assert.equal(bench.until('stopped').reason, 'event');
+    stands(row);
+  }
+  compareTranscript('travel', bench);
+  bench.request('setFunctionBreakpoints', { breakpoints: [] });
+  bench.request('continue', { threadId: 1 });
+  bench.turn();
+  bench.request('kansoku/travel', { sequence: first.sequence });
+  assert.equal(bench.until('stopped').reason, 'event');
+  stands(first);
+  // Forwards to the newest moment, which the run has reached meanwhile.
+  bench.request('kansoku/travel', { sequence: last.sequence });
+  bench.until('stopped');
+  stands(last);
+  assert.match(bench.ask('kansoku/travel', { sequence: 1e9 }) as string, /is not kept any more/);
+});
+
+test('without a recorded past there is no way back, and the reason is told', () => {
   const bench = new DapBench(configOf(TSUBAME));
   bench.launch({ stopAt: 'pit_init' });
   const [frame] = bench.request('stackTrace', { threadId: 1, levels: 1 }).stackFrames;
   assert.equal(frame!.canRestart, undefined);
-  assert.match(bench.ask('restartFrame', { frameId: frame!.id }) as string, /does not record its past/);
+  const source = { path: '/x/kmain.c', name: 'kmain.c' };
+  for (const refused of [
+    bench.ask('restartFrame', { frameId: frame!.id }),
+    bench.ask('stepBack', { threadId: 1 }),
+    bench.ask('stepBack', { threadId: 1, granularity: 'instruction' }),
+    bench.ask('reverseContinue', { threadId: 1 }),
+    bench.ask('kansoku/lastWrite', { name: 'frames_free' }),
+    bench.ask('kansoku/lastExecution', { source, line: 11 }),
+    bench.ask('kansoku/travel', { sequence: 0 }),
+  ])
+    assert.match(refused as string, /^This machine does not record its past: start it with F5/);
 });

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import type { Dap, Events, Requests } from '../../src/debugger/dap/protocol.ts';
 import type { DebugMessage, FromMachine, ToMachine } from '../../src/protocol/machine.ts';
+import type { EventRow } from '../../src/protocol/timeline.ts';
 import { createSession } from '../../src/workers/engine-session.ts';
 import { MachineServer } from '../../src/workers/machine-server.ts';
 import type { BootConfig } from '../../src/workers/session.ts';
@@ -48,6 +49,18 @@ export class DapBench {
   }
   type(text: string): void {
     this.handler({ type: 'serial', bytes: new TextEncoder().encode(text) });
+  }
+  /** Recorded events, as the timeline's table has them. */
+  rows(from: number, count: number): readonly EventRow[] {
+    this.handler({ type: 'ask', id: 1, question: { name: 'rows', from, count } });
+    const last = this.posted.at(-1);
+    assert.ok(last?.type === 'answer', JSON.stringify(last));
+    return last.answer as readonly EventRow[];
+  }
+  /** How many there are. */
+  get records(): number {
+    const told = this.posted.findLast((message) => message.type === 'status');
+    return told?.type === 'status' ? told.status.extent.records : 0;
   }
   /** One slice of what is under way. */
   turn(): boolean {

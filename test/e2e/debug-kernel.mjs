@@ -13,6 +13,7 @@ import {
   openFile,
   runCommand,
   waitForWorkbench,
+  webview,
 } from '../../scripts/vscode/lib/browser.mjs';
 import { installHost, installProject, root } from '../../scripts/vscode/lib/install.mjs';
 import { packageExtension } from '../../scripts/vscode/lib/package.mjs';
@@ -138,6 +139,34 @@ await step('who wrote this last: a name that is asked for', async () => {
   await answer(page, 'Go back to the last write', 'frames_free');
   console.log(`        ${await standsAt(/frame/)}`);
   await shot('last-write');
+  await press('F5', /kmain\.c.*25/);
+});
+
+await step('to an event of the timeline: by its menu back, by the key forwards', async () => {
+  await runCommand(page, 'Kansoku: Open Event Timeline');
+  const timeline = await webview(page, 'Event Timeline');
+  await timeline.locator('.row.lane', { hasText: 'Page fault' }).click();
+  const chosen = timeline.locator('.tr.selected');
+  // From the start of the run on.
+  for (const key of ['Home', '.', '.', '.']) await page.keyboard.press(key);
+  await chosen.locator('.where .link').waitFor();
+  const place = /(\w+\.c):(\d+)/.exec(await chosen.locator('.where').innerText());
+  await chosen.click({ button: 'right' });
+  const entry = page.locator('.context-view .action-label', { hasText: 'Go to This Event in the Debugger' });
+  await entry.waitFor();
+  await shot('event-menu');
+  await entry.click();
+  console.log(`        ${await standsAt(new RegExp(`${place[1].replace('.', '\\.')}.*${place[2]}`))}`);
+  await shot('event');
+  await runCommand(page, 'Kansoku: Open Event Timeline');
+  const again = await webview(page, 'Event Timeline');
+  await again.locator('.row.lane', { hasText: 'Page fault' }).click();
+  for (const key of ['End', ',']) await page.keyboard.press(key);
+  await again.locator('.tr.selected .where .link').waitFor();
+  const later = /(\w+\.c):(\d+)/.exec(await again.locator('.tr.selected .where').innerText());
+  await page.keyboard.press('g');
+  console.log(`        ${await standsAt(new RegExp(`${later[1].replace('.', '\\.')}.*${later[2]}`))}`);
+  await runCommand(page, 'View: Close Editor');
   await press('F5', /kmain\.c.*25/);
 });
 

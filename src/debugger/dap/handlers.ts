@@ -22,6 +22,7 @@ import { loadedSources, modules, source } from './requests/sources.ts';
 import { stackTrace } from './requests/stack-trace.ts';
 import { next, stepIn, stepInTargets, stepOut } from './requests/step.ts';
 import { threads } from './requests/threads.ts';
+import { travel } from './requests/travel.ts';
 import { setVariable, variables } from './requests/variables.ts';
 
 export const HANDLERS: { readonly [C in Command]?: Handler<C> } = {
@@ -59,6 +60,7 @@ export const HANDLERS: { readonly [C in Command]?: Handler<C> } = {
   'kansoku/sample': sample,
   'kansoku/lastWrite': lastWriteRequest,
   'kansoku/lastExecution': lastExecutionRequest,
+  'kansoku/travel': travel,
   gotoTargets,
   goto,
   pause,

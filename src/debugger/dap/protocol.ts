@@ -62,6 +62,8 @@ export interface Requests {
     readonly arguments: { readonly source: Dap.Source; readonly line: number };
     readonly body: undefined;
   };
+  /** Ours: goes to the moment of a recorded event, by its number in the stream. */
+  readonly 'kansoku/travel': { readonly arguments: { readonly sequence: number }; readonly body: undefined };
   readonly pause: Of<Dap.PauseRequest, Dap.PauseResponse>;
   readonly gotoTargets: Of<Dap.GotoTargetsRequest, Dap.GotoTargetsResponse>;
   readonly goto: Of<Dap.GotoRequest, Dap.GotoResponse>;

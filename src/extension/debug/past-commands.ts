@@ -1,8 +1,10 @@
-// Commands that search the past: who wrote a variable last, when a line was executed last. They ask the debug adapter (requests of ours,
-// src/debugger/dap/requests/past.ts), and the guest then stands at that moment. Not the search.
+// Commands that go through the past: who wrote a variable last, when a line was executed last, to an event of the timeline. They ask the debug adapter
+// (requests of ours, src/debugger/dap/requests/past.ts and travel.ts), and the guest then stands at that moment. Not the search.
 
 import * as vscode from 'vscode';
+import { isSequence } from '../../protocol/pages.ts';
 import type { Log } from '../log.ts';
+import type { TimelinePanel } from '../pages/timeline-panel.ts';
 import { activeGuestSession } from './debugging.ts';
 import { expressionAtCursor } from './editor-expression.ts';
 
@@ -18,7 +20,12 @@ interface LineContext {
   readonly lineNumber?: number;
 }
 
-export const registerPastCommands = (log: Log): vscode.Disposable => {
+/** From the timeline: its menu, or its page itself. */
+interface EventContext {
+  readonly sequence?: unknown;
+}
+
+export const registerPastCommands = (log: Log, timeline: TimelinePanel): vscode.Disposable => {
   /** The guest's session, or a message. */
   const session = (): vscode.DebugSession | undefined => {
     const active = activeGuestSession();
@@ -61,7 +68,15 @@ export const registerPastCommands = (log: Log): vscode.Disposable => {
     await ask('kansoku/lastExecution', { source: { path: uri.fsPath }, line });
   };
 
+  /** Without an event the timeline is asked which one is chosen, and comes back here. */
+  const goToEvent = async (context?: EventContext): Promise<void> => {
+    if (session() === undefined) return;
+    if (isSequence(context?.sequence)) await ask('kansoku/travel', { sequence: context.sequence });
+    else await timeline.invoke('travel');
+  };
+
   return vscode.Disposable.from(
+    vscode.commands.registerCommand('kansoku.debug.goToEvent', goToEvent),
     vscode.commands.registerCommand('kansoku.debug.lastWrite', lastWrite),
     vscode.commands.registerCommand('kansoku.debug.lastExecution', lastExecution),
   );

@@ -138,6 +138,11 @@ export class Page implements vscode.Disposable {
       case 'open':
         await source.openAddress(message.address, message.keepFocus).catch(() => {});
         return;
+      case 'travel':
+        if (message.sequence === undefined)
+          this.services.log.userError(vscode.l10n.t('Choose an event in the Event Timeline first.'));
+        else await vscode.commands.executeCommand('kansoku.debug.goToEvent', { sequence: message.sequence });
+        return;
       case 'copy':
         await vscode.env.clipboard.writeText(message.text);
         vscode.window.setStatusBarMessage(vscode.l10n.t('Copied.'), 3000);

@@ -1,5 +1,6 @@
 // Abbreviations (DWARF 5, 7.5.3): what an entry's code says about its tag, its attributes and its forms. One table per offset of .debug_abbrev
-// and unit format, kept: the units of a kernel share theirs. Not the entries themselves (die.ts).
+// and unit format, read as far as it is asked. A kernel's two thousand tables declare the same few things: each is kept once. Not the entries
+// themselves (die.ts).
 import { DW_FORM, fixedSize, type UnitFormat } from './forms.ts';
 import { Reader } from './reader.ts';
 import type { DebugSections } from './sections.ts';
@@ -18,38 +19,99 @@ export interface Abbreviation {
   readonly size: number | undefined;
 }
 
-/** By code. */
-export type AbbreviationTable = ReadonlyMap<number, Abbreviation>;
-
 export class Abbreviations {
   readonly #tables = new Map<string, AbbreviationTable>();
+  readonly #declarations = new Map<string, Declarations>();
 
   constructor(private readonly sections: DebugSections) {}
 
-  /** The table at an offset, as far as it is readable. */
+  /** The table at an offset. */
   at(offset: number, unit: UnitFormat): AbbreviationTable {
-    const key = `${offset}/${unit.version}/${unit.addressSize}/${unit.offsetSize}`;
+    const format = `${unit.version}/${unit.addressSize}/${unit.offsetSize}`;
+    const key = `${offset}/${format}`;
     let table = this.#tables.get(key);
-    if (table === undefined) this.#tables.set(key, (table = readTable(this.sections.get('abbrev'), offset, unit)));
+    if (table !== undefined) return table;
+    let declarations = this.#declarations.get(format);
+    const bytes = this.sections.get('abbrev');
+    if (declarations === undefined) this.#declarations.set(format, (declarations = new Declarations(bytes, unit)));
+    this.#tables.set(key, (table = new AbbreviationTable(new Reader(bytes, offset), declarations)));
     return table;
   }
 }
 
-function readTable(bytes: Uint8Array, offset: number, unit: UnitFormat): AbbreviationTable {
-  const reader = new Reader(bytes, offset);
-  const table = new Map<number, Abbreviation>();
-  while (reader.more) {
-    const code = reader.uleb();
-    // A code that comes again is damage: the table has run into something else.
-    if (code === 0 || table.has(code)) break;
-    const abbreviation = readDeclaration(reader, unit);
-    if (abbreviation === undefined) break;
-    table.set(code, abbreviation);
+/** By code, as far as the table is readable. */
+export class AbbreviationTable {
+  readonly #known: Abbreviation[] = [];
+  #over = false;
+
+  constructor(
+    private readonly reader: Reader,
+    private readonly declarations: Declarations,
+  ) {}
+
+  get(code: number): Abbreviation | undefined {
+    let found = this.#known[code];
+    while (found === undefined && !this.#over) {
+      this.#readOne();
+      found = this.#known[code];
+    }
+    return found;
   }
-  return table;
+
+  #readOne(): void {
+    const code = this.reader.uleb();
+    // A code that comes again is damage: the table has run into something else.
+    const fresh = this.reader.more && code !== 0 && this.#known[code] === undefined;
+    const abbreviation = fresh ? this.declarations.read(this.reader) : undefined;
+    if (abbreviation === undefined) this.#over = true;
+    else this.#known[code] = abbreviation;
+  }
 }
 
-function readDeclaration(reader: Reader, unit: UnitFormat): Abbreviation | undefined {
+/** What the tables of one section declare for units of one format, by the bytes of it. */
+class Declarations {
+  readonly #known = new Map<number, { readonly start: number; readonly end: number; readonly is: Abbreviation }[]>();
+
+  constructor(
+    private readonly bytes: Uint8Array,
+    private readonly unit: UnitFormat,
+  ) {}
+
+  /** The declaration that the reader is at; undefined: it does not end. */
+  read(reader: Reader): Abbreviation | undefined {
+    const { bytes } = this;
+    const start = reader.position;
+    if (!skipDeclaration(reader)) return undefined;
+    const end = reader.position;
+    let hash = 0;
+    for (let at = start; at < end; at++) hash = (Math.imul(hash, 31) + bytes[at]!) | 0;
+    const same = this.#known.get(hash) ?? [];
+    const found = same.find((one) => equal(bytes, one.start, one.end, start, end));
+    if (found !== undefined) return found.is;
+    const is = readDeclaration(new Reader(bytes, start, end), this.unit);
+    this.#known.set(hash, [...same, { start, end, is }]);
+    return is;
+  }
+}
+
+const equal = (bytes: Uint8Array, a: number, aEnd: number, b: number, bEnd: number): boolean => {
+  if (aEnd - a !== bEnd - b) return false;
+  while (a < aEnd) if (bytes[a++] !== bytes[b++]) return false;
+  return true;
+};
+
+function skipDeclaration(reader: Reader): boolean {
+  reader.skipLeb();
+  reader.skip(1);
+  while (reader.more) {
+    const [attribute, form] = [reader.uleb(), reader.uleb()];
+    if (form === DW_FORM.implicit_const) reader.skipLeb();
+    if (attribute === 0 && form === 0) return !reader.overrun;
+  }
+  return false;
+}
+
+function readDeclaration(reader: Reader, unit: UnitFormat): Abbreviation {
   const tag = reader.uleb();
   const hasChildren = reader.u8() !== 0;
   const attributes: number[] = [];
@@ -57,7 +119,7 @@ function readDeclaration(reader: Reader, unit: UnitFormat): Abbreviation | undef
   const implicit: number[] = [];
   const offsets: (number | undefined)[] = [];
   let size: number | undefined = 0;
-  while (reader.more) {
+  for (;;) {
     const [attribute, form] = [reader.uleb(), reader.uleb()];
     const value = form === DW_FORM.implicit_const ? reader.sleb() : 0;
     if (attribute === 0 && form === 0) return { tag, hasChildren, attributes, forms, implicit, offsets, size };
@@ -68,5 +130,4 @@ function readDeclaration(reader: Reader, unit: UnitFormat): Abbreviation | undef
     const bytes = fixedSize(form, unit);
     size = size === undefined || bytes === undefined ? undefined : size + bytes;
   }
-  return undefined;
 }

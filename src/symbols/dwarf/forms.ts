@@ -135,7 +135,7 @@ const FORMS: Readonly<Record<number, Form>> = {
   0x1f21: foreign('offset'), // GNU_strp_alt
 };
 
-export const DW_FORM = { string: 0x08, strp: 0x0e, indirect: 0x16, implicit_const: 0x21 } as const;
+export const DW_FORM = { strp: 0x0e, ref4: 0x13, indirect: 0x16, implicit_const: 0x21 } as const;
 
 function bytesOf(size: Size, unit: UnitFormat): number {
   if (typeof size === 'number') return size;

@@ -1,10 +1,10 @@
-// Functions, variables, types and enumerators of a file by name. Built at the first question by one pass over the entries at the top of
-// each unit, which reads no more of them than their names: 150 MB of .debug_info take a second or two. Of types that many units repeat
-// the first definition is kept; a unit's own is found in `inUnit`.
+// Functions, variables, types and enumerators of a file by name: one pass over the entries at the top of each unit, which reads no more of them than
+// their names, and goes on as far as a question needs. 150 MB of .debug_info take about a second, and a type that many units repeat a
+// few milliseconds: the first definition is kept. A unit's own is found in `inUnit`.
 import type { Abbreviation } from './abbreviations.ts';
 import { DW_AT, DW_TAG } from './constants.ts';
 import { Die, skipValues } from './die.ts';
-import { DW_FORM, readForm, skipForm } from './forms.ts';
+import { DW_FORM, readForm, skipForm, type FormValue } from './forms.ts';
 import { Reader } from './reader.ts';
 import type { Unit } from './unit.ts';
 import type { Units } from './units.ts';
@@ -41,22 +41,45 @@ interface Entry {
   readonly offset: number;
 }
 
-/** How an abbreviation's entries are indexed. */
-interface Plan {
-  readonly kind: NameKind;
+/** How the entries of an abbreviation are walked over. */
+interface Step {
+  readonly abbreviation: Abbreviation;
+  /** Undefined: not indexed. */
+  readonly kind: NameKind | undefined;
   /** Position of DW_AT_name among the attributes; -1: the name is another entry's. */
   readonly name: number;
+  /** Position of DW_AT_sibling; -1: it has none. */
+  readonly sibling: number;
+  /** Bytes before a name in .debug_str and before a sibling of four bytes, which is how compilers write them; -1: it is written otherwise. */
+  readonly nameAt: number;
+  readonly siblingAt: number;
+  /** Its children have names of the whole unit. */
+  readonly entered: boolean;
+}
+
+/** One pass over units of one file. */
+interface Pass {
+  readonly index: Map<string, Entry[]>;
+  /** By place in .debug_str: which kinds of that name have been met, and its list. Undefined: every entry is kept. */
+  readonly seen: { readonly kinds: Uint8Array; readonly lists: (Entry[] | undefined)[] } | undefined;
 }
 
 export class Names {
-  #index: Map<string, Entry[]> | undefined;
+  readonly #index = new Map<string, Entry[]>();
+  readonly #passes = new Map<Units, Pass>();
+  #rest: Unit[] | undefined;
   readonly #units = new Map<Unit, Map<string, Entry[]>>();
+  readonly #steps = new Map<Abbreviation, Step>();
 
   constructor(private readonly all: Units) {}
 
   /** Definitions of that name in the whole file. */
   find(name: string, ...kinds: readonly NameKind[]): Die[] {
-    return dies((this.#index ??= this.#build()).get(name), kinds);
+    // Of kinds of which the first definition counts, the units behind it have nothing to add.
+    const first = !kinds.some((kind) => EVERY.has(kind));
+    const found = (): boolean => this.#index.get(name)?.some(({ kind }) => kinds.includes(kind)) === true;
+    while (!(first && found()) && this.#indexNext());
+    return dies(this.#index.get(name), kinds);
   }
 
   /** Definitions of that name at the top of one unit. */
@@ -64,7 +87,7 @@ export class Names {
     let index = this.#units.get(unit);
     if (index === undefined) {
       index = new Map();
-      collect(unit, index, undefined);
+      this.#collect(unit, { index, seen: undefined });
       this.#units.set(unit, index);
     }
     return dies(index.get(name), kinds);
@@ -72,23 +95,77 @@ export class Names {
 
   /** All names with one of these kinds, sorted; those that start with `prefix`. */
   complete(prefix: string, limit: number, ...kinds: readonly NameKind[]): string[] {
+    while (this.#indexNext());
     const found: string[] = [];
-    for (const [name, entries] of (this.#index ??= this.#build())) {
+    for (const [name, entries] of this.#index) {
       if (name.startsWith(prefix) && entries.some(({ kind }) => kinds.includes(kind))) found.push(name);
     }
     return found.sort().slice(0, limit);
   }
 
-  #build(): Map<string, Entry[]> {
-    const index = new Map<string, Entry[]>();
-    const seen = new Map<Units, Uint8Array>();
-    for (const unit of [...this.all.units.map(({ full }) => full), ...this.all.typeUnits]) {
-      // One byte a string of .debug_str: which kinds of that name have been met.
-      let kinds = seen.get(unit.owner);
-      if (kinds === undefined) seen.set(unit.owner, (kinds = new Uint8Array(unit.sections.get('str').length)));
-      collect(unit, index, kinds);
+  /** Takes the names of one more unit; false: all are there. */
+  #indexNext(): boolean {
+    this.#rest ??= [...this.all.typeUnits.toReversed(), ...this.all.units.toReversed()];
+    const next = this.#rest.pop()?.full;
+    if (next === undefined) return false;
+    let pass = this.#passes.get(next.owner);
+    if (pass === undefined) {
+      const kinds = new Uint8Array(next.sections.get('str').length);
+      this.#passes.set(next.owner, (pass = { index: this.#index, seen: { kinds, lists: [] } }));
     }
-    return index;
+    this.#collect(next, pass);
+    if (this.#rest.length === 0) this.#passes.clear();
+    return true;
+  }
+
+  #stepOf(abbreviation: Abbreviation): Step {
+    let step = this.#steps.get(abbreviation);
+    if (step === undefined) this.#steps.set(abbreviation, (step = stepOf(abbreviation)));
+    return step;
+  }
+
+  #collect(unit: Unit, pass: Pass): void {
+    if (unit.root?.hasChildren !== true) return;
+    const steps: (Step | undefined)[] = [];
+    const { abbreviations } = unit;
+    const reader = new Reader(unit.bytes, unit.firstEntry, unit.end);
+    // The bottom of the walk: depth 1 is the top of the unit. Enumerators lie one below; namespaces are entered.
+    let depth = 0;
+    let open = 1;
+    while (reader.more) {
+      const offset = reader.position;
+      const code = reader.uleb();
+      if (code === 0) {
+        depth--;
+        if (depth < open) open = Math.max(1, depth);
+        if (depth <= 0) return;
+        continue;
+      }
+      let step = steps[code];
+      if (step === undefined) {
+        const abbreviation = abbreviations.get(code);
+        if (abbreviation === undefined) return;
+        steps[code] = step = this.#stepOf(abbreviation);
+      }
+      const { abbreviation } = step;
+      const values = reader.position;
+      if (depth <= open && step.kind !== undefined) {
+        indexEntry(unit, step, step.kind, reader, offset, pass);
+        reader.position = values;
+      }
+      if (abbreviation.hasChildren && depth >= 1 && !step.entered) {
+        const next = siblingOf(unit, step, reader);
+        reader.position = values;
+        if (next !== undefined && next > values && next <= unit.end) {
+          reader.position = next;
+          continue;
+        }
+      }
+      if (!skipValues(abbreviation, reader, unit)) return;
+      if (!abbreviation.hasChildren) continue;
+      depth++;
+      if (depth === open + 1 && step.entered) open = depth;
+    }
   }
 }
 
@@ -98,121 +175,89 @@ const dies = (entries: readonly Entry[] | undefined, kinds: readonly NameKind[])
     .map(({ unit, offset }) => Die.at(unit, offset))
     .filter((die) => die !== undefined);
 
-function planOf(abbreviation: Abbreviation): Plan | undefined {
-  const kind = KINDS[abbreviation.tag];
-  if (kind === undefined || abbreviation.attributes.includes(DW_AT.declaration)) return undefined;
-  const has = (attribute: number) => abbreviation.attributes.includes(attribute);
+function stepOf(abbreviation: Abbreviation): Step {
+  const { attributes, forms, offsets, tag } = abbreviation;
+  const [name, sibling] = [attributes.indexOf(DW_AT.name), attributes.indexOf(DW_AT.sibling)];
+  const at = (position: number, form: number): number => (forms[position] === form ? (offsets[position] ?? -1) : -1);
+  return {
+    abbreviation,
+    kind: kindOf(abbreviation),
+    name,
+    sibling,
+    nameAt: at(name, DW_FORM.strp),
+    siblingAt: at(sibling, DW_FORM.ref4),
+    entered: tag === DW_TAG.enumeration_type || tag === DW_TAG.namespace,
+  };
+}
+
+function kindOf({ tag, attributes }: Abbreviation): NameKind | undefined {
+  const kind = KINDS[tag];
+  if (kind === undefined || attributes.includes(DW_AT.declaration)) return undefined;
+  const has = (attribute: number) => attributes.includes(attribute);
   if (kind === 'variable' && !has(DW_AT.location) && !has(DW_AT.const_value)) return undefined;
   // A subprogram with neither code nor a word on inlining is none of this file's.
   if (kind === 'function' && !has(DW_AT.low_pc) && !has(DW_AT.ranges) && !has(DW_AT.inline)) return undefined;
-  const name = abbreviation.attributes.indexOf(DW_AT.name);
-  if (name < 0 && !has(DW_AT.specification) && !has(DW_AT.abstract_origin)) return undefined;
-  return { kind, name };
+  return has(DW_AT.name) || has(DW_AT.specification) || has(DW_AT.abstract_origin) ? kind : undefined;
 }
 
-/** @param seen see `#build`; undefined keeps every entry */
-function collect(unit: Unit, index: Map<string, Entry[]>, seen: Uint8Array | undefined): void {
-  const root = unit.root;
-  if (root === undefined || !root.hasChildren) return;
-  const plans = new Map<Abbreviation, Plan | undefined>();
-  const siblings = new Map<Abbreviation, number>();
-  const reader = new Reader(unit.bytes, unit.firstEntry, unit.end);
-  const add = (name: string, kind: NameKind, offset: number): void => {
-    const entries = index.get(name);
-    if (entries === undefined) index.set(name, [{ kind, unit, offset }]);
-    else if (seen === undefined || EVERY.has(kind) || !entries.some((entry) => entry.kind === kind)) {
-      entries.push({ kind, unit, offset });
-    }
-  };
-  // The bottom of the walk: depth 1 is the top of the unit. Enumerators lie one below; namespaces are entered.
-  let depth = 0;
-  let open = 1;
-  while (reader.more) {
-    const offset = reader.position;
-    const code = reader.uleb();
-    if (code === 0) {
-      depth--;
-      if (depth < open) open = Math.max(1, depth);
-      if (depth <= 0) return;
-      continue;
-    }
-    const abbreviation = unit.abbreviations.get(code);
-    if (abbreviation === undefined) return;
-    let plan: Plan | undefined;
-    if (depth <= open) {
-      if (!plans.has(abbreviation)) plans.set(abbreviation, planOf(abbreviation));
-      plan = plans.get(abbreviation);
-    }
-    const values = reader.position;
-    if (plan !== undefined) indexEntry(unit, abbreviation, plan, reader, offset, seen, add);
-    reader.position = values;
-    let next: number | undefined;
-    if (abbreviation.hasChildren && depth >= 1 && !entered(abbreviation.tag)) {
-      next = siblingOf(unit, abbreviation, reader, siblings);
-      reader.position = values;
-    }
-    if (next !== undefined && next > values && next <= unit.end) {
-      reader.position = next;
-      continue;
-    }
-    if (!skipValues(abbreviation, reader, unit)) return;
-    if (!abbreviation.hasChildren) continue;
-    depth++;
-    if (depth === open + 1 && entered(abbreviation.tag)) open = depth;
-  }
-}
-
-/** Tags whose children have names of the whole unit. */
-const entered = (tag: number): boolean => tag === DW_TAG.enumeration_type || tag === DW_TAG.namespace;
-
-function indexEntry(
-  unit: Unit,
-  abbreviation: Abbreviation,
-  plan: Plan,
-  reader: Reader,
-  offset: number,
-  seen: Uint8Array | undefined,
-  add: (name: string, kind: NameKind, offset: number) => void,
-): void {
-  const { kind, name } = plan;
-  if (name < 0) {
-    const text = Die.at(unit, offset)?.name;
-    if (text !== undefined) add(text, kind, offset);
+/** The reader is at the values of the entry. */
+function indexEntry(unit: Unit, step: Step, kind: NameKind, reader: Reader, offset: number, pass: Pass): void {
+  const { format } = unit;
+  const { seen } = pass;
+  if (step.nameAt < 0 || seen === undefined || format.offsetSize !== 4) {
+    const name = nameOf(unit, step, reader, offset);
+    if (name !== undefined) add(listOf(pass.index, name), { kind, unit, offset }, pass);
     return;
   }
-  const before = abbreviation.offsets[name];
-  if (before !== undefined) reader.skip(before);
-  else for (let i = 0; i < name; i++) if (!skipForm(abbreviation.forms[i]!, reader, unit.format)) return;
-  const form = abbreviation.forms[name]!;
-  if (form === DW_FORM.strp && seen !== undefined && !EVERY.has(kind)) {
-    const string = reader.unsigned(unit.format.offsetSize);
-    const bit = BITS[kind];
-    if (string >= seen.length || (seen[string]! & bit) !== 0) return;
-    seen[string]! |= bit;
-    add(unit.sections.string('str', string), kind, offset);
-    return;
+  reader.skip(step.nameAt);
+  const string = reader.u32();
+  if (string >= seen.kinds.length) return;
+  const bit = BITS[kind];
+  if (bit !== 0) {
+    if ((seen.kinds[string]! & bit) !== 0) return;
+    seen.kinds[string]! |= bit;
   }
-  const value = readForm(form, 0, reader, unit.format, unit.sections);
-  if (value?.kind === 'string') add(value.value, kind, offset);
-  else if (value?.kind === 'string-index') add(unit.stringAt(value.value), kind, offset);
+  const list = (seen.lists[string] ??= listOf(pass.index, unit.sections.string('str', string)));
+  add(list, { kind, unit, offset }, pass);
 }
 
-/** Where the entry's next sibling begins, as DW_AT_sibling says. */
-function siblingOf(
-  unit: Unit,
-  abbreviation: Abbreviation,
-  reader: Reader,
-  known: Map<Abbreviation, number>,
-): number | undefined {
-  let position = known.get(abbreviation);
-  if (position === undefined) {
-    position = abbreviation.attributes.indexOf(DW_AT.sibling);
-    known.set(abbreviation, position);
+function nameOf(unit: Unit, { abbreviation, name }: Step, reader: Reader, offset: number): string | undefined {
+  if (name < 0) return Die.at(unit, offset)?.name;
+  const value = valueAt(unit, abbreviation, name, reader);
+  if (value?.kind === 'string') return value.value;
+  return value?.kind === 'string-index' ? unit.stringAt(value.value) : undefined;
+}
+
+const listOf = (index: Map<string, Entry[]>, name: string): Entry[] => {
+  let list = index.get(name);
+  if (list === undefined) index.set(name, (list = []));
+  return list;
+};
+
+const add = (list: Entry[], entry: Entry, { seen }: Pass): void => {
+  const { kind } = entry;
+  if (seen === undefined || EVERY.has(kind) || !list.some((other) => other.kind === kind)) list.push(entry);
+};
+
+/** Where the entry's next sibling begins, as DW_AT_sibling says. The reader is at the values of the entry. */
+function siblingOf(unit: Unit, { abbreviation, sibling, siblingAt }: Step, reader: Reader): number | undefined {
+  if (siblingAt >= 0) {
+    reader.skip(siblingAt);
+    return unit.offset + reader.u32();
   }
-  if (position < 0) return undefined;
-  const before = abbreviation.offsets[position];
-  if (before !== undefined) reader.skip(before);
-  else for (let i = 0; i < position; i++) if (!skipForm(abbreviation.forms[i]!, reader, unit.format)) return undefined;
-  const value = readForm(abbreviation.forms[position]!, 0, reader, unit.format, unit.sections);
+  const value = sibling < 0 ? undefined : valueAt(unit, abbreviation, sibling, reader);
   return value?.kind === 'unit-reference' ? unit.offset + value.value : undefined;
+}
+
+/** The value at a position among the attributes. */
+function valueAt(
+  unit: Unit,
+  { forms, implicit, offsets }: Abbreviation,
+  position: number,
+  reader: Reader,
+): FormValue | undefined {
+  const before = offsets[position];
+  if (before !== undefined) reader.skip(before);
+  else for (let i = 0; i < position; i++) if (!skipForm(forms[i]!, reader, unit.format)) return undefined;
+  return readForm(forms[position]!, implicit[position]!, reader, unit.format, unit.sections);
 }

@@ -7,7 +7,6 @@ export class Reader {
   readonly end: number;
   /** Set once something was read that is not there. */
   overrun = false;
-  readonly #view: DataView;
 
   constructor(
     readonly bytes: Uint8Array,
@@ -16,7 +15,6 @@ export class Reader {
   ) {
     this.end = Math.max(0, Math.min(end, bytes.length));
     this.position = start;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     if (!(start >= 0 && start <= this.end)) this.#fail();
   }
 
@@ -25,16 +23,25 @@ export class Reader {
   }
 
   u8(): number {
-    return this.#take(1) ? this.bytes[this.position - 1]! : 0;
+    return this.position < this.end ? this.bytes[this.position++]! : this.#beyond();
   }
   i8(): number {
     return (this.u8() << 24) >> 24;
   }
   u16(): number {
-    return this.#take(2) ? this.#view.getUint16(this.position - 2, true) : 0;
+    const { bytes, position } = this;
+    if (position + 2 > this.end) return this.#beyond();
+    this.position = position + 2;
+    return bytes[position]! | (bytes[position + 1]! << 8);
   }
   u32(): number {
-    return this.#take(4) ? this.#view.getUint32(this.position - 4, true) : 0;
+    const { bytes, position } = this;
+    if (position + 4 > this.end) return this.#beyond();
+    this.position = position + 4;
+    return (
+      (bytes[position]! | (bytes[position + 1]! << 8) | (bytes[position + 2]! << 16) | (bytes[position + 3]! << 24)) >>>
+      0
+    );
   }
   /** Exact below 2^53. */
   u64(): number {
@@ -50,8 +57,10 @@ export class Reader {
 
   /** Unsigned LEB128, exact below 2^53. */
   uleb(): number {
-    let value = 0;
-    for (let scale = 1; ; scale *= 128) {
+    const first = this.u8();
+    if (first < 0x80) return first;
+    let value = first & 0x7f;
+    for (let scale = 128; ; scale *= 128) {
       const byte = this.u8();
       // Beyond the 64 bits a producer can mean, padding and damage alike add nothing.
       if (scale < 2 ** 64) value += (byte & 0x7f) * scale;
@@ -100,8 +109,7 @@ export class Reader {
     if (size === 1) return this.u8();
     if (size === 2) return this.u16();
     if (size === 3) return this.u16() + this.u8() * 0x10000;
-    this.#fail();
-    return 0;
+    return this.#beyond();
   }
 
   /** A zero-terminated string in place. */
@@ -149,6 +157,10 @@ export class Reader {
     return true;
   }
 
+  #beyond(): number {
+    this.#fail();
+    return 0;
+  }
   #fail(): void {
     this.overrun = true;
     this.position = this.end;

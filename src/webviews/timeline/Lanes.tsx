@@ -10,6 +10,7 @@ import {
   data,
   lane,
   lanesHeight,
+  menuOf,
   mode,
   openSource,
   pan,
@@ -126,6 +127,18 @@ const usePointer = (ruler: boolean) => {
     onPointerLeave: () => {
       hover.value = undefined;
       pointer.value = undefined;
+    },
+    onContextMenu: (event: MouseEvent) => {
+      const window = data.peek();
+      const target =
+        ruler || window === undefined
+          ? undefined
+          : targetAt(window, rows.peek(), view.peek(), pixels.peek(), event.offsetX, event.offsetY);
+      const sequence = target?.kind === 'event' ? target.sequence : undefined;
+      // VS Code reads it when the event has come up to the window.
+      (event.currentTarget as HTMLElement).dataset['vscodeContext'] = menuOf(sequence);
+      hover.value = undefined;
+      if (sequence !== undefined) void selectSequence(sequence).catch(() => {});
     },
     onDblClick: () => {
       if (ruler) mode.value = 'fit';

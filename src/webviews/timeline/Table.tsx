@@ -6,7 +6,17 @@ import type { EventRow } from '../../protocol/timeline.ts';
 import { shortPlace, symbolOf } from '../common/Address.tsx';
 import { count, duration, hex } from '../common/format.ts';
 import { ask, t } from '../common/vscode-api.ts';
-import { cyclesPerSecond, lanes, openSource, select, selected, selectSequence, view, visible } from './model.ts';
+import {
+  cyclesPerSecond,
+  lanes,
+  menuOf,
+  openSource,
+  select,
+  selected,
+  selectSequence,
+  view,
+  visible,
+} from './model.ts';
 import { widthOf } from './scale.ts';
 import { pathOf } from './shapes.ts';
 
@@ -101,6 +111,8 @@ const Row = ({ sequence, top }: { readonly sequence: number; readonly top: numbe
       aria-selected={isSelected}
       tabIndex={isSelected ? 0 : -1}
       data-sequence={sequence}
+      data-vscode-context={menuOf(sequence)}
+      onContextMenu={() => select(row)}
       style={style}
       onClick={() => select(row)}
       onDblClick={() => openSource(row, false)}

@@ -12,6 +12,7 @@ export const ACTIONS = {
   next: { keys: ['.'], show: '.', text: () => t('Next event of the lane') },
   previous: { keys: [','], show: ',', text: () => t('Previous event of the lane') },
   open: { keys: ['Enter'], show: 'Enter', text: () => t('Open the source line of the selected event') },
+  travel: { keys: ['g'], show: 'G', text: () => t('Go to the selected event in the debugger') },
   fit: { keys: ['f'], show: 'F', text: () => t('Fit the whole run') },
   zoomToRange: { keys: ['z'], show: 'Z', text: () => t('Zoom to T1–T2') },
   follow: { keys: ['l'], show: 'L', text: () => t('Follow the newest events') },

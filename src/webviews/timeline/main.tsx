@@ -2,6 +2,7 @@
 
 import { signal } from '@preact/signals';
 import { render } from 'preact';
+import goToEvent from '@vscode/codicons/src/icons/history.svg';
 import question from '@vscode/codicons/src/icons/question.svg';
 import zoomInIcon from '@vscode/codicons/src/icons/zoom-in.svg';
 import zoomOutIcon from '@vscode/codicons/src/icons/zoom-out.svg';
@@ -28,6 +29,7 @@ import {
   step,
   toEnd,
   toStart,
+  travel,
   view,
   visible,
   zoom,
@@ -57,6 +59,7 @@ const actions: Readonly<Record<ActionName, () => void>> = {
   next: () => void step(1).then(announce, () => {}),
   previous: () => void step(-1).then(announce, () => {}),
   open: () => openSource(selected.value, false),
+  travel,
   fit: () => (mode.value = 'fit'),
   zoomToRange,
   follow: () => (mode.value = mode.value === 'follow' ? 'free' : 'follow'),
@@ -128,6 +131,16 @@ const Tools = () => {
         onClick={actions.zoomOut}
       >
         <Icon svg={zoomOutIcon} />
+      </button>
+      <button
+        type="button"
+        class="tool"
+        disabled={selected.value === undefined}
+        title={t('Go to the selected event in the debugger (G)')}
+        aria-label={t('Go to the selected event in the debugger (G)')}
+        onClick={actions.travel}
+      >
+        <Icon svg={goToEvent} />
       </button>
       <Range />
       <button type="button" class="tool" title={t('Keys (?)')} aria-label={t('Keys (?)')} onClick={actions.help}>

@@ -204,6 +204,19 @@ export const toggleGroup = (group: string): void => {
   closed.value = next;
 };
 
+/** The debugger takes the guest to the selected event. */
+export const travel = (): void => {
+  const sequence = selected.peek()?.sequence;
+  post({ type: 'travel', ...(sequence === undefined ? {} : { sequence }) });
+};
+
+/** What VS Code's own menu on an event hands to the commands in it. */
+export const menuOf = (sequence: number | undefined): string =>
+  JSON.stringify({
+    preventDefaultContextMenuItems: true,
+    ...(sequence === undefined ? {} : { webviewSection: 'event', sequence }),
+  });
+
 export const openSource = (row: EventRow | undefined, keepFocus: boolean): void => {
   if (row !== undefined) post({ type: 'open', address: row.eip, keepFocus });
 };

@@ -7,6 +7,7 @@ import type { StepEnd } from '../../stepping.ts';
 import type { Work } from '../../target.ts';
 import { type Handler, Refusal } from '../protocol.ts';
 import type { DebugSession } from '../session.ts';
+import { notRecorded } from './reverse.ts';
 
 export const restartFrame: Handler<'restartFrame'> = {
   capabilities: { supportsRestartFrame: true },
@@ -28,8 +29,7 @@ export const canRestart = (session: DebugSession, frame: Frame): boolean =>
 
 /** Address of the first instruction of the frame's function, or why it cannot be started again. */
 const entryOf = (session: DebugSession, { kind, name, task, lookup, level }: Frame): number | string => {
-  if (session.machine.target.history.limit === 0)
-    return 'This machine does not record its past: say "record" in the launch configuration, and frames can be started again.';
+  if (session.machine.target.history.limit === 0) return notRecorded('frames can be started again');
   if (task !== undefined) return `${task.name} ${task.id} does not run: its frames cannot be started again.`;
   if (kind === 'label') return 'This is no frame of a function.';
   const functions = session.machine.debug.functionsAt(lookup);

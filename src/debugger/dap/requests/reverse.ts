@@ -30,6 +30,11 @@ export const reverseContinue: Handler<'reverseContinue'> = {
 /** Refuses where nothing lies before the present moment. */
 export const mayGoBack = (session: DebugSession): void => {
   const { history, position } = session.machine.target;
+  if (history.limit === 0) throw new Refusal(notRecorded('the guest can go back'));
   if (comparePositions(position, history.oldest) <= 0)
     throw new Refusal('This is the oldest moment that is recorded: there is nothing before it.');
 };
+
+/** A guest that Boot Guest has booted is such a one. @param then what is possible where the past is recorded */
+export const notRecorded = (then: string): string =>
+  `This machine does not record its past: start it with F5, without "record": 0 in the launch configuration, and ${then}.`;

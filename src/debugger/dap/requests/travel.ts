@@ -1,0 +1,33 @@
+// To the moment of a recorded event, back or forwards in what is recorded. The Debug Adapter Protocol has no request for it: kansoku/travel, a
+// request of ours. Not how a moment is reached (history.ts).
+
+import { comparePositions } from '../../position.ts';
+import type { StepEnd } from '../../stepping.ts';
+import type { Position, Work } from '../../target.ts';
+import { type Handler, Refusal } from '../protocol.ts';
+import type { DebugSession } from '../session.ts';
+import { notRecorded } from './reverse.ts';
+
+export const travel: Handler<'kansoku/travel'> = {
+  answer: (session, { sequence }) => {
+    const { history } = session.machine.target;
+    if (history.limit === 0) throw new Refusal(notRecorded('the guest can go to events'));
+    const to = session.machine.moment(sequence);
+    if (to === undefined)
+      throw new Refusal(
+        `Event ${sequence} is not kept any more: newer ones have taken its place. Choose one that the timeline's table still shows.`,
+      );
+    if (comparePositions(to, history.oldest) < 0)
+      throw new Refusal('The event lies before the oldest moment that is recorded: choose a later one.');
+    if (comparePositions(to, history.newest) > 0)
+      throw new Refusal('The event lies behind the newest moment that is recorded: let the guest run on to it.');
+    // What runs is not waited for: the editor hears of the next stop.
+    session.abandon();
+    session.begin('event', travelled(session, to), 'Going to the event');
+  },
+};
+
+function* travelled(session: DebugSession, to: Position): Work<StepEnd> {
+  yield* session.machine.target.history.travel(to);
+  return { kind: 'done' };
+}
