@@ -3,9 +3,9 @@
 // for what goes on being executed. Not which code is hot (regions.ts). Nothing that the guest could see depends on it.
 
 /** Regions in a row. */
-const MOST = 64;
+const MOST = 32;
 /** Instructions after which there is one more. */
-const INSTRUCTIONS = 4_000_000;
+const INSTRUCTIONS = 16_000_000;
 
 export class Allowance {
   private left = MOST;

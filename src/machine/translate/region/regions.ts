@@ -41,7 +41,7 @@ interface Region {
 }
 
 /** Further executions of a block (entry.ts HOT) where no region may be formed at once. */
-const HOT_LATER = 2000;
+const HOT_LATER = 3000;
 /** Executions before one is formed at a block that another region has as its part. */
 const HOT_COVERED = 8000;
 /** After its code changed: the page may go on changing. */
@@ -50,7 +50,7 @@ const HOT_AGAIN = 400;
 const BATCH = 64;
 /** Instructions after which fewer are compiled; more the more modules there are, since each makes the next one dearer. */
 const PATIENCE = 16384;
-const MOST_PATIENT = 5;
+const MOST_PATIENT = 7;
 /** The same where regions are to be everywhere: specs and fuzzing, whose time goes into modules. */
 const EAGER_BATCH = 4;
 const EAGER_PATIENCE = 64;
@@ -180,7 +180,7 @@ export class Regions {
   /** Instructions that regions wait for others to be compiled with. */
   get patience(): number {
     if (this.cpu.tiers === 'eager') return EAGER_PATIENCE;
-    return PATIENCE << Math.min(MOST_PATIENT, this.compiler.compiled >> 4);
+    return PATIENCE << Math.min(MOST_PATIENT, this.compiler.compiled >> 3);
   }
 
   /** A block's head has counted down: forms a region there. `retired`: the processor's count. */
