@@ -63,6 +63,10 @@ export class Decoder {
   immediate2 = 0;
   rep = 0;
   lock = false;
+  private fetch: (i: number) => number = () => -1;
+  /** Bytes asked for so far, and the DecodeResult if one could not be had. */
+  private at = 0;
+  private failure: number = DecodeResult.ok;
 
   constructor(private readonly table: OpcodeTable) {}
 
@@ -81,25 +85,10 @@ export class Decoder {
    * @param code32 CS.D. Returns a DecodeResult; the fields hold the instruction if it is `ok`; `length` always holds the bytes asked for.
    */
   decode(fetch: (i: number) => number, code32: boolean): number {
-    let at = 0;
     let byte = 0;
-    let failure: number = DecodeResult.ok;
-    // Nothing is asked for behind a byte that cannot be had: that would be another fault.
-    const next = (): number => {
-      if (failure !== 0) return 0;
-      if (at >= MAX_LENGTH) {
-        failure = DecodeResult.tooLong;
-        return 0;
-      }
-      const value = fetch(at++);
-      if (value < 0) {
-        failure = DecodeResult.fetchFault;
-        return 0;
-      }
-      return value;
-    };
-    const next16 = (): number => next() | (next() << 8);
-    const next32 = (): number => next() | (next() << 8) | (next() << 16) | (next() << 24);
+    this.fetch = fetch;
+    this.at = 0;
+    this.failure = DecodeResult.ok;
 
     let operand = code32 ? 32 : 16;
     let address = code32 ? 32 : 16;
@@ -108,8 +97,8 @@ export class Decoder {
     this.rep = 0;
     this.lock = false;
     prefixes: for (;;) {
-      byte = next();
-      if (failure !== 0) return this.finish(at, failure);
+      byte = this.next();
+      if (this.failure !== 0) return this.finish(this.failure);
       switch (byte) {
         case 0x26:
           override = ES;
@@ -155,15 +144,15 @@ export class Decoder {
     let map = 0;
     if (byte === 0x0f) {
       map = 1;
-      byte = next();
+      byte = this.next();
       if (byte === 0x38 || byte === 0x3a) {
         map = byte === 0x38 ? 2 : 3;
-        byte = next();
+        byte = this.next();
       }
     }
-    if (failure !== 0) return this.finish(at, failure);
+    if (this.failure !== 0) return this.finish(this.failure);
     const candidates = this.table.candidates(map, byte);
-    if (candidates === undefined) return this.finish(at, DecodeResult.undefined);
+    if (candidates === undefined) return this.finish(DecodeResult.undefined);
 
     this.modrm = 0;
     this.memory = false;
@@ -173,11 +162,11 @@ export class Decoder {
     this.displacement = 0;
     this.segment = DS;
     if (candidates[0]!.modrm) {
-      this.modrm = next();
+      this.modrm = this.next();
       // MOV to and from CR and DR ignore ModRM.mod (SDM vol. 2, MOV—Move to/from Control Registers).
       const systemMove = map === 1 && byte >= 0x20 && byte <= 0x23;
-      if (this.mod !== 3 && !systemMove) this.decodeAddress(address, next, next16, next32);
-      if (failure !== 0) return this.finish(at, failure);
+      if (this.mod !== 3 && !systemMove) this.decodeAddress(address);
+      if (this.failure !== 0) return this.finish(this.failure);
     }
 
     const row = this.choose(candidates, operandPrefix);
@@ -198,16 +187,16 @@ export class Decoder {
         case 'J':
         case 'Is': {
           const size = kind === 'Is' ? 8 : width;
-          value = size === 8 ? (next() << 24) >> 24 : size === 16 ? (next16() << 16) >> 16 : next32();
+          value = size === 8 ? (this.next() << 24) >> 24 : size === 16 ? (this.next16() << 16) >> 16 : this.next32();
           break;
         }
         case 'A':
-          this.immediate = operand === 16 ? next16() : next32();
-          this.immediate2 = next16();
+          this.immediate = operand === 16 ? this.next16() : this.next32();
+          this.immediate2 = this.next16();
           continue;
         case 'O':
           this.memory = true;
-          this.displacement = address === 16 ? next16() : next32();
+          this.displacement = address === 16 ? this.next16() : this.next32();
           continue;
         case 'X':
           this.memory = true;
@@ -222,12 +211,33 @@ export class Decoder {
     }
     this.override = override;
     if (override >= 0) this.segment = override;
-    return this.finish(at, failure || (valid ? DecodeResult.ok : DecodeResult.undefined));
+    return this.finish(this.failure || (valid ? DecodeResult.ok : DecodeResult.undefined));
   }
 
-  private finish(length: number, result: number): number {
-    this.length = length;
+  private finish(result: number): number {
+    this.length = this.at;
     return result;
+  }
+
+  /** Nothing is asked for behind a byte that cannot be had: that would be another fault. */
+  private next(): number {
+    if (this.failure !== 0) return 0;
+    if (this.at >= MAX_LENGTH) {
+      this.failure = DecodeResult.tooLong;
+      return 0;
+    }
+    const value = this.fetch(this.at++);
+    if (value < 0) {
+      this.failure = DecodeResult.fetchFault;
+      return 0;
+    }
+    return value;
+  }
+  private next16(): number {
+    return this.next() | (this.next() << 8);
+  }
+  private next32(): number {
+    return this.next() | (this.next() << 8) | (this.next() << 16) | (this.next() << 24);
   }
 
   private choose(candidates: readonly Row[], operandPrefix: boolean): Row | undefined {
@@ -257,7 +267,7 @@ export class Decoder {
   }
 
   /** SDM vol. 2, tables 2-1 (16-bit) and 2-2, 2-3 (32-bit, SIB). */
-  private decodeAddress(size: number, next: () => number, next16: () => number, next32: () => number): void {
+  private decodeAddress(size: number): void {
     this.memory = true;
     const mod = this.mod;
     const rm = this.rm;
@@ -268,27 +278,27 @@ export class Decoder {
       this.index = indices[rm]!;
       if (mod === 0 && rm === 6) {
         this.base = NONE;
-        this.displacement = next16();
-      } else if (mod === 1) this.displacement = (next() << 24) >> 24;
-      else if (mod === 2) this.displacement = (next16() << 16) >> 16;
+        this.displacement = this.next16();
+      } else if (mod === 1) this.displacement = (this.next() << 24) >> 24;
+      else if (mod === 2) this.displacement = (this.next16() << 16) >> 16;
       if (this.base === 5) this.segment = SS;
       return;
     }
     if (rm === 4) {
-      const sib = next();
+      const sib = this.next();
       this.scale = sib >> 6;
       this.index = ((sib >> 3) & 7) === 4 ? NONE : (sib >> 3) & 7;
       this.base = sib & 7;
       if (this.index === NONE) this.scale = 0;
       if (this.base === 5 && mod === 0) {
         this.base = NONE;
-        this.displacement = next32();
+        this.displacement = this.next32();
       }
     } else if (rm === 5 && mod === 0) {
-      this.displacement = next32();
+      this.displacement = this.next32();
     } else this.base = rm;
-    if (mod === 1) this.displacement = (next() << 24) >> 24;
-    else if (mod === 2) this.displacement = next32();
+    if (mod === 1) this.displacement = (this.next() << 24) >> 24;
+    else if (mod === 2) this.displacement = this.next32();
     if (this.base === 4 || this.base === 5) this.segment = SS;
   }
 }

@@ -121,7 +121,11 @@ export class CodeCache {
     }
     const breaks = cpu.breakpoints.instructions && cpu.breakpoints.instructionInPage(linear >>> 12);
     if (limit === 1 && !breaks && mode & Mode.codeFlat) return this.single(page, mode, pa, linear, eip);
-    if (limit < MAX_BLOCK || breaks) return this.decodeBlock(undefined, pa, linear, eip, breaks ? 1 : limit);
+    if (limit < MAX_BLOCK || breaks) {
+      const known = breaks ? 0 : this.shortEnough(page, mode, eip, limit);
+      this.kept = known !== 0;
+      return known || this.decodeBlock(undefined, pa, linear, eip, breaks ? 1 : limit);
+    }
     // A page that the segment's limit cuts through is decoded anew each time: the limit is looked at byte by byte.
     if (!(mode & Mode.codeFlat) && eip + (4095 - (pa & 0xfff)) > s.limit(CS))
       return this.decodeBlock(undefined, pa, linear, eip, limit);
@@ -145,6 +149,13 @@ export class CodeCache {
     }
     this.jumps.enter(eip, entry, crosses);
     return entry;
+  }
+
+  /** A block that is known and has no more than `limit` instructions; 0: there is none. Without a head nothing tells how many it has. */
+  private shortEnough(page: number, mode: number, eip: number, limit: number): number {
+    if (!(mode & Mode.codeFlat) || mode & Mode.threaded || this.cpu.points.execution) return 0;
+    const entry = this.knownEntry(page, mode & Mode.decode, eip);
+    return entry !== 0 && this.i32[(entry + Entry.disp) >> 2]! <= limit ? entry : 0;
   }
 
   /** The block of one instruction at an address. Kept, unless the instruction crosses into the next page. */
@@ -325,7 +336,10 @@ export class CodeCache {
     }
     const crossed = this.fetch.second >= 0;
     const changes = headed && !crossed ? this.changes.decoded(pa >>> 12) : 0;
-    if (headed) this.i32[(start + Entry.imm) >> 2] = crossed ? NEVER : this.countdown(changes);
+    if (headed) {
+      this.i32[(start + Entry.imm) >> 2] = crossed ? NEVER : this.countdown(changes);
+      this.i32[(start + Entry.disp) >> 2] = count;
+    }
     if (!ended) {
       this.writer.header(
         at,

@@ -20,6 +20,7 @@ export const Entry = {
   done: 14,
   /** Immediate; at the head of a block: how often it is still to run before a region is formed. */
   imm: 16,
+  /** Displacement; at the head of a block: its instructions. */
   disp: 20,
   /** Jump entries: the decoded target, 0 not yet linked, -1 looked up each time. Rows with a helper: index of their Operands. */
   target: 24,

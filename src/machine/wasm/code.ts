@@ -10,8 +10,13 @@ export type ValueType = typeof I32 | typeof I64 | typeof F32 | typeof F64 | type
 const VOID = 0x40;
 
 export class ByteWriter {
-  bytes = new Uint8Array(256);
+  bytes: Uint8Array<ArrayBuffer>;
   length = 0;
+
+  /** @param room bytes without growing */
+  constructor(room = 256) {
+    this.bytes = new Uint8Array(room);
+  }
 
   byte(value: number): void {
     if (this.length === this.bytes.length) this.grow(1);
@@ -78,8 +83,11 @@ export class Code extends ByteWriter {
   private readonly hints: number[] = [];
 
   /** @param parameters number of parameters, which are locals 0.. */
-  constructor(private readonly parameters: number) {
-    super();
+  constructor(
+    private readonly parameters: number,
+    room?: number,
+  ) {
+    super(room);
   }
 
   local(type: ValueType): Local {

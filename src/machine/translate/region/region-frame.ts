@@ -37,6 +37,9 @@ export interface Site {
   readonly helper: HelperOperands | undefined;
 }
 
+/** Room for the code of most regions. */
+const REGION_BYTES = 8192;
+
 export abstract class RegionFrame extends RegionFlags {
   /** Locals of the eight general registers; loaded where used, stored where written. */
   readonly registers: readonly Local[];
@@ -64,7 +67,7 @@ export abstract class RegionFrame extends RegionFlags {
     /** Mode word (translate/mode.ts) that the region is for. */
     protected readonly mode: number,
   ) {
-    super(new Code(4), runtime.auxiliary);
+    super(new Code(4, REGION_BYTES), runtime.auxiliary);
     this.registers = Array.from({ length: 8 }, () => this.code.local(I32));
     this.lowBytes = Array.from({ length: 4 }, () => this.code.local(I32));
     this.siteLocal = this.code.local(I32);
@@ -79,7 +82,7 @@ export abstract class RegionFrame extends RegionFlags {
     this.done = done;
     this.linear = undefined;
     for (const pool of this.temporaries.values()) {
-      this.forgetLocals(pool.locals.slice(0, pool.next));
+      this.forgetLocals(pool.locals, pool.next);
       pool.next = 0;
     }
   }

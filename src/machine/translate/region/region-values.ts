@@ -17,7 +17,7 @@ interface Known {
   readonly offset: number;
 }
 const UNKNOWN: Known = { min: 0, max: TWO_32 - 1, symbol: NO_SYMBOL, offset: 0 };
-const between = (min: number, max: number): Known => ({ ...UNKNOWN, min, max });
+const between = (min: number, max: number): Known => ({ min, max, symbol: NO_SYMBOL, offset: 0 });
 
 /** What is known at a place in the code, by local. */
 export type Knowledge = ReadonlyMap<Local, Known>;
@@ -66,8 +66,9 @@ export abstract class RegionValues extends TranslationEmitter {
     if (known.symbol === NO_SYMBOL && known.min !== known.max) known = this.fresh(known);
     this.values.set(local, known);
   }
-  protected forgetLocals(locals: readonly Local[]): void {
-    for (const local of locals) this.values.delete(local);
+  /** Of the first `count` locals nothing is known any more. */
+  protected forgetLocals(locals: readonly Local[], count = locals.length): void {
+    for (let i = 0; i < count; i++) this.values.delete(locals[i]!);
   }
   get knowledge(): Knowledge {
     return new Map(this.values);

@@ -13,6 +13,7 @@ import type { ThreadedModule } from '../threaded-module.ts';
 import type { HelperOperands } from '../helper-operands.ts';
 import { Mode, runsUnit } from '../mode.ts';
 import { isEmitted } from '../operand-access.ts';
+import { Allowance } from './allowance.ts';
 import { CANONICAL, DYNAMIC } from './flag-kinds.ts';
 import { type CodeSource, exploreRegion, type FlowNode } from './flow-graph.ts';
 import { Instruction } from './instruction.ts';
@@ -39,15 +40,17 @@ interface Region {
   dropped: boolean;
 }
 
-/** Executions before one is formed at a block that another region has as its part (others: entry.ts HOT). */
-const HOT_COVERED = 3000;
+/** Further executions of a block (entry.ts HOT) where no region may be formed at once. */
+const HOT_LATER = 3000;
+/** Executions before one is formed at a block that another region has as its part. */
+const HOT_COVERED = 8000;
 /** After its code changed: the page may go on changing. */
 const HOT_AGAIN = 400;
 /** Regions that are compiled together at most. */
 const BATCH = 64;
 /** Instructions after which fewer are compiled; more the more modules there are, since each makes the next one dearer. */
 const PATIENCE = 16384;
-const MOST_PATIENT = 5;
+const MOST_PATIENT = 7;
 /** The same where regions are to be everywhere: specs and fuzzing, whose time goes into modules. */
 const EAGER_BATCH = 4;
 const EAGER_PATIENCE = 64;
@@ -140,6 +143,9 @@ export class Regions {
   /** Dropped since the last compilation: one of them may be running. */
   private dying: Region[] = [];
   private waitingSince = 0;
+  private readonly allowance = new Allowance();
+  /** Heads that have counted down while no region was allowed: the next time it is. */
+  private readonly later = new Set<number>();
   private nextId = 1;
   /** The region that was left last. */
   private lastLeft: Region | undefined;
@@ -174,7 +180,7 @@ export class Regions {
   /** Instructions that regions wait for others to be compiled with. */
   get patience(): number {
     if (this.cpu.tiers === 'eager') return EAGER_PATIENCE;
-    return PATIENCE << Math.min(MOST_PATIENT, this.compiler.compiled >> 4);
+    return PATIENCE << Math.min(MOST_PATIENT, this.compiler.compiled >> 3);
   }
 
   /** A block's head has counted down: forms a region there. `retired`: the processor's count. */
@@ -182,6 +188,7 @@ export class Regions {
     const { cpu, cache } = this;
     const mode = cpu.s.get(StateLayout.mode);
     if (mode & Mode.threaded || !(mode & Mode.codeFlat) || this.byHead.has(head)) return;
+    if (!this.allowed(head, retired)) return;
     const source = new PresentCode(cpu, cache, this.decoder, mode, this.byHead);
     const graph = exploreRegion(source, eip);
     if (graph === undefined) return;
@@ -226,6 +233,12 @@ export class Regions {
     this.formed++;
     if (this.waiting.length === 0) this.waitingSince = retired;
     this.waiting.push({ region, code });
+  }
+  private allowed(head: number, retired: number): boolean {
+    if (this.cpu.tiers === 'eager' || this.later.delete(head) || this.allowance.take(retired)) return true;
+    this.later.add(head);
+    this.i32[(head + Entry.imm) >> 2] = HOT_LATER;
+    return false;
   }
   private mark(source: PresentCode, first: number, next: number, pages: Map<number, GranuleMask>): void {
     const place = source.place(first);
@@ -328,6 +341,7 @@ export class Regions {
   }
   /** The block may have had more bytes than the region: what would go on in it behind its head must not begin in the region. */
   private blockGone(head: number): void {
+    this.later.delete(head);
     const region = this.byHead.get(head);
     if (region !== undefined) this.drop(region);
   }
@@ -351,6 +365,7 @@ export class Regions {
     for (const region of this.byHead.values()) this.dying.push(region);
     this.byHead.clear();
     this.byPage.clear();
+    this.later.clear();
     for (const { region } of this.waiting) region.dropped = true;
     this.waiting = [];
   }
