@@ -90,8 +90,12 @@ export class Domain implements Persistent<DomainSaved> {
 
   /** Remembers an exception that was seen on its way to the guest. */
   noteException(vector: number, errorCode: number, rip: number, address: number): void {
-    this.chain.copyWithin(0, 4);
-    this.chain.set([vector, errorCode, rip, address], 12);
+    const { chain } = this;
+    for (let i = 0; i < 12; i++) chain[i] = chain[i + 4]!;
+    chain[12] = vector;
+    chain[13] = errorCode;
+    chain[14] = rip;
+    chain[15] = address;
     if (this.chainLength < 4) this.chainLength++;
   }
 

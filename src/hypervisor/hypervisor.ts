@@ -79,6 +79,11 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
   private idle = 0;
   private charge = 0;
   private charged = 0;
+  /** Where the present call of `run` ends: in instructions, and in cycles. */
+  private end = 0;
+  private endOfTime = 0;
+  /** The exit that is pending has been answered, without an entry after it. */
+  private answered = false;
 
   constructor(
     readonly machine: Machine,
@@ -93,8 +98,8 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
     if (region < 0) throw new Error('the machine has no memory for a VMXON region');
     machine.memory.write32(region * 4096, machine.vmx.capabilities.revisionId);
     if (machine.vmx.vmxon(region * 4096) !== 0) throw new Error('VMXON failed');
-    // The loop below sees the exit by `exitPending`: nothing is to be done inside the processor's own exit.
-    machine.vmx.root = { onVmExit: () => undefined };
+    // Nothing is to be done inside the processor's own exit.
+    machine.vmx.root = { onVmExit: () => undefined, answer: () => this.answerAtOnce() };
   }
 
   get domains(): readonly Domain[] {
@@ -169,13 +174,12 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
     const vmx = machine.vmx;
     const { vcpu } = domain;
     const endOfTime = machine.clock.now + cycles;
-    const executed = (): number => machine.clock.now - this.idle;
-    const end = executed() + instructions;
+    this.end = machine.clock.now - this.idle + instructions;
+    this.endOfTime = endOfTime;
     // Input from outside may have come since the last slice.
     if (vmx.nonRoot) this.armTimer(domain);
-    const { points } = machine;
-    while (domain.stopped === undefined && executed() < end && machine.clock.now < endOfTime && !points.halted) {
-      vcpu.sliceEnd = Math.min(machine.clock.now + end - executed(), endOfTime);
+    while (this.goesOn(domain)) {
+      vcpu.sliceEnd = Math.min(this.end + this.idle, endOfTime);
       if (vcpu.exitWaits) {
         vcpu.exitWaits = false;
         this.answerExit(domain);
@@ -195,11 +199,34 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
       }
       if (!vmx.nonRoot && !this.enter(domain)) break;
       if (vmx.nonRoot) machine.run(vcpu.sliceEnd);
+      if (this.answered) {
+        this.answered = false;
+        continue;
+      }
       if (!vmx.exitPending) break; // the end of the slice, or a stop that a debugger asked for
       this.handleExit(domain);
     }
     // Input that comes before the next slice happens now, not at the last exit.
     domain.platform.clock.set(machine.clock.now);
+  }
+
+  private goesOn(domain: Domain): boolean {
+    const { clock, points } = this.machine;
+    const { now } = clock;
+    return domain.stopped === undefined && now - this.idle < this.end && now < this.endOfTime && !points.halted;
+  }
+
+  /** What the loop above does from an exit to the entry behind it, for a processor that is still in its run loop. True if the guest runs again. */
+  private answerAtOnce(): boolean {
+    const domain = this.domain!;
+    const { vcpu } = domain;
+    this.handleExit(domain);
+    this.answered = true;
+    if (vcpu.exitWaits || vcpu.blocked || vcpu.outsideVmx || vcpu.unfinishedIo.elements > 0) return false;
+    if (!this.goesOn(domain) || !this.enter(domain)) return false;
+    // An entry that fails late, or leaves at once, is an exit of its own.
+    this.answered = false;
+    return !this.machine.vmx.exitPending;
   }
 
   /** Guest time follows physical time, and what is due on the virtual platform happens. */

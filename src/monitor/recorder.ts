@@ -1,4 +1,4 @@
-// The observer that records: tests the mask, writes one record of twelve words into the ring, drains a full ring into the store.
+// The observer that records: tests the mask and has one record written (record-writer.ts), two where an exit has more to say.
 // It allocates nothing per event, charges nothing to the guest and changes nothing that the guest or the hypervisor can see.
 // Not the table of kinds (events.ts). One method an instrumentation point, in the order of hypervisor/observer.ts.
 
@@ -6,39 +6,18 @@ import type { HypervisorObserver } from '../hypervisor/observer.ts';
 import type { Persistent, StateArray } from '../machine/snapshot.ts';
 import { packAccess, packLead, packSlot } from './codes.ts';
 import { type EventMask, Kind, MASK_NONE } from './events.ts';
-import { Metrics, type MetricsSaved } from './metrics.ts';
-import { CONTEXT_CONTINUED, highContextOf, highWordOf, RECORD_BYTES } from './record.ts';
-import { RecordRing } from './ring.ts';
-import { EventStore, type RecordSlice } from './store.ts';
+import type { MetricsSaved } from './metrics.ts';
+import { CONTEXT_CONTINUED, RECORD_BYTES } from './record.ts';
+import { type ObservationPoint, RecordWriter, type WriterOptions } from './record-writer.ts';
+import type { RecordSlice } from './store.ts';
 
-/**
- * Where the engine is, read when a record is written. The engine keeps ONE object of this shape and answers for the moment of the
- * call: while a guest runs from the processor, in the hypervisor from the VMCS's guest state.
- */
-export interface ObservationPoint {
-  /** Guest instructions retired since the machine started; below 2^48. */
-  readonly icount: number;
-  /** Emulated host cycles: the guest's clock plus the modelled cost of the hypervisor so far; below 2^53, never going back. */
-  readonly cycles: number;
-  /** 0-255. */
-  readonly domain: number;
-  readonly vcpu: number;
-  readonly eip: number;
-  readonly cr3: number;
-  /** 0-3. */
-  readonly cpl: number;
-}
+export type { ObservationPoint } from './record-writer.ts';
 
-export interface RecorderOptions {
-  readonly store?: EventStore;
-  readonly metrics?: Metrics;
-  /** Records in the ring. Default 4096. */
-  readonly ringRecords?: number;
+export interface RecorderOptions extends WriterOptions {
   /** Kinds recorded. Default: none. */
   readonly mask?: EventMask;
 }
 
-const TWO_32 = 0x1_0000_0000;
 const bit = (kind: number): number => 1 << (kind & 31);
 
 export interface RecorderSaved {
@@ -48,41 +27,15 @@ export interface RecorderSaved {
   readonly metrics: MetricsSaved;
 }
 
-/**
- * A past that was left and is run again makes the same records again: they are counted, so that everybody knows where in the stream the present
- * moment is, and not written. What a guest can ask for (observe-op.ts) ends at the present moment; who looks from outside sees the whole stream.
- */
-export class Recorder implements HypervisorObserver, Persistent<RecorderSaved> {
-  readonly store: EventStore;
-  readonly metrics: Metrics;
-  private readonly ring: RecordRing;
+export class Recorder extends RecordWriter implements HypervisorObserver, Persistent<RecorderSaved> {
   /** The mask in force: all zero while disabled. */
   private low = 0;
   private high = 0;
   private wanted: EventMask = MASK_NONE;
   private running = true;
-  private halfFull = false;
-  /** Records that the run has made up to the present moment, and up to the newest moment that was left. */
-  private made = 0;
-  private madeEver = 0;
-  /** The value of `made` at which the recorder put in a record of its own (mon.highwater). */
-  private ownAt = Infinity;
-  private readonly words: Uint32Array<ArrayBuffer>;
-  /** Time split at 2^32: what `put` subtracts, and the words that hold the upper halves. */
-  private icountBase = 0;
-  private cyclesBase = 0;
-  private highWord = 0;
-  private highContext = 0;
-  private readonly take = (words: Uint32Array, at: number, count: number): void => this.store.append(words, at, count);
 
-  constructor(
-    private readonly point: ObservationPoint,
-    options: RecorderOptions = {},
-  ) {
-    this.store = options.store ?? new EventStore();
-    this.metrics = options.metrics ?? new Metrics();
-    this.ring = new RecordRing(options.ringRecords ?? 4096);
-    this.words = this.ring.words;
+  constructor(point: ObservationPoint, options: RecorderOptions = {}) {
+    super(point, options);
     this.wanted = options.mask ?? MASK_NONE;
     this.apply();
   }
@@ -107,6 +60,9 @@ export class Recorder implements HypervisorObserver, Persistent<RecorderSaved> {
     this.running = enabled;
     this.apply();
   }
+  protected override get tellsHighWater(): boolean {
+    return (this.high & bit(Kind['mon.highwater'])) !== 0;
+  }
 
   /** Records made and kept, records lost, bytes of those kept. */
   counts(): { readonly recorded: number; readonly lost: number; readonly bytes: number } {
@@ -123,20 +79,6 @@ export class Recorder implements HypervisorObserver, Persistent<RecorderSaved> {
     this.flush();
     return this.store.slice(from, Math.min(limit, this.present - from));
   }
-  /** Sequence number of the first record behind the present moment. The ring is empty. */
-  private get present(): number {
-    if (this.made >= this.madeEver) return this.store.next;
-    return Math.min(this.store.next, this.made + (this.made > this.ownAt ? 1 : 0));
-  }
-  /** The records behind the present moment are of a future that will not be. */
-  beginFuture(): void {
-    this.flush();
-    this.store.truncate(this.present);
-    this.madeEver = this.made;
-    if (this.made > this.ownAt) return;
-    this.ownAt = Infinity;
-    this.halfFull = false;
-  }
 
   get stateArrays(): readonly StateArray[] {
     return this.metrics.stateArrays;
@@ -145,25 +87,11 @@ export class Recorder implements HypervisorObserver, Persistent<RecorderSaved> {
     return { made: this.made, mask: this.wanted, running: this.running, metrics: this.metrics.saveState() };
   }
   loadState({ made, mask, running, metrics }: RecorderSaved): void {
-    this.flush();
-    this.madeEver = Math.max(this.made, this.madeEver);
-    this.made = made;
+    this.moveTo(made);
     this.wanted = mask;
     this.running = running;
     this.apply();
     this.metrics.loadState(metrics);
-  }
-  /** Moves what the ring holds into the store. */
-  flush(): void {
-    this.ring.drain(this.take);
-    if (!this.halfFull && this.store.held * 2 >= this.store.capacity) {
-      this.halfFull = true;
-      if ((this.high & bit(Kind['mon.highwater'])) !== 0) {
-        this.ownAt = Math.max(this.made, this.madeEver);
-        this.metrics.recorded(this.point.domain);
-        this.write(Kind['mon.highwater'], 0, this.store.held, this.store.capacity, 0, 0, 0);
-      }
-    }
   }
 
   vmExit(
@@ -377,48 +305,5 @@ export class Recorder implements HypervisorObserver, Persistent<RecorderSaved> {
   private apply(): void {
     this.low = this.running ? this.wanted.low | 0 : 0;
     this.high = this.running ? this.wanted.high | 0 : 0;
-  }
-
-  private put(kind: number, context: number, a: number, b: number, c: number, d: number, e: number): void {
-    this.metrics.recorded(this.point.domain);
-    if (++this.made > this.madeEver) this.write(kind, context, a, b, c, d, e);
-  }
-  private write(kind: number, context: number, a: number, b: number, c: number, d: number, e: number): void {
-    let at = this.ring.claim();
-    if (at < 0) {
-      this.flush();
-      at = this.ring.claim();
-    }
-    const words = this.words;
-    const { domain, vcpu, icount, cycles, eip, cr3, cpl } = this.point;
-    // Halves without a division per event: the upper ones change every four thousand million instructions.
-    let icountLow = icount - this.icountBase;
-    let cyclesLow = cycles - this.cyclesBase;
-    if (!(icountLow >= 0 && icountLow < TWO_32 && cyclesLow >= 0 && cyclesLow < TWO_32)) {
-      this.rebase(icount, cycles);
-      icountLow = icount - this.icountBase;
-      cyclesLow = cycles - this.cyclesBase;
-    }
-    words[at] = kind | (domain << 16) | (vcpu << 24);
-    words[at + 1] = cyclesLow;
-    words[at + 2] = icountLow;
-    words[at + 3] = this.highWord;
-    words[at + 4] = eip;
-    words[at + 5] = cr3;
-    words[at + 6] = context | cpl | this.highContext;
-    words[at + 7] = a;
-    words[at + 8] = b;
-    words[at + 9] = c;
-    words[at + 10] = d;
-    words[at + 11] = e;
-  }
-
-  private rebase(icount: number, cycles: number): void {
-    const icountHigh = Math.floor(icount / TWO_32);
-    const cyclesHigh = Math.floor(cycles / TWO_32);
-    this.icountBase = icountHigh * TWO_32;
-    this.cyclesBase = cyclesHigh * TWO_32;
-    this.highWord = highWordOf(icountHigh, cyclesHigh);
-    this.highContext = highContextOf(cyclesHigh);
   }
 }

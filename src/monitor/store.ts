@@ -1,5 +1,5 @@
 // Where records stay: chunks of 65,536 records in a growing list up to a memory cap, with an index for zooming and searching.
-// Not the ring (ring.ts) and not a file (trace-file.ts). The index holds, for every 256 records, how many records of each kind
+// Not what is in a record (record.ts) and not a file (trace-file.ts). The index holds, for every 256 records, how many records of each kind
 // came before: a count over any range is a subtraction, so ten million records summarise as fast as ten thousand.
 
 import { type EventMask, KINDS, Kind } from './events.ts';
@@ -71,6 +71,10 @@ export class EventStore {
     { count: number; firstIcount: number; lastIcount: number; firstCycles: number; lastCycles: number } | undefined;
   private lostCount = 0;
   private readonly lostRecord = new Uint32Array(RECORD_WORDS);
+  /** Where the records go that are written next: see `open`. */
+  private room: Uint32Array<ArrayBuffer> = this.lostRecord;
+  private roomAt = 0;
+  private overflow = new Uint32Array(0);
 
   /**
    * @param capacityBytes memory for records; rounded up to a whole chunk of 3 MiB, which is allocated when needed.
@@ -110,13 +114,46 @@ export class EventStore {
     return this.totals[kind]!;
   }
 
+  /**
+   * Room for up to `limit` records in a row, from word `at` of `words` on: they are written there, and `commit` stores them. Answers how many
+   * there is room for; at least one. Room ends with the next call of anything else here.
+   */
+  open(limit: number, into: { words: Uint32Array<ArrayBuffer>; at: number }): number {
+    if (this.gap !== undefined && this.held < this.capacity) this.closeGap();
+    if (this.held >= this.capacity) {
+      if (this.overflow.length < limit * RECORD_WORDS) this.overflow = new Uint32Array(limit * RECORD_WORDS);
+      this.room = into.words = this.overflow;
+      this.roomAt = into.at = 0;
+      return limit;
+    }
+    const inChunk = this.end & (CHUNK_RECORDS - 1);
+    if (this.chunks.length << CHUNK_SHIFT === this.held) this.addChunk();
+    this.room = into.words = this.chunks[this.chunks.length - 1]!.words;
+    this.roomAt = into.at = inChunk * RECORD_WORDS;
+    return Math.min(limit, CHUNK_RECORDS - inChunk);
+  }
+  /** The first `count` records of the room are written. Where the store was full, they are counted as lost. */
+  commit(count: number): void {
+    if (count === 0) return;
+    if (this.room === this.overflow) {
+      this.lose(this.overflow, 0, count);
+      return;
+    }
+    this.index(this.chunks[this.chunks.length - 1]!, this.roomAt / RECORD_WORDS, count);
+    this.roomAt += count * RECORD_WORDS;
+    this.end += count;
+  }
+
   /** Stores `count` records from word `at`; those that do not fit are counted as lost. */
   append(words: Uint32Array, at: number, count: number): void {
-    if (count === 0) return;
-    if (this.gap !== undefined && this.held < this.capacity) this.closeGap();
-    const accepted = Math.min(count, this.capacity - this.held);
-    this.copy(words, at, accepted);
-    if (accepted < count) this.lose(words, at + accepted * RECORD_WORDS, count - accepted);
+    const into = { words: this.room, at: 0 };
+    for (let done = 0; done < count;) {
+      const run = this.open(count - done, into);
+      const from = at + done * RECORD_WORDS;
+      into.words.set(words.subarray(from, from + run * RECORD_WORDS), into.at);
+      this.commit(run);
+      done += run;
+    }
   }
 
   /** Forgets whole chunks of records before a sequence number (they were written elsewhere): makes room again. */
@@ -254,22 +291,6 @@ export class EventStore {
     return this.chunkOf(sequence).words[this.wordOf(sequence)]! & (KINDS - 1);
   }
 
-  private copy(words: Uint32Array, at: number, count: number): void {
-    let from = at;
-    let left = count;
-    while (left > 0) {
-      const inChunk = this.end & (CHUNK_RECORDS - 1);
-      if (inChunk === 0) this.addChunk();
-      const chunk = this.chunks[this.chunks.length - 1]!;
-      const run = Math.min(left, CHUNK_RECORDS - inChunk);
-      chunk.words.set(words.subarray(from, from + run * RECORD_WORDS), inChunk * RECORD_WORDS);
-      this.index(chunk, inChunk, run);
-      from += run * RECORD_WORDS;
-      left -= run;
-      this.end += run;
-    }
-  }
-
   private addChunk(): void {
     this.chunks.push({
       words: new Uint32Array(CHUNK_RECORDS * RECORD_WORDS),
@@ -363,7 +384,7 @@ export class EventStore {
     record[11] = Math.floor(gap.lastIcount / 0x1_0000_0000);
     this.gaps.push({ ...gap, sequence: this.end });
     this.gap = undefined;
-    this.copy(record, 0, 1);
+    this.append(record, 0, 1);
   }
 }
 

@@ -32,7 +32,7 @@ import { hashGuest } from './guest-hash.ts';
 import { GuestMemory } from './guest-memory.ts';
 import { stopOfBare, stopOfDomain } from './guest-stops.ts';
 import { describeMode, registersView, vmcsView } from './guest-view.ts';
-import { observationPoint } from './observation-point.ts';
+import { EnginePoint } from './observation-point.ts';
 import { OutputLine } from './output-line.ts';
 import { PhysicalMachine } from './physical-machine.ts';
 import { watchPlatform } from './platform-observer.ts';
@@ -93,6 +93,7 @@ class EngineSession implements Session {
   private readonly platform: PcPlatform;
   private hypervisor: Hypervisor | undefined;
   private domain: Domain | undefined;
+  private readonly point: EnginePoint;
   private readonly recorder: Recorder;
   private readonly hash: StateHash;
   private readonly video: VideoMemory;
@@ -147,7 +148,8 @@ class EngineSession implements Session {
         }),
     });
     this.vmcsHistory = new VmcsHistory(this.machine.vmxUnit);
-    this.recorder = makeRecorder(this.observationPoint(), { mask }, this.machine.clock);
+    this.point = new EnginePoint(this.machine, config.domainId ?? 0);
+    this.recorder = makeRecorder(this.point, { mask }, this.machine.clock);
     if (config.bare || 'rom' in start) {
       // Without a kernel the processor stays where RESET has put it: in the ROM.
       if ('kernel' in start) loadBareMachine(this.machine, start.kernel);
@@ -193,7 +195,8 @@ class EngineSession implements Session {
     this.machine.enterVmxOperation();
     const hypervisor = new Hypervisor(this.machine, model, this.recorder);
     this.hypervisor = hypervisor;
-    this.machine.vmxUnit.root = { onVmExit: () => this.vmcsHistory.exit() };
+    this.point.hypervisor = hypervisor;
+    this.machine.vmxUnit.root = { ...this.machine.vmxUnit.root, onVmExit: () => this.vmcsHistory.exit() };
     hypervisor.registerHypercall(OBSERVE_OP_HYPERCALL, 'observe_op', (caller) =>
       observeOp(
         { recorder: this.recorder, domain: (id) => this.domainFacts(id) },
@@ -220,6 +223,7 @@ class EngineSession implements Session {
     });
     if (!result.ok) throw new UserError(`${config.image.name}: ${result.reason}`);
     this.domain = result.domain;
+    this.point.paging = result.domain.vcpu.shadow.mode;
     this.recorder.runStart();
   }
 
@@ -426,14 +430,6 @@ class EngineSession implements Session {
 
   // ---- observations -------------------------------------------------------------------------------------------------
 
-  private observationPoint(): ObservationPoint {
-    return observationPoint(this.machine, {
-      domainId: this.config.domainId ?? 0,
-      instructions: () => this.instructions,
-      hypervisorCycles: () => this.hypervisor?.account.total ?? 0,
-      guestCr3: () => this.domain?.vcpu.shadow.mode.cr3 ?? this.machine.state.cr3,
-    });
-  }
   private domainFacts(id: number): { instructions: number; guestCycles: number; weight: number } | undefined {
     return id === (this.config.domainId ?? 0)
       ? { instructions: this.instructions, guestCycles: this.machine.clock.now, weight: DEFAULT_WEIGHT }

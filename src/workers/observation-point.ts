@@ -1,42 +1,48 @@
 // Where the engine is, for each record: the guest's instruction count, time, address and privilege at the moment of the call. While the
 // guest runs the processor answers; in the hypervisor the VMCS does. Not the recorder (monitor/recorder.ts).
 
+import type { Hypervisor } from '../hypervisor/hypervisor.ts';
+import type { PagingState } from '../hypervisor/shadow/paging-state.ts';
 import { Field } from '../machine/vmx/fields.ts';
 import type { ObservationPoint } from '../monitor/recorder.ts';
 import type { PhysicalMachine } from './physical-machine.ts';
 
-export interface PointSources {
-  readonly domainId: number;
-  /** Retired guest instructions. */
-  readonly instructions: () => number;
-  /** Modelled cycles of the hypervisor so far. */
-  readonly hypervisorCycles: () => number;
-  /** CR3 as the guest has it, not the shadow's. */
-  readonly guestCr3: () => number;
-}
+export class EnginePoint implements ObservationPoint {
+  icount = 0;
+  cycles = 0;
+  readonly vcpu = 0;
+  eip = 0;
+  cr3 = 0;
+  cpl = 0;
+  /** Undefined: the bare machine. */
+  hypervisor: Hypervisor | undefined;
+  /** CR3 as the guest has it, not the shadow's; undefined until there is a domain. */
+  paging: PagingState | undefined;
 
-/** One object whose properties are read at each record. */
-export const observationPoint = (machine: PhysicalMachine, sources: PointSources): ObservationPoint => {
-  const s = machine.state;
-  const vmx = machine.vmxUnit;
-  const inProcessor = (): boolean => vmx.nonRoot || vmx.currentPointer < 0;
-  return {
-    get icount() {
-      return sources.instructions();
-    },
-    get cycles() {
-      return machine.clock.now + sources.hypervisorCycles();
-    },
-    domain: sources.domainId,
-    vcpu: 0,
-    get eip() {
-      return inProcessor() ? s.eip : vmx.vmread(Field.GUEST_RIP);
-    },
-    get cr3() {
-      return sources.guestCr3();
-    },
-    get cpl() {
-      return inProcessor() ? s.cpl : (vmx.vmread(Field.GUEST_SS_AR_BYTES) >>> 5) & 3;
-    },
-  };
-};
+  constructor(
+    private readonly machine: PhysicalMachine,
+    readonly domain: number,
+  ) {}
+
+  look(): void {
+    const { machine, hypervisor, paging } = this;
+    const { state, vmxUnit } = machine;
+    const { now } = machine.clock;
+    if (hypervisor === undefined) {
+      this.icount = machine.processor.retired;
+      this.cycles = now;
+    } else {
+      this.icount = now - hypervisor.idleCycles;
+      this.cycles = now + hypervisor.account.total;
+    }
+    this.cr3 = paging === undefined ? state.cr3 : paging.cr3;
+    if (vmxUnit.nonRoot || vmxUnit.currentPointer < 0) {
+      this.eip = state.eip;
+      this.cpl = state.cpl;
+    } else {
+      const { vmcs } = vmxUnit;
+      this.eip = vmcs.read(Field.GUEST_RIP);
+      this.cpl = (vmcs.read(Field.GUEST_SS_AR_BYTES) >>> 5) & 3;
+    }
+  }
+}

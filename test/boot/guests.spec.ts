@@ -115,7 +115,7 @@ describe('observe_op from a guest', { skip }, () => {
   });
 
   it('is refused with EPERM for a domain that is not 0, by the same dispatcher', () => {
-    const point = { icount: 0, cycles: 0, domain: 0, vcpu: 0, eip: 0, cr3: 0, cpl: 0 };
+    const point = { look: () => undefined, icount: 0, cycles: 0, domain: 0, vcpu: 0, eip: 0, cr3: 0, cpl: 0 };
     const recorder = new Recorder(point, { mask: MASK_ALL });
     const observed: Observed = { recorder, domain: () => ({ instructions: 0, guestCycles: 0, weight: 256 }) };
     const hypercalls = new Hypercalls();

@@ -15,8 +15,10 @@ import { differences, reachable } from './reachable.ts';
 const NO_STATE: readonly RegExp[] = [
   // What was observed stays observed, and what was sent out stays sent.
   /^\.session\.(stateHashes|config|symbols)/,
-  /\.(recorder|observer|monitor)\.(store|ring|words|madeEver|ownAt|halfFull|icountBase|cyclesBase|high(Word|Context))/,
+  /\.(recorder|observer|monitor)\.(store|room|begun|madeEver|ownAt|halfFull|icountBase|cyclesBase|high(Word|Context))/,
   /^\.session\.(serial|debugConsole)\.(sentEver|bytes)/,
+  // As of the last record.
+  /\.point\.(icount|cycles|eip|cr3|cpl)$/,
   // The snapshots themselves, and which pages they still have to look at.
   /^\.session\.snapshots/,
   /\.mmu\.pages\.changed|\.pool\.unseen|\.vmcs\.left/,
@@ -27,6 +29,7 @@ const NO_STATE: readonly RegExp[] = [
   /\.walker\.last/,
   // Meaningful only inside a call of the run loop, or inside one instruction, or inside one delivery.
   /\.processor\.(helpers|emulatedEvent)/,
+  /\.hypervisor\.(end|endOfTime|answered)$/,
   /\.mmu\.bounce/,
   /\.vmxUnit\.(information|delivery[A-Z])/,
   /\.shadowOutsideVmx|\.hypercalls\.caller|\.access\.fetch/,

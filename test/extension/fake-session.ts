@@ -59,6 +59,7 @@ class FakeSession implements Session {
     const session = this;
     this.recorder = new Recorder(
       {
+        look: () => undefined,
         get icount() {
           return session.instructions;
         },

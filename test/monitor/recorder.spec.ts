@@ -1,4 +1,4 @@
-// Masks, records, the ring's arithmetic and the account of what was lost.
+// Masks, records, their way into the store in batches and the account of what was lost.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -7,7 +7,6 @@ import { formatOperand } from '../../src/monitor/codes.ts';
 import { EVENT_BY_NUMBER, EVENTS, idsOf, Kind, MASK_ALL, MASK_NONE, maskOf } from '../../src/monitor/events.ts';
 import * as record from '../../src/monitor/record.ts';
 import { Recorder } from '../../src/monitor/recorder.ts';
-import { RecordRing } from '../../src/monitor/ring.ts';
 import { CHUNK_RECORDS, EventStore } from '../../src/monitor/store.ts';
 import { madeUpRun, Point } from './synthetic.ts';
 
@@ -140,7 +139,7 @@ describe('Recorder', () => {
         }),
         fc.tuple(word, word, word, word, word),
         (at, operands) => {
-          const r = new Recorder(at, { mask: MASK_ALL, ringRecords: 2 });
+          const r = new Recorder({ ...at, look: () => undefined }, { mask: MASK_ALL, batch: 2 });
           r.marker(...operands);
           const { records, first, next } = r.records(0, 10);
           assert.deepEqual([first, next], [0, 1]);
@@ -163,7 +162,7 @@ describe('Recorder', () => {
 
   it('is never charged to the guest: the recorder writes nothing into the point', () => {
     const point = Object.freeze(new Point());
-    const r = new Recorder(point, { mask: MASK_ALL, ringRecords: 2 });
+    const r = new Recorder(point, { mask: MASK_ALL, batch: 2 });
     for (const [, call] of METHODS) call(r);
     assert.equal(kinds(r).length, METHODS.length);
   });
@@ -195,14 +194,14 @@ describe('Recorder', () => {
     );
   });
 
-  it('keeps the order and every record across ring sizes, reads in between or not', () => {
-    const reference = new Recorder(new Point(), { mask: MASK_ALL, ringRecords: 100_000 });
+  it('keeps the order and every record across batches of any size, reads in between or not', () => {
+    const reference = new Recorder(new Point(), { mask: MASK_ALL, batch: 100_000 });
     madeUpRun(reference, reference['point'] as Point, 300, 5);
     const expected = reference.records(0, 1e9).records;
     fc.assert(
       fc.property(fc.integer({ min: 2, max: 300 }), fc.array(fc.nat(300), { maxLength: 20 }), (size, reads) => {
         const point = new Point();
-        const r = new Recorder(point, { mask: MASK_ALL, ringRecords: size });
+        const r = new Recorder(point, { mask: MASK_ALL, batch: size });
         const stops = new Set(reads);
         const original = point.pass.bind(point);
         let step = 0;
@@ -214,41 +213,6 @@ describe('Recorder', () => {
         assert.deepEqual(r.records(0, 1e9).records, expected);
       }),
       { numRuns: 25 },
-    );
-  });
-});
-
-describe('RecordRing', () => {
-  it('is a queue for any capacity, full and empty told apart, wrapping and not', () => {
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 2, max: 13 }),
-        fc.array(fc.oneof(fc.constant('drain' as const), fc.integer({ min: 1, max: 20 })), { maxLength: 60 }),
-        (capacity, steps) => {
-          const ring = new RecordRing(capacity);
-          const model: number[] = [];
-          let value = 0;
-          for (const step of steps) {
-            if (step === 'drain') {
-              const out: number[] = [];
-              ring.drain((words, at, count) => {
-                for (let i = 0; i < count; i++) out.push(words[at + i * W]!);
-              });
-              assert.deepEqual(out, model.splice(0));
-            } else {
-              for (let i = 0; i < step; i++) {
-                const at = ring.claim();
-                assert.equal(at < 0, model.length === capacity);
-                if (at < 0) continue;
-                ring.words[at] = ++value;
-                model.push(value);
-              }
-            }
-            assert.equal(ring.held, model.length);
-            assert.equal(ring.free, capacity - model.length);
-          }
-        },
-      ),
     );
   });
 });

@@ -286,9 +286,12 @@ export class ShadowPaging implements Persistent<ShadowSaved> {
     const key = this.pool.key[page]!;
     const step = pae ? 2 : 1;
     const end = Math.min(index + 1 + this.options.prefetch, WORDS / step);
+    const { u32 } = this.machine.memory;
+    const shadowWord = this.pool.wordOf(page);
+    const guestWord = superpage ? 0 : this.p2m.wordOf(key);
     for (let i = index + 1; i < end; i++) {
-      if (this.pool.low(page * WORDS + i * step) !== 0) continue;
-      if (!superpage && (this.p2m.readWord(key, i * step) & (Pte.P | Pte.A)) !== (Pte.P | Pte.A)) continue;
+      if (u32[shadowWord + i * step] !== 0) continue;
+      if (!superpage && (u32[guestWord + i * step]! & (Pte.P | Pte.A)) !== (Pte.P | Pte.A)) continue;
       if (this.fillLeaf(page, i, pae, ShadowSetCause.PREFETCH)) this.counters.prefetched++;
     }
   }

@@ -96,6 +96,10 @@ export class ShadowPool implements Persistent<readonly number[]> {
     return mfn - this.firstMfn;
   }
 
+  /** Index into `memory.u32` of a page's first word. */
+  wordOf(page: number): number {
+    return this.word0 + page * WORDS;
+  }
   low(slot: number): number {
     return this.u32[this.word0 + slot]!;
   }

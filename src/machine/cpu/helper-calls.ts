@@ -28,6 +28,8 @@ export class HelperCalls {
   succeeded = false;
   /** The run loop wants one instruction and no other. */
   alone = false;
+  /** Translated code came back behind a VM exit that was answered while it ran (VmxHooks.answerExit). */
+  answered = false;
   /** Translated code is being executed for the run loop. */
   private inside = false;
   private deadline = 0;
@@ -56,6 +58,7 @@ export class HelperCalls {
   enter(start: number, left: number): void {
     const { cpu } = this;
     this.inside = true;
+    this.answered = false;
     this.start = start;
     this.left = left;
     this.clockAtStart = cpu.clock.now;
@@ -144,10 +147,52 @@ export class HelperCalls {
     cpu.s.eip = op.eip;
     cpu.breakpoints.exact = true;
     this.execute(op, address, this.left - executed);
-    if (!this.succeeded || this.mustLeave()) return false;
+    // Where no instruction has retired the caller could not tell it from one that leaves.
+    if (!this.succeeded) return cpu.vmExitPending && this.resumes(executed) && cpu.retiredByHelper > 0;
+    if (this.mustLeave()) return false;
     cpu.s.eip = cpu.nextEip;
     this.goOn();
     return true;
+  }
+  /**
+   * The guest was left, `executed` instructions after the start. True: its hypervisor has entered it again and translated code goes on at EIP;
+   * `retiredByHelper` says how many instructions the hypervisor has completed for it. False: the run loop is wanted, with the exit still pending
+   * or (`answered`) behind it. What the run loop does where the guest is left and entered is done here too.
+   */
+  private resumes(executed: number): boolean {
+    const { cpu, cache, processor } = this;
+    // The shadow of STI or MOV SS is the run loop's, and so is a block whose room the emulator uses.
+    if (this.left === 1 || cpu.points.armed || !cache.kept || cache.nearlyFull) return false;
+    const { s, clock } = cpu;
+    const { now } = clock;
+    const { retired } = processor;
+    // What is emulated for the hypervisor calls no helper in here.
+    this.inside = false;
+    const entered = cpu.vmx.answerExit();
+    this.inside = true;
+    this.answered = true;
+    this.succeeded = false;
+    cpu.unfinished = false;
+    cpu.enteredHandler = false;
+    cpu.breakpoints.met = 0;
+    cpu.retiredBeforeFault = 0;
+    cpu.retiredByHelper = processor.retired - retired;
+    const { retiredByHelper } = cpu;
+    if (
+      entered &&
+      clock.now - now === retiredByHelper &&
+      executed + retiredByHelper <= this.left &&
+      !this.mustLeave()
+    ) {
+      processor.resumed = false;
+      s.set(StateLayout.resumed, Resumed.asBefore);
+      this.goOn();
+      return true;
+    }
+    // Translated code does not count what the hypervisor has retired.
+    this.clockAtStart += clock.now - now;
+    this.retiredAtStart += retiredByHelper;
+    return false;
   }
   private goOn(): void {
     const { breakpoints, points } = this.cpu;
@@ -207,13 +252,14 @@ export class HelperCalls {
     const { s } = cpu;
     const helper = this.regions.settle();
     const budget = s.i32[StateLayout.exitBudget >> 2]!;
-    if (helper === undefined) return this.delivers(this.start - budget) ? 1 : 0;
-    if (!this.completes(helper, s.get(StateLayout.exitEa), this.start - budget)) {
-      s.set(StateLayout.exitKind, ExitKind.helped);
-      return 0;
-    }
-    s.set(StateLayout.exitBudget, budget - cpu.retiredByHelper);
-    return 1;
+    const executed = this.start - budget;
+    cpu.retiredByHelper = 0;
+    const goesOn =
+      helper === undefined ? this.delivers(executed) : this.completes(helper, s.get(StateLayout.exitEa), executed);
+    // What a hypervisor emulates uses these words too.
+    s.set(StateLayout.exitBudget, goesOn ? budget - cpu.retiredByHelper : budget);
+    if (!goesOn && helper !== undefined) s.set(StateLayout.exitKind, ExitKind.helped);
+    return goesOn ? 1 : 0;
   }
   /** Delivers the fault of an instruction, `executed` others of the run before it, where it needs nothing else. False: the run loop is wanted. */
   private delivers(executed: number): boolean {
@@ -232,6 +278,13 @@ export class HelperCalls {
     cpu.breakpoints.met = 0;
     processor.resumed = false;
     s.set(StateLayout.resumed, Resumed.asBefore);
+    if (cpu.vmExitPending) {
+      this.succeeded = false;
+      cpu.retiredBeforeFault = 0;
+      if (this.resumes(executed)) return true;
+      s.set(StateLayout.exitKind, ExitKind.helped);
+      return false;
+    }
     // Whoever took the event may have let time pass.
     const passed = clock.now - now;
     this.clockAtStart += passed;

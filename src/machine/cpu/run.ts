@@ -120,7 +120,7 @@ export class Processor implements Persistent<ProcessorSaved> {
       // RF concerns breakpoints alone: without them an instruction under it needs no loop turn of its own.
       const alone = flags & Flag.TF || (flags & Flag.RF && cpu.breakpoints.instructions);
       this.execute(shadow !== 0 || alone || cpu.vmx.boundaryStep ? 1 : room, shadow);
-      if (!this.completed && !cpu.vmExitPending) this.countEvent();
+      if (!this.completed && !cpu.vmExitPending && !this.helpers.answered) this.countEvent();
       if (!this.completed || cpu.vmExitPending) cpu.breakpoints.met = 0;
       else {
         this.endInstruction();

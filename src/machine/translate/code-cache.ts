@@ -85,6 +85,11 @@ export class CodeCache {
     cpu.mmu.onBreakpoints = () => this.jumps.newGeneration();
   }
 
+  /** A block that is decoded now may have to make room by emptying the cache. */
+  get nearlyFull(): boolean {
+    return this.next + LONGEST_BLOCK > this.end;
+  }
+
   /** Follows a change of mode, if there was one. */
   followMode(): void {
     if (!this.cpu.modeDirty) return;
@@ -248,7 +253,7 @@ export class CodeCache {
 
   /** A flush must come before the page is looked up: a block of a page that the cache no longer knows would never be invalidated. */
   private pageForBlock(page: number, mode: number, eip: number): CodePage {
-    if (this.next + LONGEST_BLOCK > this.end) this.flush();
+    if (this.nearlyFull) this.flush();
     return this.codePage(page, mode & Mode.decode, eip);
   }
   private findPage(page: number, mode: number, eip: number): CodePage | undefined {

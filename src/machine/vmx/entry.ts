@@ -117,7 +117,8 @@ const failedCheck = (vmx: Vmx, injecting: boolean): EntryCheck | undefined => {
     failure = firstFailure(GUEST_REST, vmx);
     if (failure === undefined) held.note(vmx);
   }
-  return failure ?? firstFailure(GUEST_PDPTES, vmx);
+  if (failure !== undefined || (vmx.vmcs.read(Field.GUEST_CR4) & Cr4.PAE) === 0) return failure;
+  return firstFailure(GUEST_PDPTES, vmx);
 };
 
 /** The rest of VMLAUNCH and VMRESUME: VMsucceed also where the entry fails with a VM exit (reason bit 31). */

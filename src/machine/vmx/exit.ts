@@ -13,6 +13,7 @@ import { saveSegments } from './guest-segments.ts';
 import { EventType, IntrInfo, PendingDebug, pendingBreakpoints } from './qualification.ts';
 import type { NonRootOperation } from './non-root.ts';
 import { SharedWords } from './shared-words.ts';
+import { wordInRegion } from './vmcs.ts';
 
 /** Bits of CR0 that VM entries and VM exits never change: ET, 15:6, 17, 28:19, NW, CD (26.3.2.1, 27.5.1). */
 export const CR0_KEPT = 0x7ffa_ffd0;
@@ -97,27 +98,33 @@ const saveGuestState = (vmx: NonRootOperation, reason: number, info: ExitInforma
   v.write(Field.GUEST_PENDING_DBG_EXCEPTIONS, trapLike ? vmx.pendingDebug | heldByMovSs(vmx) : 0);
 };
 
+/** The VM-exit information fields that are written at each exit lie behind each other, in the order of their encodings. */
+const INFORMATION = wordInRegion(Field.VM_EXIT_REASON);
+const QUALIFICATION = wordInRegion(Field.EXIT_QUALIFICATION);
+const LINEAR_ADDRESS = wordInRegion(Field.GUEST_LINEAR_ADDRESS);
+
 const recordInformation = (
   vmx: NonRootOperation,
   reason: number,
   qualification: number,
   info: ExitInformation,
 ): void => {
-  const v = vmx.vmcs;
-  v.write(Field.VM_EXIT_REASON, reason);
-  v.write(Field.EXIT_QUALIFICATION, qualification);
-  v.write(Field.VM_EXIT_INTR_INFO, info.intrInfo);
-  v.write(Field.VM_EXIT_INTR_ERROR_CODE, info.intrErrorCode);
-  v.write(Field.GUEST_LINEAR_ADDRESS, info.linearAddress);
-  v.write(Field.VM_EXIT_INSTRUCTION_INFO, info.instructionInfo);
+  const { u32, base } = vmx.vmcs;
   // 27.2.4: a triple fault, and a double fault that exits by itself, are not exits "during" the delivery they came from.
   const doubleFault =
     IntrInfo.valid(info.intrInfo) && IntrInfo.vector(info.intrInfo) === 8 && IntrInfo.hasErrorCode(info.intrInfo);
   const during = vmx.delivering && reason !== ExitReason.TRIPLE_FAULT && !doubleFault;
-  v.write(Field.IDT_VECTORING_INFO, during ? vmx.deliveryInfo : 0);
-  v.write(Field.IDT_VECTORING_ERROR_CODE, during ? vmx.deliveryErrorCode : 0);
   const software = during && IntrInfo.type(vmx.deliveryInfo) >= EventType.SOFTWARE_INTERRUPT;
-  v.write(Field.VM_EXIT_INSTRUCTION_LEN, software ? vmx.deliveryInstructionLength : info.instructionLength);
+  const at = base + INFORMATION;
+  u32[at] = reason;
+  u32[at + 1] = info.intrInfo;
+  u32[at + 2] = info.intrErrorCode;
+  u32[at + 3] = during ? vmx.deliveryInfo : 0;
+  u32[at + 4] = during ? vmx.deliveryErrorCode : 0;
+  u32[at + 5] = software ? vmx.deliveryInstructionLength : info.instructionLength;
+  u32[at + 6] = info.instructionInfo;
+  u32[base + QUALIFICATION] = qualification;
+  u32[base + LINEAR_ADDRESS] = info.linearAddress;
 };
 
 /** The MSR areas are arrays of 16 bytes: index, reserved, value. True, or false at an entry that cannot be read. */

@@ -5,6 +5,7 @@ import { ES, Flag, SEGMENT_STRIDE, SegmentField, SS, StateLayout, TR } from '../
 import { Field } from './fields.ts';
 import type { NonRootOperation } from './non-root.ts';
 import { SharedWords } from './shared-words.ts';
+import { wordInRegion } from './vmcs.ts';
 
 /** What a segment register has, in the processor's slot and in the VMCS: there ES to TR lie behind each other. */
 const PARTS = [
@@ -21,8 +22,17 @@ const TABLES = new SharedWords([
 ]);
 const SEGMENTS = TR - ES + 1;
 
-const slotWord = (part: number, segment: number): number =>
-  (StateLayout.segments + segment * SEGMENT_STRIDE + part) >> 2;
+/** The words of all segments: in the state, and in the region. */
+const [STATE_WORDS, REGION_WORDS] = ((): readonly [Uint16Array, Uint16Array] => {
+  const state: number[] = [];
+  const region: number[] = [];
+  for (const [part, field] of PARTS)
+    for (let n = 0; n < SEGMENTS; n++) {
+      state.push((StateLayout.segments + n * SEGMENT_STRIDE + part) >> 2);
+      region.push(wordInRegion(field) + n);
+    }
+  return [Uint16Array.from(state), Uint16Array.from(region)];
+})();
 
 /** Into the guest-state area. Before RFLAGS: a change of VM makes other checks of the segments. */
 export const saveSegments = (vmx: NonRootOperation): void => {
@@ -31,13 +41,12 @@ export const saveSegments = (vmx: NonRootOperation): void => {
   const { u32 } = s;
   let changed = (v.read(Field.GUEST_RFLAGS) ^ s.eflagsRest) & Flag.VM;
   if (s.get(StateLayout.segmentsApart) !== 0) {
-    for (const [part, field] of PARTS) {
-      const first = v.wordOf(field);
-      for (let n = 0; n < SEGMENTS; n++) {
-        const value = u32[slotWord(part, n)]!;
-        changed |= u32[first + n]! ^ value;
-        u32[first + n] = value;
-      }
+    const { base } = v;
+    for (let i = 0; i < STATE_WORDS.length; i++) {
+      const value = u32[STATE_WORDS[i]!]!;
+      const at = base + REGION_WORDS[i]!;
+      changed |= u32[at]! ^ value;
+      u32[at] = value;
     }
     s.set(StateLayout.segmentsApart, 0);
   }

@@ -89,6 +89,11 @@ export interface VmxHooks {
   /** Added to the time-stamp counter as RDTSC and RDMSR see it in non-root operation; two halves, modulo 2^64. */
   readonly tscOffsetLow: number;
   readonly tscOffsetHigh: number;
+  /**
+   * A VM exit is pending. True: root software has answered it and entered the guest again, which may run on. False: the run loop must return to it,
+   * answered or not.
+   */
+  answerExit(): boolean;
   /** Executes a VMX instruction, named by its exit reason (18 to 27, 50, 53). #UD outside VMX-capable states. */
   instruction(cpu: Cpu, reason: number, op: Operands): boolean;
   /** The VMX capability MSRs (480h to 491h): low and high halves into `out`, or false if there is none of that number. */
@@ -128,6 +133,7 @@ export const NO_VMX: VmxHooks = {
   exitOnDescriptorTable: () => false,
   tscOffsetLow: 0,
   tscOffsetHigh: 0,
+  answerExit: () => false,
   instruction: (cpu) => cpu.raise(6),
   readCapability: () => false,
 };

@@ -23,6 +23,8 @@ import { Vmcs } from './vmcs.ts';
 export interface VmxRoot {
   /** Called at the end of each VM exit, before the run loop returns. Must not enter the guest. `reason`: the whole exit-reason word. */
   onVmExit(reason: number): void;
+  /** Answers a pending VM exit where the run loop has nothing to look at before it (VmxHooks). May enter the guest. */
+  answer?(): boolean;
 }
 
 export abstract class NonRootOperation implements VmxHooks {
@@ -377,6 +379,10 @@ export abstract class NonRootOperation implements VmxHooks {
     if (!memory) return this.leaveAt(op, reason, 0);
     const operand = describeOperand(this.cpu, op);
     return this.leaveAt(op, reason, operand.displacement, 0, operand.information);
+  }
+
+  answerExit(): boolean {
+    return this.root?.answer?.() ?? false;
   }
 
   abstract instruction(cpu: Cpu, reason: number, op: Operands): boolean;

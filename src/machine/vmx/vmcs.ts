@@ -98,11 +98,6 @@ export class Vmcs {
     this.left.clear();
   }
 
-  /** Index of a field's word in memory, until `address` moves. Fields of one kind for ES to TR lie behind each other. */
-  wordOf(encoding: number): number {
-    return this.base + OFFSETS[encoding]!;
-  }
-
   /** Reads a field by its encoding; unsigned. The encoding must be a field's: 0 and data of no meaning otherwise. */
   read(encoding: number): number {
     return this.u32[this.base + OFFSETS[encoding]!]!;
@@ -134,7 +129,7 @@ export class Vmcs {
   }
 }
 
-/** Index of a field's word in its region, for code that is about the same fields each time. */
+/** Index of a field's word in its region, for code that is about the same fields each time. Fields of one kind for ES to TR lie behind each other. */
 export const wordInRegion = (encoding: number): number => OFFSETS[encoding]!;
 
 /** Byte offset of a field in the region, for views that diff raw regions; undefined if there is no such field. */

@@ -134,16 +134,18 @@ export class Vmx extends NonRootOperation {
     if (encoding === Field.GUEST_RFLAGS && ((this.vmcs.read(encoding) ^ value) & Flag.VM) !== 0)
       this.segmentsHold = false;
     this.vmcs.write(encoding, value);
-    if (ActiveControls.covers(encoding)) this.controls.load(this.vmcs);
-    if (!isGuestField(encoding)) {
-      // What an entry injects is looked at whenever there is something.
-      if (!isInjectionField(encoding)) {
-        this.controlsHold = false;
+    if (isGuestField(encoding)) {
+      if (isSegmentField(encoding)) {
+        this.segmentsHold = false;
+        this.cpu.s.set(StateLayout.segmentsApart, 1);
         this.cpu.modeDirty = true;
       }
-    } else if (isSegmentField(encoding)) {
-      this.segmentsHold = false;
-      this.cpu.s.set(StateLayout.segmentsApart, 1);
+      return VM_SUCCEED;
+    }
+    if (ActiveControls.covers(encoding)) this.controls.load(this.vmcs);
+    // What an entry injects is looked at whenever there is something.
+    if (!isInjectionField(encoding)) {
+      this.controlsHold = false;
       this.cpu.modeDirty = true;
     }
     return VM_SUCCEED;

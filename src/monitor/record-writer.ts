@@ -1,0 +1,162 @@
+// Writes records of twelve words straight to where the store keeps them, and hands them over in batches: the index is made then. Counts the
+// records that a past which is run again makes a second time. Not which kinds are recorded (recorder.ts) and not the layout (record.ts).
+
+import { Kind } from './events.ts';
+import { Metrics } from './metrics.ts';
+import { highContextOf, highWordOf, RECORD_WORDS } from './record.ts';
+import { EventStore } from './store.ts';
+
+/**
+ * Where the engine is. ONE object: `look` brings its fields up to date, at each record. While a guest runs they are the processor's, in the
+ * hypervisor the VMCS's guest state.
+ */
+export interface ObservationPoint {
+  look(): void;
+  /** Guest instructions retired since the machine started; below 2^48. */
+  readonly icount: number;
+  /** Emulated host cycles: the guest's clock plus the modelled cost of the hypervisor so far; below 2^53, never going back. */
+  readonly cycles: number;
+  /** 0-255; these two need no look. */
+  readonly domain: number;
+  readonly vcpu: number;
+  readonly eip: number;
+  readonly cr3: number;
+  /** 0-3. */
+  readonly cpl: number;
+}
+
+export interface WriterOptions {
+  readonly store?: EventStore;
+  readonly metrics?: Metrics;
+  /** Records handed to the store at once. Default 1024: 48 KiB, which the processor's cache still holds when they are counted. */
+  readonly batch?: number;
+}
+
+const TWO_32 = 0x1_0000_0000;
+
+/**
+ * A past that was left and is run again makes the same records again: they are counted, so that everybody knows where in the stream the present
+ * moment is, and not written. What a guest can ask for (observe-op.ts) ends at the present moment; who looks from outside sees the whole stream.
+ */
+export abstract class RecordWriter {
+  readonly store: EventStore;
+  readonly metrics: Metrics;
+  private readonly batch: number;
+  /** Where the next record goes: room in the store, whose words from `begun` on are not handed over yet. */
+  private readonly room: { words: Uint32Array<ArrayBuffer>; at: number };
+  private begun = 0;
+  private roomEnd = 0;
+  private halfFull = false;
+  /** Records that the run has made up to the present moment, and up to the newest moment that was left. */
+  protected made = 0;
+  private madeEver = 0;
+  /** The value of `made` at which the recorder put in a record of its own (mon.highwater). */
+  private ownAt = Infinity;
+  /** Time split at 2^32: what `write` subtracts, and the words that hold the upper halves. */
+  private icountBase = 0;
+  private cyclesBase = 0;
+  private highWord = 0;
+  private highContext = 0;
+
+  constructor(
+    protected readonly point: ObservationPoint,
+    { store, metrics, batch }: WriterOptions,
+  ) {
+    this.store = store ?? new EventStore();
+    this.metrics = metrics ?? new Metrics();
+    this.batch = batch ?? 1024;
+    this.room = { words: new Uint32Array(0), at: 0 };
+  }
+
+  /** mon.highwater is recorded. */
+  protected abstract readonly tellsHighWater: boolean;
+
+  /** Hands what was written to the store. */
+  flush(): void {
+    this.handOver();
+    if (this.halfFull || this.store.held * 2 < this.store.capacity) return;
+    this.halfFull = true;
+    if (!this.tellsHighWater) return;
+    this.ownAt = Math.max(this.made, this.madeEver);
+    this.metrics.recorded(this.point.domain);
+    this.write(Kind['mon.highwater'], 0, this.store.held, this.store.capacity, 0, 0, 0);
+    this.handOver();
+  }
+  private handOver(): void {
+    const { room } = this;
+    if (room.at > this.begun) this.store.commit((room.at - this.begun) / RECORD_WORDS);
+    this.begun = room.at;
+    this.roomEnd = room.at;
+  }
+  private makeRoom(): void {
+    const { room } = this;
+    const records = this.store.open(this.batch, room);
+    this.begun = room.at;
+    this.roomEnd = room.at + records * RECORD_WORDS;
+  }
+
+  /** Sequence number of the first record behind the present moment. Everything is handed over. */
+  protected get present(): number {
+    if (this.made >= this.madeEver) return this.store.next;
+    return Math.min(this.store.next, this.made + (this.made > this.ownAt ? 1 : 0));
+  }
+  /** The records behind the present moment are of a future that will not be. */
+  beginFuture(): void {
+    this.flush();
+    this.store.truncate(this.present);
+    this.madeEver = this.made;
+    if (this.made > this.ownAt) return;
+    this.ownAt = Infinity;
+    this.halfFull = false;
+  }
+  /** The present moment is that at which so many records were made. */
+  protected moveTo(made: number): void {
+    this.flush();
+    this.madeEver = Math.max(this.made, this.madeEver);
+    this.made = made;
+  }
+
+  protected put(kind: number, context: number, a: number, b: number, c: number, d: number, e: number): void {
+    this.metrics.recorded(this.point.domain);
+    if (++this.made > this.madeEver) this.write(kind, context, a, b, c, d, e);
+  }
+  private write(kind: number, context: number, a: number, b: number, c: number, d: number, e: number): void {
+    const { point, room } = this;
+    if (room.at === this.roomEnd) {
+      this.flush();
+      this.makeRoom();
+    }
+    const { words, at } = room;
+    room.at = at + RECORD_WORDS;
+    point.look();
+    // Halves without a division per event: the upper ones change every four thousand million instructions.
+    let icountLow = point.icount - this.icountBase;
+    let cyclesLow = point.cycles - this.cyclesBase;
+    if (!(icountLow >= 0 && icountLow < TWO_32 && cyclesLow >= 0 && cyclesLow < TWO_32)) {
+      this.rebase(point.icount, point.cycles);
+      icountLow = point.icount - this.icountBase;
+      cyclesLow = point.cycles - this.cyclesBase;
+    }
+    words[at] = kind | (point.domain << 16) | (point.vcpu << 24);
+    words[at + 1] = cyclesLow;
+    words[at + 2] = icountLow;
+    words[at + 3] = this.highWord;
+    words[at + 4] = point.eip;
+    words[at + 5] = point.cr3;
+    words[at + 6] = context | point.cpl | this.highContext;
+    words[at + 7] = a;
+    words[at + 8] = b;
+    words[at + 9] = c;
+    words[at + 10] = d;
+    words[at + 11] = e;
+  }
+
+  private rebase(icount: number, cycles: number): void {
+    const icountHigh = Math.floor(icount / TWO_32);
+    const cyclesHigh = Math.floor(cycles / TWO_32);
+    this.icountBase = icountHigh * TWO_32;
+    this.cyclesBase = cyclesHigh * TWO_32;
+    this.highWord = highWordOf(icountHigh, cyclesHigh);
+    this.highContext = highContextOf(cyclesHigh);
+  }
+}
