@@ -200,17 +200,22 @@ export class GuestContext implements BackContext {
 
   /** What a frame's names mean. */
   names(frame: Frame): Names {
-    const { debug, target } = this.machine;
-    const memory: ReadMemory = (address, into) => target.readMemory(address, into);
-    const source: ValueSource = frame.physical ?? { memory, registers: [] };
+    const { debug } = this.machine;
+    const source = this.source(frame);
     return new Names(debug, frame.physical, frame.level, source, (name) => this.extraRegister(name, frame));
+  }
+
+  /** Where a frame's values are read: memory is its task's. */
+  private source({ physical, task }: Frame): ValueSource {
+    const memory: ReadMemory = memoryOf(this.machine.target, task?.pageTable);
+    return physical ?? { memory, registers: [] };
   }
 
   private world(frame: Frame): EvaluationWorld {
     const { target } = this.machine;
     return {
       names: this.names(frame),
-      source: frame.physical ?? { memory: (address, into) => target.readMemory(address, into), registers: [] },
+      source: this.source(frame),
       writeMemory: (address, bytes) => {
         this.written = true;
         return memoryOf(target, frame.task?.pageTable, true)(address, bytes) === bytes.length;

@@ -7,6 +7,7 @@ import type { VideoMemory } from '../machine/devices/video-memory.ts';
 import { PageVersions } from '../machine/page-versions.ts';
 import type { Persistent } from '../machine/snapshot.ts';
 import type { Recorder, RecorderSaved } from '../monitor/recorder.ts';
+import { heldBytes } from './held-bytes.ts';
 import type { PhysicalMachine, PhysicalMachineSaved } from './physical-machine.ts';
 
 export interface SnapshotParts {
@@ -32,6 +33,9 @@ export interface SessionSaved {
 export class Snapshots {
   private readonly pages: PageVersions;
   private readonly ramPages: number;
+  /** Bytes of what is not in pages, by the snapshot's order. */
+  private readonly sizes = new Map<number, number>();
+  private small = 0;
 
   constructor(private readonly parts: SnapshotParts) {
     const { machine, video, hypervisor, recorder } = parts;
@@ -42,16 +46,16 @@ export class Snapshots {
     this.pages = new PageVersions([ram, ...virtual, ...recorder.stateArrays]);
   }
 
-  /** Bytes of host memory that the pages take. */
+  /** Bytes of host memory that all snapshots take: their pages, and what each has besides. */
   get bytes(): number {
-    return this.pages.bytes;
+    return this.pages.bytes + this.small;
   }
 
   /** The present state as a snapshot. `order`: its place among the others, ascending with time. */
   take(order: number): SessionSaved {
     const { machine, platform, hypervisor, recorder, others } = this.parts;
     this.pages.capture(order);
-    return {
+    const saved: SessionSaved = {
       machine: machine.saveState(),
       platformClock: platform.clock.saveState(),
       platform: platform.saveState(),
@@ -59,6 +63,10 @@ export class Snapshots {
       recorder: recorder.saveState(),
       others: others.map((part) => part.saveState()),
     };
+    const bytes = heldBytes(saved);
+    this.sizes.set(order, bytes);
+    this.small += bytes;
+    return saved;
   }
 
   goTo(order: number, saved: SessionSaved): void {
@@ -79,5 +87,7 @@ export class Snapshots {
   /** Not the one that the machine was last put to or that was last taken. */
   forget(order: number): void {
     this.pages.forget(order);
+    this.small -= this.sizes.get(order) ?? 0;
+    this.sizes.delete(order);
   }
 }

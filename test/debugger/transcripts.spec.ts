@@ -238,6 +238,18 @@ test("the kernel's tasks are threads: names, stacks to user space, registers, an
   assert.equal(evaluate('$cr2', reader.id), "refused: $cr2 is the processor's, and shell 1 does not run");
   assert.match(evaluate('$esp = 5', reader.id), /^refused/);
   assert.match(evaluate('*(int *)$esp', user.id), /^-?\d+$/);
+  // So does the memory view: the processor's own address space has none of it, while it is idle.
+  const there = bench.request('evaluate', { expression: '(int *)$esp', frameId: user.id }).memoryReference!;
+  assert.match(there, /^0x[0-9a-f]{8}@0x[0-9a-f]{8}$/);
+  const [address] = there.split('@');
+  const word = bench.request('readMemory', { memoryReference: there, count: 4 });
+  assert.equal(word.unreadableBytes, undefined);
+  assert.equal(Buffer.from(word.data!, 'base64').readInt32LE(), Number(evaluate('*(int *)$esp', user.id)));
+  assert.equal(bench.request('readMemory', { memoryReference: address!, count: 4 }).unreadableBytes, 4);
+  assert.match(evaluate(`$walk(${address})`, user.id), new RegExp(`^32-bit paging: ${address!.slice(2)} is at `));
+  bench.request('writeMemory', { memoryReference: there, data: 'a2Fucw==' });
+  assert.equal(evaluate('*(int *)$esp,x', user.id), '0x736e616b');
+  bench.request('writeMemory', { memoryReference: there, data: word.data! });
   const { scopes } = bench.request('scopes', { frameId: reader.id });
   const registers = scopes.find(({ name }) => name === 'Registers')!;
   const { variables } = bench.request('variables', { variablesReference: registers.variablesReference });

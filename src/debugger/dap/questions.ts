@@ -16,7 +16,7 @@ export const QUESTIONS: Readonly<Record<string, (session: DebugSession, argument
   walk: (session, argument, frame) => {
     const { target } = session.machine;
     const linear = session.context.address(argument, frame);
-    const walk = walkPages(target, session.context.vcpu, linear);
+    const walk = walkPages(target, session.context.vcpu, linear, frame.task?.pageTable);
     const lines = describeWalk(walk, linear);
     const { variablesReference } = opening(
       session,
@@ -35,7 +35,7 @@ export const QUESTIONS: Readonly<Record<string, (session: DebugSession, argument
     return {
       result: walk.levels.length === 0 ? lines[0]! : `${walk.paging} paging: ${lines.at(-1)!}`,
       variablesReference: walk.levels.length === 0 ? 0 : variablesReference,
-      memoryReference: reference(linear),
+      memoryReference: reference(linear, frame.task?.pageTable),
     };
   },
   /** The symbol and the line of an address. */
@@ -46,7 +46,7 @@ export const QUESTIONS: Readonly<Record<string, (session: DebugSession, argument
     return {
       result: `${session.place(address)}${place}`,
       variablesReference: 0,
-      memoryReference: reference(address),
+      memoryReference: reference(address, frame.task?.pageTable),
     };
   },
 };

@@ -1,12 +1,32 @@
-// Addresses as the protocol writes them.
+// Places in memory as the protocol writes them: an address, and behind it whose, where it is not the processor's address space: `0x08049000@0x01234000`
+// is in that of the task with this CR3.
 
 import { Refusal } from './protocol.ts';
 
-export const reference = (address: number): string => `0x${(address >>> 0).toString(16).padStart(8, '0')}`;
+/** @param pageTable CR3 of another address space than the processor's */
+export const reference = (address: number, pageTable?: number): string =>
+  pageTable === undefined ? hex(address) : `${hex(address)}@${hex(pageTable)}`;
+
+const hex = (value: number): string => `0x${(value >>> 0).toString(16).padStart(8, '0')}`;
+
+export interface Place {
+  readonly address: number;
+  /** Left out: the processor's address space. */
+  readonly pageTable?: number;
+}
+
+/** What a reference means. @throws Refusal */
+export const placeAt = (text: string, offset = 0): Place => {
+  const [address = '', pageTable] = text.split('@');
+  const place = { address: (numberIn(address, text) + offset) >>> 0 };
+  return pageTable === undefined ? place : { ...place, pageTable: numberIn(pageTable, text) };
+};
 
 /** The address of a reference. @throws Refusal */
-export const addressOf = (text: string, offset = 0): number => {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isInteger(value)) throw new Refusal(`"${text}" is no address.`);
-  return (value + offset) >>> 0;
+export const addressOf = (text: string, offset = 0): number => placeAt(text, offset).address;
+
+const numberIn = (word: string, text: string): number => {
+  const value = Number(word);
+  if (word.trim() === '' || !Number.isInteger(value)) throw new Refusal(`"${text}" is no address.`);
+  return value;
 };

@@ -6,6 +6,7 @@ import type { Frame } from '../frames.ts';
 import type { DebugVcpu } from '../target.ts';
 import type { Container } from './containers.ts';
 import { type Dap, Refusal } from './protocol.ts';
+import { reference } from './references.ts';
 import type { DebugSession } from './session.ts';
 
 /** The groups of one scope. Those that take long to read, or to look through, wait until they are opened. */
@@ -41,10 +42,10 @@ export const registerContainer = (session: DebugSession, groups: readonly Regist
 
 /** What is known of a frame of a task that does not run: unwinding has given it, and it cannot be set. */
 export const savedRegisters = (session: DebugSession, frame: Frame): Container => {
-  const { physical } = frame;
+  const { physical, task } = frame;
   const known = Object.entries(DwarfRegister).flatMap(([name, number]) => {
     const value = physical?.registers[number];
-    return value === undefined ? [] : [variableOf(session, registerNamed(name)!, value)];
+    return value === undefined ? [] : [variableOf(session, registerNamed(name)!, value, task?.pageTable)];
   });
   return { children: (start, count) => known.slice(start, count === undefined ? undefined : start + count) };
 };
@@ -77,7 +78,7 @@ const variable = (session: DebugSession, vcpu: DebugVcpu, register: Register): D
   return variableOf(session, register, value);
 };
 
-const variableOf = (session: DebugSession, register: Register, value: number): Dap.Variable => {
+const variableOf = (session: DebugSession, register: Register, value: number, pageTable?: number): Dap.Variable => {
   const { name, bits } = register;
   const text = hex(value, bits / 4);
   const fields = describeFields(register, value);
@@ -89,7 +90,7 @@ const variableOf = (session: DebugSession, register: Register, value: number): D
     variablesReference: 0,
     type: `${bits} bits`,
     evaluateName: `$${name}`,
-    ...(bits === 32 ? { memoryReference: text } : {}),
+    ...(bits === 32 ? { memoryReference: reference(value, pageTable) } : {}),
   };
 };
 

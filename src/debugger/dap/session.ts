@@ -118,6 +118,12 @@ export class DebugSession implements Judge {
     this.machine.wake();
   }
 
+  /** Work for a request that the editor does not know to move the guest: it is told, so that the stop before is over for it. */
+  beginOfOurs(reason: string, work: Work<StepEnd>, title: string): void {
+    this.begin(reason, work, title);
+    this.later(() => this.emit('continued', { threadId: FIRST_THREAD, allThreadsContinued: true }));
+  }
+
   /** Runs on until something stops the guest. */
   *free(): Work<StepEnd> {
     const outcome = yield* this.execution.run();

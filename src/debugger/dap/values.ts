@@ -8,6 +8,7 @@ import type { Value } from '../../symbols/value/value.ts';
 import type { Frame } from '../frames.ts';
 import type { Container } from './containers.ts';
 import { type Dap, Refusal } from './protocol.ts';
+import { reference } from './references.ts';
 import type { DebugSession } from './session.ts';
 
 /** A named value, and the expression that names it again; undefined where C has none. */
@@ -66,7 +67,7 @@ export const described = (
     text: lineText(session, value, hex),
     type: typeName(value.type),
     variablesReference: parts === 0 ? 0 : session.containers.add(partsContainer(session, value, expression, frame)),
-    ...(address === undefined ? {} : { memoryReference: `0x${address.toString(16).padStart(8, '0')}` }),
+    ...(address === undefined ? {} : { memoryReference: reference(address, frame.task?.pageTable) }),
     ...(kind === 'array' ? { indexedVariables: parts } : {}),
   };
 };

@@ -1,8 +1,10 @@
-// Guest memory as bytes: readMemory and writeMemory, by linear addresses through the guest's own page tables.
+// Guest memory as bytes: readMemory and writeMemory, by linear addresses through the guest's own page tables: the processor's, or those of the task that
+// the reference names.
 
+import { memoryOf } from '../../page-tables.ts';
 import { decodeBase64, encodeBase64 } from '../base64.ts';
 import { type Handler, Refusal } from '../protocol.ts';
-import { addressOf, reference } from '../references.ts';
+import { placeAt, reference } from '../references.ts';
 
 /** More at once is not read: what asks for it would wait. */
 const MOST = 16 << 20;
@@ -10,21 +12,14 @@ const MOST = 16 << 20;
 export const readMemory: Handler<'readMemory'> = {
   capabilities: { supportsReadMemoryRequest: true },
   answer: (session, { memoryReference, offset, count }) => {
-    const address = addressOf(memoryReference, offset);
+    const { address, pageTable } = placeAt(memoryReference, offset);
+    const read = memoryOf(session.machine.target, pageTable);
     const bytes = new Uint8Array(Math.max(0, Math.min(count, MOST, 2 ** 32 - address)));
-    const mapped = session.machine.target.readMemory(address, bytes);
+    const mapped = read(address, bytes);
     return {
       address: reference(address),
       data: encodeBase64(bytes.subarray(0, mapped)),
-      ...(mapped < count
-        ? {
-            unreadableBytes: unmapped(
-              session.machine.target.readMemory.bind(session.machine.target),
-              address + mapped,
-              count - mapped,
-            ),
-          }
-        : {}),
+      ...(mapped < count ? { unreadableBytes: unmapped(read, address + mapped, count - mapped) } : {}),
     };
   },
 };
@@ -44,15 +39,17 @@ const unmapped = (read: (linear: number, into: Uint8Array) => number, address: n
 export const writeMemory: Handler<'writeMemory'> = {
   capabilities: { supportsWriteMemoryRequest: true },
   answer: (session, { memoryReference, offset, data, allowPartial }) => {
-    const address = addressOf(memoryReference, offset);
+    const { address, pageTable } = placeAt(memoryReference, offset);
     const bytes = decodeBase64(data);
     const { target } = session.machine;
-    if (allowPartial !== true && target.readMemory(address, new Uint8Array(bytes.length)) < bytes.length)
+    if (allowPartial !== true && memoryOf(target, pageTable)(address, new Uint8Array(bytes.length)) < bytes.length)
       throw new Refusal(
         `Not all of the ${bytes.length} bytes at ${reference(address)} are mapped: nothing was written.`,
       );
-    const written = target.writeMemory(address, bytes);
-    session.later(() => session.emit('memory', { memoryReference: reference(address), offset: 0, count: written }));
+    const written = memoryOf(target, pageTable, true)(address, bytes);
+    session.later(() =>
+      session.emit('memory', { memoryReference: reference(address, pageTable), offset: 0, count: written }),
+    );
     session.changed('variables', 'stacks');
     return { offset: 0, bytesWritten: written };
   },

@@ -21,7 +21,7 @@ export const lastWriteRequest: Handler<'kansoku/lastWrite'> = {
     mayGoBack(session);
     const { address, bytes } = placeOf(session, name, variablesReference, frameId, undefined, false);
     const { target } = session.execution;
-    session.begin(
+    session.beginOfOurs(
       'step',
       search(
         session,
@@ -42,7 +42,7 @@ export const lastExecutionRequest: Handler<'kansoku/lastExecution'> = {
     const places = symbols.statements(path, wanted, wanted).filter((place) => place.line === wanted);
     if (places.length === 0) throw new Refusal(`No code begins in line ${line} of ${path}: it was never executed.`);
     const { target } = session.execution;
-    session.begin(
+    session.beginOfOurs(
       'step',
       search(
         session,
