@@ -198,6 +198,7 @@ export class PhysicalMachine implements Machine, Persistent<PhysicalMachineSaved
     this.operations = undefined;
     return delivered === 'unhandled' ? 'exit' : 'event';
   }
+  private readonly fetch = (linear: number): number => this.operations!.fetch(linear, this.state.cpl === 3);
   private begin(operations: EmulatorOps): LinearAccess {
     this.operations = operations;
     operations.faultVector = -1;
@@ -209,8 +210,7 @@ export class PhysicalMachine implements Machine, Persistent<PhysicalMachineSaved
     const { cpu, state: s } = this;
     const access = this.begin(operations);
     this.shadowOutsideVmx = s.get(StateLayout.interruptibility) & Blocking.STI_OR_MOV_SS;
-    const fetch = (linear: number): number => operations.fetch(linear, s.cpl === 3);
-    const result = this.processor.emulate(this.vmxUnit, access, fetch, limit, retired);
+    const result = this.processor.emulate(this.vmxUnit, access, this.fetch, limit, retired);
     this.operations = undefined;
     if (result === 'fault' && operations.faultVector < 0) {
       operations.faultVector = s.get(StateLayout.faultVector) - 1;

@@ -28,7 +28,7 @@ const NO_STATE: readonly RegExp[] = [
   // Of a page walk, for the TLB entry that is filled behind it.
   /\.walker\.last/,
   // Meaningful only inside a call of the run loop, or inside one instruction, or inside one delivery.
-  /\.processor\.(helpers|emulatedEvent)/,
+  /\.processor\.(helpers|emulatedEvent|outside)/,
   /\.hypervisor\.(end|endOfTime|answered)$/,
   /\.mmu\.bounce/,
   /\.vmxUnit\.(information|delivery[A-Z])/,

@@ -16,6 +16,7 @@ import {
   type HypervisorObserver,
 } from '../observer.ts';
 import type { P2m } from '../p2m.ts';
+import { Agreement } from './agreement.ts';
 import { ShadowCounters } from './counters.ts';
 import { PageFault, Pte } from './entries.ts';
 import { PagingState } from './paging-state.ts';
@@ -76,6 +77,7 @@ export class ShadowPaging implements Persistent<ShadowSaved> {
   readonly tables: ShadowTables;
   readonly walker: GuestWalker;
   private readonly propagator: Propagator;
+  private readonly agreement: Agreement;
   /** Directories that the current CR3 uses: one, or four with PAE (NIL where the PDPTE is absent). */
   private readonly roots = new Int32Array(4).fill(NIL);
   /** By gfn: 1 if this frame was a CR3 before. */
@@ -99,6 +101,8 @@ export class ShadowPaging implements Persistent<ShadowSaved> {
     this.walker = new GuestWalker(p2m, this.mode);
     this.seen = new Uint8Array(p2m.gfns);
     this.propagator = new Propagator(p2m, this.mode, this.pool);
+    const { pool, tables, propagator, counters } = this;
+    this.agreement = new Agreement(machine.memory, p2m, pool, tables, propagator, counters, options.prefetch);
   }
 
   set observer(observer: HypervisorObserver | null) {
@@ -193,7 +197,7 @@ export class ShadowPaging implements Persistent<ShadowSaved> {
       // Whatever is already shadowed below (the kernel's half, usually) is hooked up at once instead of fault by fault.
       if (type !== ShadowPageType.BLANK) {
         for (let word = 0; word < WORDS; word += stride(type))
-          this.validateDirectory(page, key, word, ShadowSetCause.PREFETCH);
+          this.agreement.directory(page, key, word, ShadowSetCause.PREFETCH);
       }
     }
     this.roots[index] = page;
@@ -228,8 +232,8 @@ export class ShadowPaging implements Persistent<ShadowSaved> {
     const page = this.leafTable(l2Slot, pae);
     if (page === NIL) return FaultAction.NO_MEMORY;
     const index = pae ? (linear >>> 12) & 0x1ff : (linear >>> 12) & 0x3ff;
-    this.fillLeaf(page, index, pae, ShadowSetCause.DEMAND);
-    this.prefetch(page, index, pae);
+    this.agreement.leaf(page, index, pae, ShadowSetCause.DEMAND);
+    this.agreement.prefetch(page, index, pae);
     this.machine.invalidateGuestPage(linear);
 
     if ((error & PageFault.W) !== 0) {
@@ -266,79 +270,9 @@ export class ShadowPaging implements Persistent<ShadowSaved> {
     return page;
   }
 
-  /** Brings one leaf entry (by entry index) into agreement with the guest's. Returns true if it changed. */
-  private fillLeaf(page: number, index: number, pae: boolean, cause: number): boolean {
-    const type = this.pool.type[page]!;
-    const key = this.pool.key[page]!;
-    let low: number;
-    if (type === ShadowPageType.FL1_32) low = this.propagator.splinter(key * 1024 + index);
-    else if (type === ShadowPageType.FL1_PAE) low = this.propagator.splinter(key * 512 + index);
-    else if (pae) {
-      low = this.propagator.leaf(this.p2m.readWord(key, index * 2), this.p2m.readWord(key, index * 2 + 1));
-    } else low = this.propagator.leaf(this.p2m.readWord(key, index), 0);
-    return this.tables.setLeaf(page, page * WORDS + (pae ? index * 2 : index), low, cause);
-  }
-
-  /** Sets the entries behind a demanded one that the guest has already used (accessed bit), as far as the option says. */
-  private prefetch(page: number, index: number, pae: boolean): void {
-    const type = this.pool.type[page]!;
-    const superpage = type === ShadowPageType.FL1_32 || type === ShadowPageType.FL1_PAE;
-    const key = this.pool.key[page]!;
-    const step = pae ? 2 : 1;
-    const end = Math.min(index + 1 + this.options.prefetch, WORDS / step);
-    const { u32 } = this.machine.memory;
-    const shadowWord = this.pool.wordOf(page);
-    const guestWord = superpage ? 0 : this.p2m.wordOf(key);
-    for (let i = index + 1; i < end; i++) {
-      if (u32[shadowWord + i * step] !== 0) continue;
-      if (!superpage && (u32[guestWord + i * step]! & (Pte.P | Pte.A)) !== (Pte.P | Pte.A)) continue;
-      if (this.fillLeaf(page, i, pae, ShadowSetCause.PREFETCH)) this.counters.prefetched++;
-    }
-  }
-
-  /**
-   * The guest's memory changed at `offset` (bytes) of a frame that is a page table: every shadow of it follows at once.
-   * Called after each write that the hypervisor makes on the guest's behalf.
-   */
+  /** Called after each write that the hypervisor makes on the guest's behalf to a frame that is a page table; `offset` and `size` in bytes. */
   validate(gfn: number, offset: number, size: number): void {
-    const pool = this.pool;
-    const types = pool.tableTypes[gfn]!;
-    if (types === 0) return;
-    this.counters.tableWrites++;
-    const first = offset >>> 2;
-    const last = (offset + size - 1) >>> 2;
-    for (let type: number = ShadowPageType.L1_32; type <= ShadowPageType.L2_PAE; type++) {
-      if (((types >>> type) & 1) === 0) continue;
-      const page = pool.find(type, gfn);
-      if (page === NIL) continue; // destroyed while an earlier type was brought into agreement
-      const step = stride(type);
-      for (let word = first - (first % step); word <= last; word += step) {
-        if (type === ShadowPageType.L1_32 || type === ShadowPageType.L1_PAE) {
-          this.fillLeaf(page, word / step, step === 2, ShadowSetCause.GUEST_WRITE);
-        } else this.validateDirectory(page, gfn, word, ShadowSetCause.GUEST_WRITE);
-        if (pool.find(type, gfn) !== page) break;
-      }
-    }
-  }
-
-  /** Brings one directory entry into agreement: hooks up a table that is shadowed already, clears it otherwise (demand will fill it). */
-  private validateDirectory(page: number, gfn: number, word: number, cause: number): void {
-    const pae = stride(this.pool.type[page]!) === 2;
-    const low = this.p2m.readWord(gfn, word);
-    const high = pae ? this.p2m.readWord(gfn, word + 1) : 0;
-    const flags = this.propagator.directory(low, high, pae);
-    let child = NIL;
-    if (flags !== 0) {
-      if (this.propagator.isLarge(low, pae)) {
-        child = pae
-          ? this.pool.find(ShadowPageType.FL1_PAE, low >>> 21)
-          : this.pool.find(ShadowPageType.FL1_32, low >>> 22);
-      } else {
-        const table = low >>> 12;
-        if (this.p2m.isRam(table)) child = this.pool.find(pae ? ShadowPageType.L1_PAE : ShadowPageType.L1_32, table);
-      }
-    }
-    this.tables.setDirectory(page, page * WORDS + word, child, flags, cause);
+    this.agreement.validate(gfn, offset, size);
   }
 
   /**

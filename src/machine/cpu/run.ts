@@ -45,6 +45,8 @@ export class Processor implements Persistent<ProcessorSaved> {
   /** The last `execute` ended with an instruction that retired, not with a fault or exit. */
   private completed = false;
   private emulatedEvent = false;
+  /** The guest's own, while an instruction is emulated for its hypervisor. */
+  private readonly outside = { exitPending: false, kept: false, mode: 0, tlb: 0, gates: 0, walks: 0 };
   /** StopPoints.deliveries as of the last run. */
   private deliveries = false;
   /** The instruction last emulated loaded a segment register or changed another part of the mode. */
@@ -171,35 +173,37 @@ export class Processor implements Persistent<ProcessorSaved> {
     limit = 1,
     retired: () => boolean = () => true,
   ): 'done' | 'fault' | 'unhandled' {
+    this.beginForHypervisor(mode, access);
+    return this.endForHypervisor(mode, this.emulateSome(fetch, limit, retired));
+  }
+  private emulateSome(fetch: (linear: number) => number, limit: number, retired: () => boolean): boolean {
     const { cpu, cache } = this;
-    return this.forHypervisor(mode, access, () => {
-      const { breakpoints, points, s } = cpu;
-      for (let i = 0; i < limit; i++) {
-        cache.followMode();
-        if (i > 0 && points.armed && points.stopsBefore((s.base(CS) + s.eip) >>> 0)) return true;
-        const held = breakpoints.met;
-        this.beginInstruction();
-        cpu.unfinished = false;
-        cpu.enteredHandler = false;
-        if (breakpoints.instructions && this.meetsInstruction(s.eip, s.get(StateLayout.interruptibility))) return false;
-        const entry = cache.entryFromBytes(cpu.s.eip, fetch);
-        this.emulatedEvent = false;
-        if (entry === 0 || !this.emulateEntry(entry)) {
-          points.drop();
-          return false;
-        }
-        if (cpu.vmExitPending) {
-          breakpoints.met = held;
-          points.drop();
-        }
-        if (this.emulatedEvent) breakpoints.met = 0;
-        if (cpu.vmExitPending || this.emulatedEvent) return true;
-        this.endInstruction();
-        const goesOn = retired();
-        if ((points.armed && points.ends()) || !goesOn) return true;
+    const { breakpoints, points, s } = cpu;
+    for (let i = 0; i < limit; i++) {
+      cache.followMode();
+      if (i > 0 && points.armed && points.stopsBefore((s.base(CS) + s.eip) >>> 0)) return true;
+      const held = breakpoints.met;
+      this.beginInstruction();
+      cpu.unfinished = false;
+      cpu.enteredHandler = false;
+      if (breakpoints.instructions && this.meetsInstruction(s.eip, s.get(StateLayout.interruptibility))) return false;
+      const entry = cache.entryFromBytes(cpu.s.eip, fetch);
+      this.emulatedEvent = false;
+      if (entry === 0 || !this.emulateEntry(entry)) {
+        points.drop();
+        return false;
       }
-      return true;
-    });
+      if (cpu.vmExitPending) {
+        breakpoints.met = held;
+        points.drop();
+      }
+      if (this.emulatedEvent) breakpoints.met = 0;
+      if (cpu.vmExitPending || this.emulatedEvent) return true;
+      this.endInstruction();
+      const goesOn = retired();
+      if ((points.armed && points.ends()) || !goesOn) return true;
+    }
+    return true;
   }
   /** Delivers an event to the guest in the same way. 'unhandled': its delivery left the guest. */
   emulateEvent(
@@ -210,41 +214,41 @@ export class Processor implements Persistent<ProcessorSaved> {
     errorCode: number | undefined,
     instructionLength: number,
   ): 'done' | 'fault' | 'unhandled' {
-    return this.forHypervisor(mode, access, () => injectEvent(this.cpu, vector, type, errorCode, instructionLength));
+    this.beginForHypervisor(mode, access);
+    return this.endForHypervisor(mode, injectEvent(this.cpu, vector, type, errorCode, instructionLength));
   }
-  private forHypervisor(
-    mode: { nonRoot: boolean },
-    access: LinearAccess,
-    act: () => boolean,
-  ): 'done' | 'fault' | 'unhandled' {
-    const cpu = this.cpu;
-    const pending = cpu.vmExitPending;
+  private beginForHypervisor(mode: { nonRoot: boolean }, access: LinearAccess): void {
+    const { cpu, outside } = this;
+    outside.exitPending = cpu.vmExitPending;
     mode.nonRoot = true;
     cpu.mmu.access = access;
     cpu.vmExitPending = false;
     const { s } = cpu;
-    const guestMode = s.get(StateLayout.mode);
-    const context = s.get(StateLayout.tlb);
-    const gates = s.get(StateLayout.gates);
-    const walks = s.get(StateLayout.walks);
-    if (this.keepsGuestMode(guestMode)) {
-      s.set(StateLayout.mode, guestMode | Mode.timeAside);
+    outside.mode = s.get(StateLayout.mode);
+    outside.tlb = s.get(StateLayout.tlb);
+    outside.gates = s.get(StateLayout.gates);
+    outside.walks = s.get(StateLayout.walks);
+    if (this.keepsGuestMode(outside.mode)) {
+      s.set(StateLayout.mode, outside.mode | Mode.timeAside);
       s.set(StateLayout.tlb, cpu.mmu.contextAddress(TlbContext.none));
       s.set(StateLayout.gates, 0);
       s.set(StateLayout.walks, 0);
     } else cpu.modeDirty = true;
-    const kept = !cpu.modeDirty;
-    const done = act();
+    outside.kept = !cpu.modeDirty;
+  }
+  private endForHypervisor(mode: { nonRoot: boolean }, done: boolean): 'done' | 'fault' | 'unhandled' {
+    const { cpu, outside } = this;
+    const { s } = cpu;
     const left = cpu.vmExitPending;
     this.emulatedModeChange = cpu.modeDirty;
     mode.nonRoot = false;
     cpu.mmu.access = undefined;
-    cpu.vmExitPending = pending;
-    if (kept && !cpu.modeDirty) {
-      s.set(StateLayout.mode, guestMode);
-      s.set(StateLayout.tlb, context);
-      s.set(StateLayout.gates, gates);
-      s.set(StateLayout.walks, walks);
+    cpu.vmExitPending = outside.exitPending;
+    if (outside.kept && !cpu.modeDirty) {
+      s.set(StateLayout.mode, outside.mode);
+      s.set(StateLayout.tlb, outside.tlb);
+      s.set(StateLayout.gates, outside.gates);
+      s.set(StateLayout.walks, outside.walks);
     } else cpu.modeDirty = true;
     if (left) return 'unhandled';
     return done ? 'done' : 'fault';
