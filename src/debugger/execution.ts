@@ -17,6 +17,12 @@ export interface Landing {
   readonly accept: (stop: DebugStop) => boolean;
 }
 
+/** What the debugger itself does where the guest comes by. */
+export interface Errand {
+  readonly spot: Spot;
+  readonly met: () => void;
+}
+
 export type Outcome =
   | { readonly kind: 'landed'; readonly landing: Landing; readonly detail: StopDetail | undefined }
   | { readonly kind: 'met'; readonly breakpoints: readonly Breakpoint[]; readonly detail: StopDetail | undefined }
@@ -38,7 +44,7 @@ export class Execution {
     /** The guest is about to move. */
     private readonly moving: () => void,
     /** Where the debugger itself has something to do when the guest comes there; the guest goes on. */
-    private readonly errand: () => { readonly spot: Spot; readonly met: () => void } | undefined = () => undefined,
+    private readonly errand: () => Errand | undefined = () => undefined,
   ) {}
 
   get target(): DebugTarget {

@@ -17,6 +17,8 @@ const skip = debugKernel === undefined ? "Debian's kernel with debug data is not
 const INIT = `#!/bin/sh
 mount -t proc proc /proc
 busybox insmod /crc7.ko
+echo @LOADED
+busybox insmod /libcrc32c.ko
 i=0
 while [ $i -lt 200 ]; do busybox sleep 1000 & i=$((i + 1)); done
 busybox sleep 1
@@ -26,7 +28,7 @@ exec busybox sleep 1000
 
 const config = (): ReturnType<typeof configOf> =>
   configOf(guest!.kernel, {
-    initrd: { name: 'initramfs', bytes: guest!.initramfsOf(INIT, ['crc7']) },
+    initrd: { name: 'initramfs', bytes: guest!.initramfsOf(INIT, ['crc7', 'libcrc32c']) },
     cmdline: 'console=ttyS0,115200 cryptomgr.notests',
     memoryBytes: 256 << 20,
     bare: true,
@@ -40,6 +42,22 @@ describe('Linux in the views of the debugger', { skip }, () => {
     dap.request('initialize', { adapterID: 'kansoku' });
     dap.request('launch', {});
     dap.request('configurationDone');
+    dap.untilPrinted(/Run \/init/, 5_000_000);
+    dap.request('pause', { threadId: 1 });
+    // In modules that are not loaded: one never runs, the initialisation of the other does at once.
+    const [waits] = dap.request('setFunctionBreakpoints', {
+      breakpoints: [{ name: 'libcrc32c_mod_init' }, { name: 'crc7_be' }],
+    }).breakpoints;
+    assert.match(waits!.message!, /is looked for in each module that is loaded/);
+    dap.request('continue', { threadId: 1 });
+    assert.equal(dap.until('stopped', 5_000_000).reason, 'function breakpoint');
+    assert.match(dap.serial, /@LOADED/);
+    assert.equal(dap.where, 'libcrc32c_mod_init [libcrc32c]');
+    const placed = dap.events.filter(({ event }) => event === 'breakpoint').map(({ body }) => JSON.stringify(body));
+    assert.equal(placed.length, 2);
+    assert.ok(placed.every((body) => body.includes('"verified":true')));
+    dap.request('setFunctionBreakpoints', { breakpoints: [] });
+    dap.request('continue', { threadId: 1 });
     dap.untilPrinted(/@DONE/, 5_000_000);
     for (let i = 0; i < 40; i++) dap.turn();
     dap.request('pause', { threadId: 1 });
@@ -75,7 +93,10 @@ describe('Linux in the views of the debugger', { skip }, () => {
     assert.match(modules[0]!.symbolStatus!, /line table loaded; moved by 0x/);
     assert.match(modules[1]!.addressRange as string, /^0x[c-f]/);
     const address = (modules[1]!.addressRange as string).slice(0, 10);
-    assert.match(dap.request('evaluate', { expression: `$symbol(${address} + 18)` }).result, /<\[crc7\]\+0x12>/);
+    const named = (offset: number): string =>
+      dap.request('evaluate', { expression: `$symbol(${address} + ${offset})` }).result;
+    assert.match(named(18), /<crc7_be\+0x12 \[crc7\]>/);
+    assert.match(named(0xfff), /<\[crc7\]\+0xfff>/);
     assert.match(dap.ask('next', { threadId: sleepers[0]!.id }) as string, /does not run/);
   });
 

@@ -1,9 +1,9 @@
 // One debug session: what is under way, what the editor was told, and the parts that the requests work with. Not the messages
 // (adapter.ts), not how a request is answered (requests/).
 
-import { type Breakpoint, BreakpointBook, type Judge, type Spot } from '../breakpoints.ts';
+import { type Breakpoint, BreakpointBook, type Judge } from '../breakpoints.ts';
 import { Code } from '../code.ts';
-import { Execution } from '../execution.ts';
+import { at, type Errand, Execution } from '../execution.ts';
 import { Frames, type Frame } from '../frames.ts';
 import type { DebuggedMachine } from '../machine.ts';
 import { GuestContext } from '../context.ts';
@@ -89,7 +89,7 @@ export class DebugSession implements Judge {
       this,
       (line) => this.say(line),
       () => this.frames.leaveInlined(),
-      () => this.kernelStart,
+      () => this.kernelStart ?? this.moduleStart,
     );
     this.frames = new Frames(machine);
     this.os = new GuestOs(machine, (sentence) => this.say(`${sentence}.`));
@@ -265,15 +265,31 @@ export class DebugSession implements Judge {
     this.placedBy = guestSymbols.generation;
     this.frames.forget();
     if (guestSymbols.problem !== undefined) this.say(`${guestSymbols.problem}.`);
+    this.placeAgain();
+    return true;
+  }
+  private placeAgain(): void {
     for (const place of this.placements.values())
       for (const breakpoint of place()) this.emit('breakpoint', { reason: 'changed', breakpoint });
-    return true;
   }
 
   /** Breakpoints wait for a kernel: where it begins it is looked for, before it can pass them. */
-  private get kernelStart(): { readonly spot: Spot; readonly met: () => void } | undefined {
+  private get kernelStart(): Errand | undefined {
     const spot = this.book.all.length === 0 ? undefined : this.machine.guestSymbols.start;
     return spot === undefined ? undefined : { spot, met: () => void this.lookForKernel(true) };
+  }
+
+  /** Breakpoints that lie nowhere may lie in a module: each is looked through when it is loaded, before it runs. */
+  private get moduleStart(): Errand | undefined {
+    if (this.machine.guestSymbols.awaited || this.book.all.every(({ order }) => order.spots.length > 0))
+      return undefined;
+    const address = this.os.awareness?.moduleStart;
+    if (address === undefined) return undefined;
+    const met = (): void => {
+      this.forgetTasks();
+      this.placeAgain();
+    };
+    return { spot: at(address), met };
   }
 
   // ---- the end ------------------------------------------------------------------------------------------------------
@@ -333,8 +349,13 @@ export class DebugSession implements Judge {
       ? place.function
       : `${place.function}+0x${place.offset.toString(16)}`;
   }
-  /** Code that was loaded later has no symbols of its own. */
+  /** Code that was loaded later: as the kernel itself names it. */
   private inModule(address: number): string | undefined {
+    const found = this.os.moduleFunction(address);
+    if (found !== undefined) {
+      const offset = address - found.is.address;
+      return `${found.is.name}${offset === 0 ? '' : `+0x${offset.toString(16)}`} [${found.module.name}]`;
+    }
     const module = this.os.modules().find(({ base, bytes }) => address >= base && address < base + bytes);
     return module === undefined ? undefined : `[${module.name}]+0x${(address - module.base).toString(16)}`;
   }

@@ -35,6 +35,14 @@ export interface GuestModule {
   /** Linear address of its code. */
   readonly base: number;
   readonly bytes: number;
+  /** By the kernel's own table, ascending; read when it is asked for. */
+  readonly functions: readonly ModuleFunction[];
+}
+
+export interface ModuleFunction {
+  readonly name: string;
+  readonly address: number;
+  readonly bytes: number;
 }
 
 export interface SystemCall {
@@ -59,6 +67,8 @@ export interface OsAwareness {
   /** Address of the structure of the task that a processor runs; undefined: not known. */
   currentTask(processor: number): number | undefined;
   modules(): GuestModule[];
+  /** Where the kernel comes by with a module that is loaded and has not run yet; undefined: it has no such place. */
+  readonly moduleStart: number | undefined;
   systemCall(number: number): SystemCall | undefined;
   log(): LogLine[];
 }

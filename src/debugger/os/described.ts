@@ -137,6 +137,7 @@ export class DescribedOs implements OsAwareness {
 
   // ---- what nobody describes ----------------------------------------------------------------------------------------
 
+  readonly moduleStart = undefined;
   modules(): GuestModule[] {
     return [];
   }

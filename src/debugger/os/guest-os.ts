@@ -8,7 +8,7 @@ import { evaluate, type EvaluationWorld } from '../expression/evaluate.ts';
 import { Names } from '../expression/names.ts';
 import type { DebuggedMachine } from '../machine.ts';
 import { registerNamed } from '../registers.ts';
-import type { GuestModule, GuestTask, OsAwareness } from './awareness.ts';
+import type { GuestModule, GuestTask, ModuleFunction, OsAwareness } from './awareness.ts';
 import { DescribedOs } from './described.ts';
 import type { OsDescription } from './description.ts';
 import { Linux } from './linux.ts';
@@ -56,6 +56,20 @@ export class GuestOs {
   }
   modules(): readonly GuestModule[] {
     return (this.loaded ??= this.awareness?.modules() ?? []);
+  }
+  /** A function of a loaded module, by its name or by an address inside it. */
+  moduleFunction(
+    nameOrAddress: string | number,
+  ): { readonly module: GuestModule; readonly is: ModuleFunction } | undefined {
+    for (const module of this.modules()) {
+      const is = module.functions.find(({ name, address, bytes }) =>
+        typeof nameOrAddress === 'string'
+          ? name === nameOrAddress
+          : nameOrAddress >= address && nameOrAddress < address + bytes,
+      );
+      if (is !== undefined) return { module, is };
+    }
+    return undefined;
   }
   /** The task that the processor runs. */
   get current(): GuestTask | undefined {

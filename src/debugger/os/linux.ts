@@ -5,8 +5,17 @@ import type { DebugInfo } from '../../symbols/debug-info.ts';
 import type { ReadMemory } from '../../symbols/location-value.ts';
 import { typeName } from '../../symbols/type-names.ts';
 import { Register, type Registers } from '../../symbols/unwind/unwinder.ts';
-import type { CallInProgress, GuestModule, GuestTask, LogLine, OsAwareness, SystemCall } from './awareness.ts';
+import type {
+  CallInProgress,
+  GuestModule,
+  GuestTask,
+  LogLine,
+  ModuleFunction,
+  OsAwareness,
+  SystemCall,
+} from './awareness.ts';
 import { readLinuxLog } from './linux-log.ts';
+import { functionsOfModule } from './linux-module-symbols.ts';
 import { Structures } from './structures.ts';
 
 /** Bits of task_struct's state and exit_state, and the letter that ps shows; the first that is set counts. */
@@ -173,6 +182,10 @@ export class Linux implements OsAwareness {
     return offset === undefined ? undefined : s.word((variable + offset) >>> 0);
   }
 
+  get moduleStart(): number | undefined {
+    return this.structures.symbol('do_init_module');
+  }
+
   /** One region of code since 6.4 (`mem[MOD_TEXT]`), `core_layout` before, `module_core` before 4.5. */
   modules(): GuestModule[] {
     const s = this.structures;
@@ -187,7 +200,18 @@ export class Linux implements OsAwareness {
       const start = s.read(address, 'module', base!);
       const name = s.readText(address, 'module', 'name');
       if (start === undefined || name === undefined) return [];
-      return [{ name, base: start, bytes: s.read(address, 'module', size!) ?? 0 }];
+      const bytes = s.read(address, 'module', size!) ?? 0;
+      let functions: readonly ModuleFunction[] | undefined;
+      return [
+        {
+          name,
+          base: start,
+          bytes,
+          get functions() {
+            return (functions ??= functionsOfModule(s, address));
+          },
+        },
+      ];
     });
   }
 

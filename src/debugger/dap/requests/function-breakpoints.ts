@@ -17,14 +17,19 @@ const place = (session: DebugSession, name: string): Placement => {
   const { symbols, image, guestSymbols } = session.machine;
   const symbol = symbols.symbol(name.trim());
   const numeric = /^\*?(0x[0-9a-f]+)$/i.exec(name.trim());
-  if (symbol === undefined && numeric === null) {
+  const loaded = symbol === undefined ? session.os.moduleFunction(name.trim())?.is : undefined;
+  if (symbol === undefined && loaded === undefined && numeric === null) {
     const spots = guestSymbols.awaited
       ? `${name} is looked for when the kernel has come up.`
-      : `${image} has no function ${name}.`;
+      : session.os.awareness?.moduleStart === undefined
+        ? `${image} has no function ${name}.`
+        : `${image} has no function ${name}; it is looked for in each module that is loaded.`;
     return { name, spots };
   }
   const address =
-    symbol === undefined ? Number(numeric![1]) : (session.context.bodyOf(symbol.address) ?? symbol.address);
+    symbol === undefined
+      ? (loaded?.address ?? Number(numeric![1]))
+      : (session.context.bodyOf(symbol.address) ?? symbol.address);
   const { file, line } = session.context.visiblePlace(address);
   return {
     name,

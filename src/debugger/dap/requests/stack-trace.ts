@@ -31,7 +31,11 @@ const shown = (session: DebugSession, frame: Frame): Dap.StackFrame => {
   const recorded = session.machine.target.history.limit > 0;
   return {
     id,
-    name: frame.name,
+    // Of a loaded module only the kernel's own table has names.
+    name:
+      frame.kind === 'function' && frame.place.function === undefined
+        ? (session.nameOf(frame.lookup) ?? frame.name)
+        : frame.name,
     line: file === undefined || line === undefined ? 0 : session.toLine(line),
     column: file === undefined || line === undefined ? 0 : session.toColumn(column ?? 1),
     ...(file === undefined || line === undefined ? {} : { source: session.source(file) }),
