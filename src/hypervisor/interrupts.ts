@@ -44,8 +44,11 @@ export class InterruptAssist implements Persistent<readonly number[]> {
   reinject(): void {
     const { vmx, domain } = this.vcpu;
     const info = vmx.vmread(Field.IDT_VECTORING_INFO);
-    if (this.vcpu.eventDelivered || !IntrInfo.valid(info) || IntrInfo.valid(vmx.vmread(Field.VM_ENTRY_INTR_INFO)))
-      return;
+    if (!IntrInfo.valid(info)) return;
+    // The event has ended it. With TF an entry would want a single step to be pending, but that may be the very event (26.3.1.5).
+    const blocking = vmx.vmread(Field.GUEST_INTERRUPTIBILITY_INFO);
+    if ((blocking & Blocking.STI) !== 0) vmx.vmwrite(Field.GUEST_INTERRUPTIBILITY_INFO, blocking & ~Blocking.STI);
+    if (this.vcpu.eventDelivered || IntrInfo.valid(vmx.vmread(Field.VM_ENTRY_INTR_INFO))) return;
     // Bit 12 is undefined here and reserved there (24.9.3).
     const event = (info & ~IntrInfo.NMI_UNBLOCKING) >>> 0;
     const error = vmx.vmread(Field.IDT_VECTORING_ERROR_CODE);

@@ -154,6 +154,18 @@ describe('found by fuzzing', () => {
     assert.equal(guest.now, 4);
     assert.equal(guest.stopped, undefined);
   });
+  it('a single step behind STI whose delivery fills a shadow table, under the hypervisor', () => {
+    const guest = new HypervisorExecutor();
+    // PUSH 102h (TF); POPFD; STI; HLT. The trap behind STI is the first to read the IDT.
+    const { memory, ...rest } = flatCase([0x68, 0x02, 0x01, 0, 0, 0x9d, 0xfb, 0xf4], 0x7000);
+    const idt = memory.find((block) => block.address === IDT)!.bytes.slice();
+    new DataView(idt.buffer).setUint32(1 * 8, (8 << 16) | HANDLER, true);
+    new DataView(idt.buffer).setUint32(1 * 8 + 4, 0x8e00, true);
+    guest.start({ ...rest, memory: memory.map((b) => (b.address === IDT ? { ...b, bytes: idt } : b)) });
+    guest.run(200);
+    assert.equal(guest.stopped, 'power-off', 'the handler halts');
+    assert.equal(guest.registers()['eip'], (HANDLER + 1).toString(16));
+  });
   it('REP STOS over itself: the same in one run and in single steps', () => {
     // ECX = 40h, EDI = CODE, EAX = NOPs and REP STOSD: it stops being itself after five iterations.
     const code = [0xb9, 0x40, 0, 0, 0, 0xbf, 0, 0x80, 0, 0, 0xb8, 0x90, 0x90, 0x90, 0x90, 0xf3, 0xab, 0x90, 0x90];
