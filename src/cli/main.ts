@@ -1,5 +1,6 @@
 // `kansoku`: the headless front. Finds the command, prints the user's mistakes as one line, sets the exit status.
 
+import { version } from '../../package.json';
 import { UserError } from '../workers/session.ts';
 import { bench } from './bench/command.ts';
 import { boot, Status } from './boot.ts';
@@ -29,13 +30,17 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 const usage = (): string =>
   `kansoku COMMAND ...\n\n${Object.entries(COMMANDS)
     .map(([name, c]) => `  ${name.padEnd(12)} ${c.help}${c.later === undefined ? '' : ' (not in this release)'}`)
-    .join('\n')}\n\nkansoku COMMAND --help says more.`;
+    .join('\n')}\n\nkansoku COMMAND --help says more, kansoku --version which release this is.`;
 
 const main = async (): Promise<number> => {
   const [name, ...rest] = process.argv.slice(2);
   if (name === undefined || name === '--help' || name === 'help') {
     console.log(usage());
     return name === undefined ? Status.usage : Status.ok;
+  }
+  if (name === '--version') {
+    console.log(`kansoku ${version}`);
+    return Status.ok;
   }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command === undefined) throw new UserError(`kansoku: no command "${name}" (see kansoku --help)`);

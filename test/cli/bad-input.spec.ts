@@ -256,6 +256,13 @@ describe('exit status of kansoku boot', { concurrency: 2 }, () => {
     return { ...outcome, report: readReport(report) };
   };
 
+  it('0: the release is asked for', async () => {
+    const { version } = JSON.parse(readFileSync(join(import.meta.dirname, 'package.json'), 'utf8')) as {
+      version: string;
+    };
+    const { status, stdout } = await kansoku(['--version']);
+    assert.deepEqual([status, stdout], [0, `kansoku ${version}\n`]);
+  });
   it('0: the pattern matched on the serial line', async () => {
     const { status, stdout, stderr, report } = await typed('until', 'echo ready', '--until', '> ready$');
     assert.equal(status, 0, stderr);
