@@ -30,7 +30,10 @@ if (!process.argv.includes('--serve') && hasDisplay() && code('--version').statu
 installHost();
 const { startServer, workbenchUrl } = await import('./vscode/lib/vscode-host.mjs');
 const { packageExtension } = await import('./vscode/lib/package.mjs');
-const server = await startServer({ vsix: [packageExtension()] });
+console.log('Packing the extension...');
+const vsix = packageExtension();
+console.log('Starting VS Code with it...');
+const server = await startServer({ vsix: [vsix] });
 console.log(`\nVS Code with Kansoku: ${workbenchUrl(server, { folder })}`);
 console.log('Press F1 there and choose "Kansoku: Boot Guest". Ctrl+C here ends it.');
 let ending = false;
