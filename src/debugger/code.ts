@@ -2,7 +2,7 @@
 // decoder the processor uses. Not stepping (stepping.ts) and not the protocol's windows of instructions (disassembly.ts).
 
 import { DecodeResult } from '../machine/isa/decode.ts';
-import { Disassembler, type Disassembly } from '../machine/isa/disassemble/disassembler.ts';
+import { type CodeToDisassemble, Disassembler, type Disassembly } from '../machine/isa/disassemble/disassembler.ts';
 import type { Syntax } from '../machine/isa/disassemble/names.ts';
 import { opcodeTable } from '../machine/isa/table.ts';
 import type { DebugTarget } from './target.ts';
@@ -24,6 +24,7 @@ export interface Instruction {
   readonly address: number;
   readonly length: number;
   readonly bytes: Uint8Array;
+  /** With the names of what it refers to: they are looked up when it is asked for, which in cold debug data takes longer than a step. */
   readonly text: string;
   readonly valid: boolean;
   readonly flow: Flow;
@@ -49,25 +50,29 @@ export class Code {
     return this.decode(address, bytes.subarray(0, mapped), code32, base);
   }
 
-  decode(address: number, bytes: Uint8Array, code32 = true, base = 0): Instruction {
-    const found = this.disassembler.disassemble({
-      fetch: (i) => bytes[i] ?? -1,
+  decode(address: number, fetched: Uint8Array, code32 = true, base = 0): Instruction {
+    const { disassembler, symbolize } = this;
+    const code: CodeToDisassemble = {
+      fetch: (i) => fetched[i] ?? -1,
       code32,
       eip: (address - base) >>> 0,
       syntax: this.syntax,
-      symbolize: (target) => this.symbolize((target + base) >>> 0),
-    });
+    };
+    const found = disassembler.disassemble(code);
     const valid = found.result === DecodeResult.ok;
     const length = valid ? found.length : 1;
-    const target = found.target === undefined ? undefined : (found.target + base) >>> 0;
+    const bytes = fetched.slice(0, length);
     return {
       address,
       length,
-      bytes: bytes.slice(0, length),
-      text: found.text,
+      bytes,
+      get text() {
+        const named = { ...code, symbolize: (target: number) => symbolize((target + base) >>> 0) };
+        return disassembler.disassemble(named).text;
+      },
       valid,
       flow: valid ? flowOf(found) : 'elsewhere',
-      target,
+      target: found.target === undefined ? undefined : (found.target + base) >>> 0,
     };
   }
 }
