@@ -154,6 +154,31 @@ describe('found by fuzzing', () => {
     assert.equal(guest.now, 4);
     assert.equal(guest.stopped, undefined);
   });
+  it('faults in a row behind a VM exit: each counts towards the time that events take', () => {
+    // CPUID at the end of a page, behind which none is. The handlers of #UD and #PF are UD2.
+    const code = CODE - 2;
+    const table = identity();
+    table[CODE >> 12] = 0;
+    const flat = flatCase([0x0f, 0xa2], 0x40000);
+    const memory = [
+      ...flat.memory.map((block) => (block.address === TABLE ? { ...block, bytes: words(...table) } : block)),
+      ...[6, 14].map((n) => ({ address: IDT + n * 8, bytes: words((8 << 16) | HANDLER, 0x8e00) })),
+      { address: HANDLER, bytes: Uint8Array.of(0x0f, 0x0b) },
+    ];
+    const atEnd: FuzzCase = {
+      ...flat,
+      environment: 'vmx',
+      memory,
+      cycles: 150,
+      codeAddress: code,
+      state: { ...flat.state, eip: code },
+    };
+    const executors = new Executors();
+    assert.equal(verify(atEnd, executors, { fresh: true, deep: true }).finding, undefined);
+    const { eip, esp } = executors.get(atEnd, 0).registers();
+    assert.equal(eip, HANDLER.toString(16));
+    assert.ok(parseInt(esp!, 16) < 0x3_0000, 'many faults');
+  });
   it('a single step behind STI whose delivery fills a shadow table, under the hypervisor', () => {
     const guest = new HypervisorExecutor();
     // PUSH 102h (TF); POPFD; STI; HLT. The trap behind STI is the first to read the IDT.

@@ -28,7 +28,7 @@ export class HelperCalls {
   succeeded = false;
   /** The run loop wants one instruction and no other. */
   alone = false;
-  /** Translated code came back behind a VM exit that was answered while it ran (VmxHooks.answerExit). */
+  /** Translated code came back behind a VM exit that was answered while it ran (VmxHooks.answerExit). The run loop clears it before it executes. */
   answered = false;
   /** Translated code is being executed for the run loop. */
   private inside = false;
@@ -58,7 +58,6 @@ export class HelperCalls {
   enter(start: number, left: number): void {
     const { cpu } = this;
     this.inside = true;
-    this.answered = false;
     this.start = start;
     this.left = left;
     this.clockAtStart = cpu.clock.now;
@@ -147,8 +146,12 @@ export class HelperCalls {
     cpu.s.eip = op.eip;
     cpu.breakpoints.exact = true;
     this.execute(op, address, this.left - executed);
-    // Where no instruction has retired the caller could not tell it from one that leaves.
-    if (!this.succeeded) return cpu.vmExitPending && this.resumes(executed) && cpu.retiredByHelper > 0;
+    if (!this.succeeded) {
+      if (!cpu.vmExitPending || !this.resumes(executed)) return false;
+      // Where no instruction has retired the caller could not tell it from one that leaves.
+      this.answered = cpu.retiredByHelper === 0;
+      return !this.answered;
+    }
     if (this.mustLeave()) return false;
     cpu.s.eip = cpu.nextEip;
     this.goOn();
@@ -170,7 +173,6 @@ export class HelperCalls {
     this.inside = false;
     const entered = cpu.vmx.answerExit();
     this.inside = true;
-    this.answered = true;
     this.succeeded = false;
     cpu.unfinished = false;
     cpu.enteredHandler = false;
@@ -189,6 +191,7 @@ export class HelperCalls {
       this.goOn();
       return true;
     }
+    this.answered = true;
     // Translated code does not count what the hypervisor has retired.
     this.clockAtStart += clock.now - now;
     this.retiredAtStart += retiredByHelper;

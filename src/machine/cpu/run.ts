@@ -347,6 +347,7 @@ export class Processor implements Persistent<ProcessorSaved> {
     let jump = 0;
     let behindPoint = 0;
     this.completed = false;
+    this.helpers.answered = false;
     cpu.unfinished = false;
     cpu.enteredHandler = false;
     if ((s.eflagsRest & Flag.AC) !== this.alignmentFlag) {
