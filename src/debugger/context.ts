@@ -165,15 +165,15 @@ export class GuestContext implements BackContext {
     return valueOf(evaluate(expression, this.world(frame)));
   }
 
-  /** The same where the guest stands, or has come to while it runs; what would change something is refused. @throws Error with a sentence */
-  look(expression: string): Value {
-    const { names, source } = this.world(this.frames.top);
+  /** The same, but what would change something is refused: for what is asked often, or by itself. @throws Error with a sentence */
+  look(expression: string, frame: Frame = this.frames.top): Value {
+    const { names, source } = this.world(frame);
     return valueOf(evaluate(expression, { names, source }));
   }
 
   /** The value as a truth. @throws Error with a sentence */
   truth(expression: string): boolean {
-    const result = this.evaluate(`!!(${expression})`);
+    const result = this.look(`!!(${expression})`);
     if (!result.bytes.ok) throw new Error(result.bytes.reason);
     return result.integer !== 0n;
   }

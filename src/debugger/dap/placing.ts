@@ -46,7 +46,7 @@ export const setGroup = <W extends Wanted>(
       })),
       again,
     );
-    session.execution.arm();
+    session.arm();
     return placed.map(({ answer, problem }, index) => {
       const { id } = breakpoints[index]!;
       return problem === undefined

@@ -44,7 +44,7 @@ export const setExceptionBreakpoints: Handler<'setExceptionBreakpoints'> = {
       'exception',
       answers.map(({ order }) => order),
     );
-    session.execution.arm();
+    session.arm();
     return {
       breakpoints: answers.map(({ message }, index) => ({
         id: set[index]!.id,

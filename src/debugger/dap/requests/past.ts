@@ -28,7 +28,7 @@ export const lastWriteRequest: Handler<'kansoku/lastWrite'> = {
         lastWrite(target, address, bytes, session.book.points),
         `Nothing has written to ${name} (${bytes} bytes at ${session.place(address)}) since the oldest moment that is recorded.`,
       ),
-      'Searching the past for a write',
+      { title: 'Searching the past for a write', ownPoints: true },
     );
   },
 };
@@ -53,7 +53,7 @@ export const lastExecutionRequest: Handler<'kansoku/lastExecution'> = {
         ),
         `Line ${line} was not executed since the oldest moment that is recorded.`,
       ),
-      'Searching the past for the line',
+      { title: 'Searching the past for the line', ownPoints: true },
     );
   },
 };
