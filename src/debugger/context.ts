@@ -12,6 +12,7 @@ import type { Execution } from './execution.ts';
 import { BUILTIN } from './expression/builtin-types.ts';
 import { ExpressionError } from './expression/error.ts';
 import { evaluate, type Evaluated, type EvaluationWorld } from './expression/evaluate.ts';
+import { parseExpression } from './expression/parser.ts';
 import { Names } from './expression/names.ts';
 import { type Frame, type Frames, GENERAL } from './frames.ts';
 import { code32Of, pcOf } from './guest-state.ts';
@@ -169,6 +170,17 @@ export class GuestContext implements BackContext {
   look(expression: string, frame: Frame = this.frames.top): Value {
     const { names, source } = this.world(frame);
     return valueOf(evaluate(expression, { names, source }));
+  }
+
+  /** What is wrong with a text that should be a C expression; undefined: it is one. */
+  notC(expression: string): string | undefined {
+    try {
+      parseExpression(expression, (kind, name) => this.machine.debug.type(kind, name));
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof ExpressionError)) throw error;
+      return `"${expression}" is no C expression: ${error.message}.`;
+    }
   }
 
   /** The value as a truth. @throws Error with a sentence */

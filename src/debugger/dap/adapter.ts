@@ -1,6 +1,7 @@
 // The debug adapter: takes the protocol's requests, has each answered by its handler, sends events. It knows neither VS Code nor the
 // thread it lives in. Not what a request does (requests/) and not the state behind them (session.ts).
 
+import { checked } from './arguments.ts';
 import { CAPABILITIES, HANDLERS } from './handlers.ts';
 import { type Command, type Dap, type Events, type Handler, Late, Refusal } from './protocol.ts';
 import { type DebuggedMachine, DebugSession } from './session.ts';
@@ -39,11 +40,12 @@ export class DebugAdapter {
     if (message.type !== 'request') return;
     const request = message as Dap.Request;
     const { session } = this;
-    const handler = HANDLERS[request.command as Command] as Handler<Command> | undefined;
+    const handler = (Object.hasOwn(HANDLERS, request.command) ? HANDLERS[request.command as Command] : undefined) as
+      Handler<Command> | undefined;
     try {
       if (handler === undefined) throw new Refusal(`Kansoku does not know the request ${request.command}.`);
       if (session.travelling && OF_THE_MOMENT.has(request.command)) throw new Late(ON_THE_WAY);
-      const body = handler.answer(session, (request.arguments ?? {}) as never);
+      const body = handler.answer(session, checked(request.command as Command, request.arguments) as never);
       this.respond(request, { success: true, ...(body === undefined ? {} : { body }) });
       session.answered();
     } catch (error) {

@@ -8,6 +8,7 @@ import { Frames, type Frame } from '../frames.ts';
 import type { DebuggedMachine } from '../machine.ts';
 import { GuestContext } from '../context.ts';
 import type { StepEnd } from '../stepping.ts';
+import { sameBytes, walkPages } from '../page-tables.ts';
 import { stopSentence } from '../stop-sentence.ts';
 import type { StopDetail, Work } from '../target.ts';
 import { formatAddress } from '../../symbols/location.ts';
@@ -303,6 +304,18 @@ export class DebugSession implements Judge {
 
   truth(expression: string): boolean {
     return this.context.truth(expression);
+  }
+
+  means(address: number, space: number): boolean {
+    return sameBytes(this.machine.target, address, space);
+  }
+  isMapped(address: number, space: number): boolean {
+    const { target } = this.machine;
+    return walkPages(target, target.vcpus[0]!, address, space).physical !== undefined;
+  }
+  /** The address space of a task as far as an address needs it: what means the same everywhere is nobody's. */
+  spaceOf(address: number, pageTable: number | undefined): number | undefined {
+    return pageTable === undefined || this.means(address, pageTable) ? undefined : pageTable;
   }
 
   expand(message: string): string {

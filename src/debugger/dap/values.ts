@@ -120,7 +120,9 @@ export const listContainer = (
     },
     place: (name) => {
       const { value } = find(name);
-      return value.address === undefined ? undefined : { address: value.address, bytes: sizeOf(value.type) };
+      return value.address === undefined
+        ? undefined
+        : { address: value.address, bytes: sizeOf(value.type), pageTable: frame.task?.pageTable };
     },
   };
 };
