@@ -17,12 +17,16 @@ export interface BreakpointOrder {
   readonly condition?: string | undefined;
   readonly hitCondition?: string | undefined;
   readonly logMessage?: string | undefined;
+  /** CR3 of the address space that the addresses are of; left out: they mean the same in all. It counts only where they mean the same bytes. */
+  readonly space?: number | undefined;
 }
 
 /** How the book asks about the guest; kept by the session. */
 export interface Judge {
   /** Value of a C expression where the guest stands. @throws Error with a sentence */
   truth(expression: string): boolean;
+  /** Whether an address means the same bytes in this moment's address space and in another. */
+  means(address: number, space: number): boolean;
   /** Text of a log message whose {expressions} are replaced. */
   expand(message: string): string;
 }
@@ -117,8 +121,7 @@ export class BreakpointBook {
   judge(stop: DebugStop & { readonly kind: 'point' }, judge: Judge): Verdict {
     const stops: Breakpoint[] = [];
     const output: string[] = [];
-    const met = new Set(stop.ids.map((id) => this.owners.get(id)).filter((owner) => owner !== undefined));
-    for (const breakpoint of met) {
+    for (const breakpoint of this.met(stop, judge)) {
       const { condition, logMessage, name } = breakpoint.order;
       try {
         if (condition !== undefined && !judge.truth(condition)) {
@@ -142,8 +145,7 @@ export class BreakpointBook {
 
   /** The breakpoints that stop at a moment of the past; counts of hits are the present's, they do not say. */
   stopsAt(stop: DebugStop & { readonly kind: 'point' }, judge: Judge): Breakpoint[] {
-    const met = new Set(stop.ids.map((id) => this.owners.get(id)).filter((owner) => owner !== undefined));
-    return [...met].filter(({ order: { condition, logMessage } }) => {
+    return this.met(stop, judge).filter(({ order: { condition, logMessage } }) => {
       if (logMessage !== undefined) return false;
       try {
         return condition === undefined || judge.truth(condition);
@@ -151,6 +153,21 @@ export class BreakpointBook {
         return true;
       }
     });
+  }
+
+  /** The breakpoints whose points were met, in the address space that they are of. */
+  private met(stop: DebugStop & { readonly kind: 'point' }, judge: Judge): Breakpoint[] {
+    const found = new Set<Breakpoint>();
+    for (const id of stop.ids) {
+      const owner = this.owners.get(id);
+      if (owner === undefined) continue;
+      const { space, spots } = owner.order;
+      const [spot] = spots;
+      const address =
+        stop.detail?.on === 'access' ? stop.detail.address : spot?.on === 'execute' ? spot.address : undefined;
+      if (space === undefined || (address !== undefined && judge.means(address, space))) found.add(owner);
+    }
+    return [...found];
   }
 
   private rebuild(): void {

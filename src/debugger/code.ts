@@ -32,7 +32,8 @@ export interface Instruction {
   readonly target: number | undefined;
 }
 
-const LONGEST = 15;
+/** Bytes of the longest instruction (SDM vol. 2, 2.3.11). */
+export const LONGEST = 15;
 
 export class Code {
   private readonly disassembler = new Disassembler(opcodeTable);

@@ -12,6 +12,7 @@ import type { Execution } from './execution.ts';
 import { BUILTIN } from './expression/builtin-types.ts';
 import { ExpressionError } from './expression/error.ts';
 import { evaluate, type Evaluated, type EvaluationWorld } from './expression/evaluate.ts';
+import { parseExpression } from './expression/parser.ts';
 import { Names } from './expression/names.ts';
 import { type Frame, type Frames, GENERAL } from './frames.ts';
 import { code32Of, pcOf } from './guest-state.ts';
@@ -165,15 +166,26 @@ export class GuestContext implements BackContext {
     return valueOf(evaluate(expression, this.world(frame)));
   }
 
-  /** The same where the guest stands, or has come to while it runs; what would change something is refused. @throws Error with a sentence */
-  look(expression: string): Value {
-    const { names, source } = this.world(this.frames.top);
+  /** The same, but what would change something is refused: for what is asked often, or by itself. @throws Error with a sentence */
+  look(expression: string, frame: Frame = this.frames.top): Value {
+    const { names, source } = this.world(frame);
     return valueOf(evaluate(expression, { names, source }));
+  }
+
+  /** What is wrong with a text that should be a C expression; undefined: it is one. */
+  notC(expression: string): string | undefined {
+    try {
+      parseExpression(expression, (kind, name) => this.machine.debug.type(kind, name));
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof ExpressionError)) throw error;
+      return `"${expression}" is no C expression: ${error.message}.`;
+    }
   }
 
   /** The value as a truth. @throws Error with a sentence */
   truth(expression: string): boolean {
-    const result = this.evaluate(`!!(${expression})`);
+    const result = this.look(`!!(${expression})`);
     if (!result.bytes.ok) throw new Error(result.bytes.reason);
     return result.integer !== 0n;
   }

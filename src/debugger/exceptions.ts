@@ -159,6 +159,7 @@ const ports = (text: string): Spot[] => {
       throw new Error(`"${part}" is no port: give one such as 0x3f8, a range 0x3f8-0x3ff, with in or out before it`);
     const first = number(match[2]!, 'port', 0xffff);
     const last = match[3] === undefined ? first : number(match[3], 'port', 0xffff);
+    if (last < first) throw new Error(`"${part}" is no range of ports: its end comes before its beginning`);
     const direction = match[1]?.toLowerCase() as 'in' | 'out' | undefined;
     return { on: 'port', first, last, ...(direction === undefined ? {} : { direction }) };
   });

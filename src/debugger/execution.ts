@@ -43,6 +43,8 @@ export class Execution {
     private readonly output: (line: string) => void,
     /** The guest is about to move. */
     private readonly moving: () => void,
+    /** It has come somewhere, where conditions are asked: what was known of the place before is old. */
+    private readonly arrived: () => void,
     /** Where the debugger itself has something to do when the guest comes there; the guest goes on. */
     private readonly errand: () => Errand | undefined = () => undefined,
   ) {}
@@ -118,10 +120,12 @@ export class Execution {
 
   /** The breakpoints that would have stopped the guest, in the past: nothing is counted and nothing said. */
   pastStops(stop: DebugStop & { readonly kind: 'point' }): readonly Breakpoint[] {
+    this.arrived();
     return this.book.stopsAt(stop, this.judge);
   }
 
   private userStops(stop: DebugStop & { readonly kind: 'point' }): readonly Breakpoint[] {
+    this.arrived();
     const { stops, output } = this.book.judge(stop, this.judge);
     for (const line of output) this.output(line);
     return stops;

@@ -22,6 +22,7 @@ const PUSHA_BYTES = 32;
 /** Byte offsets in what PUSHA leaves, by DWARF's numbers of EAX to EDI. */
 const PUSHA = [28, 24, 20, 16, 12, 8, 4, 0] as const;
 const FIXED_ONE = 1 << 1;
+const INTERRUPTS = 1 << 9;
 const RESERVED = 0xffc0_8028;
 
 /** The hook for `DebugInfo`. */
@@ -84,13 +85,18 @@ const pushaBefore = (frame: Frame, esp: number, end: number): number | undefined
 
 const fromUser = (frame: Frame, at: number): boolean => ((wordAt(frame, at + 4) ?? 0) & 3) === 3;
 
+/** The upper half of the slot is undefined on some processors, and zero on ours. */
+const isUserSelector = (word: number): boolean => (word & 3) === 3 && word > 3 && word < 0x1_0000;
+
 /** EIP, CS and EFLAGS that a processor can have had: in the kernel at known code, or at privilege level 3. */
 const isFrame = (frame: Frame, at: number, world: InterruptWorld): boolean => {
   const [eip, cs, eflags] = [wordAt(frame, at), wordAt(frame, at + 4), wordAt(frame, at + 8)];
   if (eip === undefined || cs === undefined || eflags === undefined) return false;
   if ((eflags & FIXED_ONE) === 0 || (eflags & RESERVED) !== 0) return false;
-  // The upper half of the slot is undefined on some processors, and zero on ours.
-  return (cs & 3) === 3
-    ? cs > 3 && cs < 0x1_0000 && eip !== 0
-    : cs === world.kernelCs() && world.map().symbol(eip) !== undefined;
+  if (isUserSelector(cs)) {
+    // ESP and SS follow, and a program cannot switch interrupts off: three words of anything are not taken for a frame.
+    const ss = wordAt(frame, at + 16);
+    return eip !== 0 && (eflags & INTERRUPTS) !== 0 && ss !== undefined && isUserSelector(ss);
+  }
+  return cs === world.kernelCs() && world.map().symbol(eip) !== undefined;
 };

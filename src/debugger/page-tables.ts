@@ -83,6 +83,12 @@ export const walkPages = (
   return { paging, levels, physical };
 };
 
+/** Whether a linear address means the same bytes in the processor's address space and in another. */
+export const sameBytes = (target: DebugTarget, linear: number, cr3: number): boolean => {
+  const { physical } = walkPages(target, target.vcpus[0]!, linear, cr3);
+  return physical !== undefined && physical === target.translate(linear);
+};
+
 const PAGE = 0x1000;
 
 /** Reads and writes linear addresses of an address space; `cr3` undefined: the processor's. Both return how many bytes from the start are mapped. */

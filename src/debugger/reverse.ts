@@ -82,22 +82,24 @@ export function* lastMetOf(
   points: readonly StopPoint[],
   own: readonly StopPoint[],
   here = false,
+  counts?: (stop: DebugStop) => boolean,
 ): Work<Met | undefined> {
   target.setPoints(points);
   try {
-    return yield* lastMet(target, here);
+    return yield* lastMet(target, here, counts);
   } finally {
     target.setPoints(own);
   }
 }
 
-/** Who wrote these bytes last: the machine stands behind the instruction. */
+/** Who wrote these bytes last: the machine stands behind the instruction. `counts`: writes that are not theirs are left out. */
 export const lastWrite = (
   target: DebugTarget,
   address: number,
   bytes: number,
   own: readonly StopPoint[],
-): Work<Met | undefined> => lastMetOf(target, [{ id: 0, on: 'write', address, bytes }], own, true);
+  counts?: (stop: DebugStop) => boolean,
+): Work<Met | undefined> => lastMetOf(target, [{ id: 0, on: 'write', address, bytes }], own, true, counts);
 
 /** When one of these addresses (those of a line, say) was executed last: the machine stands before the instruction. */
 export const lastExecution = (

@@ -43,6 +43,10 @@ export class DebugHost implements DebuggedMachine {
   get waiting(): boolean {
     return this.adapter.session.waiting;
   }
+  /** The guest goes through its recorded past: it takes no input on the way. */
+  get travelling(): boolean {
+    return this.adapter.session.travelling;
+  }
   /** Some work; at most so much of it in the guest's time. */
   advance(instructions: number, cycles: number): void {
     const { session } = this.adapter;

@@ -68,6 +68,7 @@ export class MachineServer {
   private liveDue = 0;
   private activityDue = 0;
   private idle = false;
+  private readonly typed: Uint8Array[] = [];
   private told: Stop | undefined;
   private vmcs: { readonly instructions: number; readonly view: VmcsView } | undefined;
   private instructions = 0;
@@ -90,7 +91,9 @@ export class MachineServer {
       case 'pause':
         return this.pause();
       case 'serial':
-        this.session?.typeSerial(message.bytes);
+        // What is typed while the guest is on its way through the past is given to it where it arrives.
+        if (this.debug?.travelling === true) this.typed.push(message.bytes);
+        else this.session?.typeSerial(message.bytes);
         // An idle guest rests; a keystroke ends the rest.
         if (this.state === 'running') this.schedule(0);
         return;
@@ -116,6 +119,7 @@ export class MachineServer {
     }
     this.config = config;
     this.state = 'paused';
+    this.typed.length = 0;
     this.index = new TimelineIndex();
     this.activity = new LineActivityCounter(this.session);
     this.future = 0;
@@ -166,9 +170,13 @@ export class MachineServer {
       },
       send: (answer) => this.port.post({ type: 'debug', message: answer }),
       wake: () => this.go(),
-      changed: () => this.rest(),
+      changed: () => {
+        this.giveTyped();
+        this.rest();
+      },
       release: (how) => {
         this.debug = undefined;
+        this.giveTyped();
         if (how === 'run') this.run();
         else if (this.state === 'running') this.rest();
       },
@@ -178,6 +186,10 @@ export class MachineServer {
       },
     });
     this.debug.receive(message);
+  }
+
+  private giveTyped(): void {
+    for (const bytes of this.typed.splice(0)) this.session?.typeSerial(bytes);
   }
 
   private schedule(ms: number): void {

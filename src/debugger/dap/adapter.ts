@@ -1,10 +1,26 @@
 // The debug adapter: takes the protocol's requests, has each answered by its handler, sends events. It knows neither VS Code nor the
 // thread it lives in. Not what a request does (requests/) and not the state behind them (session.ts).
 
+import { checked } from './arguments.ts';
 import { CAPABILITIES, HANDLERS } from './handlers.ts';
 import { type Command, type Dap, type Events, type Handler, Late, Refusal } from './protocol.ts';
 import { type DebuggedMachine, DebugSession } from './session.ts';
 import { FIRST_THREAD } from './threads.ts';
+
+/** Requests that look at the moment the guest stands at, or change it. Other moments than the user's are passed on a way through the past. */
+const OF_THE_MOMENT: ReadonlySet<string> = new Set<Command>([
+  ...([
+    'scopes',
+    'variables',
+    'setVariable',
+    'evaluate',
+    'setExpression',
+    'completions',
+    'dataBreakpointInfo',
+  ] as const),
+  ...(['stepInTargets', 'gotoTargets', 'goto', 'readMemory', 'writeMemory', 'disassemble'] as const),
+]);
+const ON_THE_WAY = 'The guest is on its way through the recorded past: wait until it stands, or cancel it.';
 
 type Send = (message: Dap.ProtocolMessage) => void;
 
@@ -23,12 +39,15 @@ export class DebugAdapter {
     // Answers to requests of ours: there are none.
     if (message.type !== 'request') return;
     const request = message as Dap.Request;
-    const handler = HANDLERS[request.command as Command] as Handler<Command> | undefined;
+    const { session } = this;
+    const handler = (Object.hasOwn(HANDLERS, request.command) ? HANDLERS[request.command as Command] : undefined) as
+      Handler<Command> | undefined;
     try {
       if (handler === undefined) throw new Refusal(`Kansoku does not know the request ${request.command}.`);
-      const body = handler.answer(this.session, (request.arguments ?? {}) as never);
+      if (session.travelling && OF_THE_MOMENT.has(request.command)) throw new Late(ON_THE_WAY);
+      const body = handler.answer(session, checked(request.command as Command, request.arguments) as never);
       this.respond(request, { success: true, ...(body === undefined ? {} : { body }) });
-      this.session.answered(request.command as Command);
+      session.answered();
     } catch (error) {
       this.respond(request, { success: false, ...failure(error) });
     }

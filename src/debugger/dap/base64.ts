@@ -3,17 +3,22 @@
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 const VALUES = new Map([...LETTERS].map((letter, value) => [letter, value]));
 
+const CODES = new TextEncoder().encode(LETTERS);
+const PAD = '='.charCodeAt(0);
+
 export const encodeBase64 = (bytes: Uint8Array): string => {
-  let text = '';
-  for (let i = 0; i < bytes.length; i += 3) {
+  const codes = new Uint8Array(4 * Math.ceil(bytes.length / 3));
+  for (let i = 0, at = 0; i < bytes.length; i += 3) {
     const three = (bytes[i]! << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0);
-    for (let k = 0; k < 4; k++) text += i + k > bytes.length ? '=' : LETTERS[(three >>> (18 - 6 * k)) & 63]!;
+    for (let k = 0; k < 4; k++) codes[at++] = i + k > bytes.length ? PAD : CODES[(three >>> (18 - 6 * k)) & 63]!;
   }
-  return text;
+  return new TextDecoder().decode(codes);
 };
 
-/** What is no letter is passed over. */
-export const decodeBase64 = (text: string): Uint8Array => {
+/** Undefined: the text is none. White space is passed over. */
+export const decodeBase64 = (written: string): Uint8Array | undefined => {
+  const text = written.replace(/\s/g, '');
+  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return undefined;
   const values = [...text].map((letter) => VALUES.get(letter)).filter((value) => value !== undefined);
   const bytes = new Uint8Array((values.length * 3) >>> 2);
   for (let i = 0; i < bytes.length; i++) {

@@ -8,5 +8,7 @@ export interface Container {
   /** Sets a child's value from text; its new text. @throws Refusal */
   set?(name: string, value: string): Dap.SetVariableResponse['body'];
   /** Where a child lies in memory, for data breakpoints. */
-  place?(name: string): { readonly address: number; readonly bytes: number } | undefined;
+  place?(
+    name: string,
+  ): { readonly address: number; readonly bytes: number; readonly pageTable?: number | undefined } | undefined;
 }

@@ -19,6 +19,8 @@ export interface Placement {
   /** Where it lies, or why it cannot be placed. */
   readonly spots: readonly Spot[] | string;
   readonly answer?: Partial<Dap.Breakpoint>;
+  /** CR3 of the address space that it is of, where that is not the processor's. */
+  readonly space?: number | undefined;
 }
 
 export const setGroup = <W extends Wanted>(
@@ -30,23 +32,24 @@ export const setGroup = <W extends Wanted>(
 ): Dap.Breakpoint[] => {
   const set = (again: boolean): Dap.Breakpoint[] => {
     const placed = wanted.map((one) => {
-      const { name, spots, answer } = place(one);
-      const problem = typeof spots === 'string' ? spots : badHit(one);
-      return { name, spots: problem === undefined ? (spots as readonly Spot[]) : [], answer, problem };
+      const { name, spots, answer, space } = place(one);
+      const problem = typeof spots === 'string' ? spots : (badHit(one) ?? badCondition(session, one));
+      return { name, spots: problem === undefined ? (spots as readonly Spot[]) : [], answer, problem, space };
     });
     const breakpoints = session.book.replace(
       group,
-      placed.map(({ name, spots }, index) => ({
+      placed.map(({ name, spots, space }, index) => ({
         kind,
         name,
         spots,
         condition: given(wanted[index]!.condition),
         hitCondition: given(wanted[index]!.hitCondition),
         logMessage: given(wanted[index]!.logMessage),
+        ...(space === undefined ? {} : { space }),
       })),
       again,
     );
-    session.execution.arm();
+    session.arm();
     return placed.map(({ answer, problem }, index) => {
       const { id } = breakpoints[index]!;
       return problem === undefined
@@ -65,6 +68,10 @@ export const setGroup = <W extends Wanted>(
 
 const given = (text: string | undefined): string | undefined =>
   text === undefined || text.trim() === '' ? undefined : text;
+
+/** A condition that is no C is told where it is set; one whose names mean nothing, where it is met. */
+const badCondition = (session: DebugSession, { condition }: Wanted): string | undefined =>
+  given(condition) === undefined ? undefined : session.context.notC(condition!);
 
 const badHit = ({ hitCondition }: Wanted): string | undefined =>
   given(hitCondition) === undefined || hitTest(hitCondition!) !== undefined

@@ -18,12 +18,14 @@ export interface Place {
 /** What a reference means. @throws Refusal */
 export const placeAt = (text: string, offset = 0): Place => {
   const [address = '', pageTable] = text.split('@');
-  const place = { address: (numberIn(address, text) + offset) >>> 0 };
+  const sum = numberIn(address, text) + offset;
+  if (sum < 0 || sum >= 2 ** 32)
+    throw new Refusal(
+      `${text}${offset === 0 ? '' : ` and ${offset} bytes`} lies outside the 4 GB of linear addresses.`,
+    );
+  const place = { address: sum };
   return pageTable === undefined ? place : { ...place, pageTable: numberIn(pageTable, text) };
 };
-
-/** The address of a reference. @throws Refusal */
-export const addressOf = (text: string, offset = 0): number => placeAt(text, offset).address;
 
 const numberIn = (word: string, text: string): number => {
   const value = Number(word);

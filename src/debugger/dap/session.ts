@@ -8,34 +8,24 @@ import { Frames, type Frame } from '../frames.ts';
 import type { DebuggedMachine } from '../machine.ts';
 import { GuestContext } from '../context.ts';
 import type { StepEnd } from '../stepping.ts';
+import { sameBytes, walkPages } from '../page-tables.ts';
 import { stopSentence } from '../stop-sentence.ts';
 import type { StopDetail, Work } from '../target.ts';
 import { formatAddress } from '../../symbols/location.ts';
-import { printValue } from '../../symbols/value/format.ts';
+import { Activities, type ActivityEnd, type Past } from './activities.ts';
 import type { Container } from './containers.ts';
 import { GuestOs } from '../os/guest-os.ts';
 import { Handles } from './handles.ts';
+import { expandMessage } from './log-message.ts';
 import { LoadedModules } from './loaded-modules.ts';
-import type { Command, Dap, Events } from './protocol.ts';
-import { Late, Refusal } from './protocol.ts';
+import { type Dap, type Events, Late, Refusal } from './protocol.ts';
 import { FIRST_THREAD, Threads } from './threads.ts';
+import { wholeText, withoutFormat } from './values.ts';
 
 export type { DebuggedMachine } from '../machine.ts';
 
 type Emit = <E extends keyof Events>(event: E, body: Events[E]) => void;
 
-/** Work under way, and what a stop at its end is called. */
-interface Activity {
-  readonly work: Work<StepEnd>;
-  readonly reason: string;
-  /** Long work that stands still in the guest's time: shown as progress. */
-  readonly title: string | undefined;
-  slices: number;
-  progress: string | undefined;
-}
-
-/** Slices of silence before progress is shown. */
-const QUIET_SLICES = 40;
 const REASONS: Readonly<Record<Breakpoint['order']['kind'], string>> = {
   source: 'breakpoint',
   function: 'function breakpoint',
@@ -69,16 +59,16 @@ export class DebugSession implements Judge {
   lastStop: { readonly breakpoints: readonly Breakpoint[]; readonly detail: StopDetail | undefined } | undefined;
   /** Filters of exceptions.ts that are switched on: whether a guest that died is looked at. */
   standsAtEnd: ReadonlySet<string> = new Set(['triple-fault', 'vm-entry-failure']);
-  private activity: Activity | undefined;
+  private readonly activities: Activities;
   private over = false;
   private readonly queue: (() => void)[] = [];
-  private progressCount = 0;
 
   constructor(
     readonly machine: DebuggedMachine,
     readonly emit: Emit,
     readonly capabilities: Dap.Capabilities,
   ) {
+    this.activities = new Activities(() => machine.target, emit);
     this.code = new Code(
       () => machine.target,
       (address) => this.nameOf(address),
@@ -89,6 +79,7 @@ export class DebugSession implements Judge {
       this,
       (line) => this.say(line),
       () => this.frames.leaveInlined(),
+      () => this.frames.forget(),
       () => this.kernelStart ?? this.moduleStart,
     );
     this.frames = new Frames(machine);
@@ -99,28 +90,33 @@ export class DebugSession implements Judge {
   // ---- what runs ----------------------------------------------------------------------------------------------------
 
   get running(): boolean {
-    return this.activity !== undefined;
+    return this.activities.running;
   }
 
   /** The guest waits for input: no slice is of use until some comes. */
   get waiting(): boolean {
-    return this.running && this.execution.waiting;
+    return this.running && !this.travelling && this.execution.waiting;
   }
 
-  /** Begins work; the guest leaves the place it stands at. */
-  begin(reason: string, work: Work<StepEnd>, title?: string): void {
-    if (this.activity !== undefined) throw new Refusal('The guest runs already: pause it first.');
-    if (this.machine.end !== undefined && title === undefined)
+  /** The guest goes through its recorded past: it stands at no moment that anybody has asked for. */
+  get travelling(): boolean {
+    return this.activities.past !== undefined;
+  }
+
+  /** Begins work; the guest leaves the place it stands at. @param past it goes through what is recorded */
+  begin(reason: string, work: Work<StepEnd>, past?: Past): void {
+    if (this.running) throw new Refusal('The guest runs already: pause it first.');
+    if (this.machine.end !== undefined && past === undefined)
       throw new Refusal(`The guest cannot go on: ${this.machine.end.message}.`);
     this.forget();
     this.lastStop = undefined;
-    this.activity = { work, reason, title, slices: 0, progress: undefined };
+    this.activities.begin(reason, work, past);
     this.machine.wake();
   }
 
   /** Work for a request that the editor does not know to move the guest: it is told, so that the stop before is over for it. */
-  beginOfOurs(reason: string, work: Work<StepEnd>, title: string): void {
-    this.begin(reason, work, title);
+  beginOfOurs(reason: string, work: Work<StepEnd>, past: Past): void {
+    this.begin(reason, work, past);
     this.later(() => this.emit('continued', { threadId: FIRST_THREAD, allThreadsContinued: true }));
   }
 
@@ -132,42 +128,39 @@ export class DebugSession implements Judge {
 
   /** One slice of the work under way; the driver has set the budget. */
   slice(): void {
-    const { activity } = this;
-    if (activity === undefined) return;
-    const result = activity.work.next();
-    if (result.done === true) this.finish(activity, result.value);
-    else this.showProgress(activity, result.value.done);
+    this.finish(this.activities.slice());
   }
 
-  /** Stops what runs, between two instructions. */
-  pause(description = 'Paused'): void {
-    const { activity } = this;
-    if (activity === undefined) return;
-    activity.work.return(undefined as never);
-    this.endActivity(activity);
-    this.stopped('pause', { description });
+  /** Stops what runs between two instructions; what goes through the past goes back to where it began. */
+  pause(): void {
+    this.finish(this.activities.breakOff('Paused'));
   }
 
-  /** What runs ends without a word to the editor: before a restart, and at the end. */
+  /** What runs ends without a word to the editor: before another takes its place, and at the end. */
   abandon(): void {
-    const { activity } = this;
-    if (activity === undefined) return;
-    activity.work.return(undefined as never);
-    this.endActivity(activity);
+    this.activities.drop();
+    this.forget();
   }
 
   /** Cancels progress by its id. */
   cancel(progressId: string): void {
-    if (this.activity?.progress === progressId) this.pause('Cancelled');
+    this.finish(this.activities.cancel(progressId));
   }
 
-  private finish(activity: Activity, end: StepEnd): void {
-    this.endActivity(activity);
+  /** The user's breakpoints are others now. */
+  arm(): void {
+    if (this.activities.past?.ownPoints !== true) this.execution.arm();
+  }
+
+  private finish(end: ActivityEnd | undefined): void {
+    if (end === undefined) return;
+    this.forget();
+    const { reason, description } = end;
     if (end.kind === 'ended') return this.guestEnded();
-    if (end.kind === 'done') return this.stopped(activity.reason, {});
+    if (end.kind === 'done') return this.stopped(reason, description === undefined ? {} : { description });
     this.lastStop = end;
     const [first] = end.breakpoints;
-    this.stopped(first === undefined ? activity.reason : REASONS[first.order.kind], {
+    this.stopped(first === undefined ? reason : REASONS[first.order.kind], {
       description: this.describeStop(end.detail, first),
       hitBreakpointIds: end.breakpoints.map(({ id }) => id),
     });
@@ -207,25 +200,6 @@ export class DebugSession implements Judge {
     this.emit('stopped', { reason, threadId: FIRST_THREAD, allThreadsStopped: true, ...body });
   }
 
-  private endActivity(activity: Activity): void {
-    this.activity = undefined;
-    this.forget();
-    if (activity.progress !== undefined) this.emit('progressEnd', { progressId: activity.progress });
-  }
-
-  private showProgress(activity: Activity, done: number | undefined): void {
-    if (activity.title === undefined || ++activity.slices < QUIET_SLICES) return;
-    const percentage = done === undefined ? undefined : Math.round(done * 100);
-    if (activity.progress === undefined) {
-      activity.progress = `p${++this.progressCount}`;
-      this.emit('progressStart', { progressId: activity.progress, title: activity.title, cancellable: true });
-    } else if (activity.slices % QUIET_SLICES === 0)
-      this.emit('progressUpdate', {
-        progressId: activity.progress,
-        ...(percentage === undefined ? {} : { percentage }),
-      });
-  }
-
   /** A frame by its id; left out: the one the guest stands in. */
   frame(id: number | undefined): Frame {
     if (id === undefined) return this.frames.top;
@@ -250,7 +224,8 @@ export class DebugSession implements Judge {
   changed(...areas: Dap.InvalidatedAreas[]): void {
     this.frames.forget();
     this.forgetTasks();
-    this.machine.changed();
+    // A guest that runs goes on; panels look by themselves.
+    if (!this.running) this.machine.changed();
     this.later(() => this.emit('invalidated', { areas }));
   }
 
@@ -304,6 +279,10 @@ export class DebugSession implements Judge {
 
   /** The editor goes; the guest ends, stays as it is, or runs on. */
   leave(how: 'end' | 'suspend' | 'run'): void {
+    if (how === 'end') this.activities.drop();
+    else this.activities.dropAtHome();
+    this.book.clear();
+    this.execution.disarm();
     this.later(() => {
       this.over = true;
       this.emit('terminated', {});
@@ -317,7 +296,7 @@ export class DebugSession implements Judge {
   later(task: () => void): void {
     this.queue.push(task);
   }
-  answered(_command: Command): void {
+  answered(): void {
     for (const task of this.queue.splice(0)) task();
   }
 
@@ -327,13 +306,22 @@ export class DebugSession implements Judge {
     return this.context.truth(expression);
   }
 
+  means(address: number, space: number): boolean {
+    return sameBytes(this.machine.target, address, space);
+  }
+  isMapped(address: number, space: number): boolean {
+    const { target } = this.machine;
+    return walkPages(target, target.vcpus[0]!, address, space).physical !== undefined;
+  }
+  /** The address space of a task as far as an address needs it: what means the same everywhere is nobody's. */
+  spaceOf(address: number, pageTable: number | undefined): number | undefined {
+    return pageTable === undefined || this.means(address, pageTable) ? undefined : pageTable;
+  }
+
   expand(message: string): string {
-    return message.replace(/\{([^{}]*)\}/g, (_, expression: string) => {
-      try {
-        return printValue(this.context.evaluate(expression), { symbolAt: (address) => this.nameOf(address) });
-      } catch (error) {
-        return `{${expression}: ${error instanceof Error ? error.message : String(error)}}`;
-      }
+    return expandMessage(message, (expression) => {
+      const { plain, hex } = withoutFormat(expression);
+      return wholeText(this, this.context.look(plain), hex);
     });
   }
 

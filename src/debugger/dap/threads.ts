@@ -53,7 +53,7 @@ export class Threads {
 
   /** Frames of a thread; the processor's own where it is one. */
   frame(threadId: number, index: number): Frame | undefined {
-    if (threadId < THE_REST) return this.session.frames.get(index);
+    if (this.isVcpu(threadId)) return this.session.frames.get(index);
     if (threadId === THE_REST) return undefined;
     let stack = this.stacks.get(threadId);
     if (stack === undefined) {
@@ -66,12 +66,19 @@ export class Threads {
 
   /** @throws Refusal where the thread is a task: only a processor can be stepped */
   mustRun(threadId: number): void {
-    if (threadId < THE_REST) return;
+    if (this.isVcpu(threadId)) return;
     const task = this.task(threadId);
     const who = task === undefined ? 'This task' : taskLabel(task);
     throw new Refusal(
       `${who} does not run: only a processor can be stepped. Set a breakpoint where it goes on, and continue.`,
     );
+  }
+
+  private isVcpu(threadId: number): boolean {
+    const { vcpus } = this.session.machine.target;
+    if (threadId < THE_REST && (threadId < FIRST_THREAD || threadId >= FIRST_THREAD + vcpus.length))
+      throw new Refusal(`There is no thread ${threadId}: the request "threads" lists those that there are.`);
+    return threadId < THE_REST;
   }
 
   private task(threadId: number): GuestTask | undefined {

@@ -37,8 +37,8 @@ const optionsOf = (session: DebugSession, hex = false): FormatOptions => ({
 });
 
 /** The whole text, as gdb prints it: for the console and the clipboard. */
-export const wholeText = (session: DebugSession, value: Value): string =>
-  printValue(value, { symbolAt: (address) => session.nameOf(address) });
+export const wholeText = (session: DebugSession, value: Value, hex = false): string =>
+  printValue(value, { symbolAt: (address) => session.nameOf(address), hex });
 
 /** A value in one line, cut where it is long. */
 export const lineText = (session: DebugSession, value: Value, hex = false): string => {
@@ -120,7 +120,9 @@ export const listContainer = (
     },
     place: (name) => {
       const { value } = find(name);
-      return value.address === undefined ? undefined : { address: value.address, bytes: sizeOf(value.type) };
+      return value.address === undefined
+        ? undefined
+        : { address: value.address, bytes: sizeOf(value.type), pageTable: frame.task?.pageTable };
     },
   };
 };

@@ -7,6 +7,9 @@ import { convert, scalarOf } from './arithmetic.ts';
 import { ExpressionError } from './error.ts';
 import type { EvaluationWorld } from './evaluate.ts';
 
+const ONLY_READ =
+  'this expression is evaluated again and again, so it changes nothing: assign on the debug console, or by Set Value';
+
 /** Writes, and gives the target as it is then. @throws ExpressionError */
 export function assign(target: Value, value: Value, world: EvaluationWorld): Value {
   write(target, bytesFor(target, value), world);
@@ -32,7 +35,7 @@ function write(target: Value, bytes: Uint8Array, world: EvaluationWorld): void {
   const { location, bits } = target;
   if (location.kind === 'memory') {
     const { writeMemory } = world;
-    if (writeMemory === undefined) throw new ExpressionError('nothing can be changed here');
+    if (writeMemory === undefined) throw new ExpressionError(ONLY_READ);
     const [address, content] =
       bits === undefined ? [location.address, bytes] : mergedField(target, location.address, bits, bytes);
     if (!writeMemory(address, content)) {
@@ -42,8 +45,8 @@ function write(target: Value, bytes: Uint8Array, world: EvaluationWorld): void {
   }
   if (location.kind === 'register' && bits === undefined && bytes.length <= 4) {
     const old = world.source.registers[location.register];
-    if (world.writeRegister === undefined || old === undefined)
-      throw new ExpressionError('the register cannot be written');
+    if (world.writeRegister === undefined) throw new ExpressionError(ONLY_READ);
+    if (old === undefined) throw new ExpressionError('what the register held in this frame is not known');
     // A narrow variable leaves the rest of its register alone.
     const mask = (1n << BigInt(8 * bytes.length)) - 1n;
     const merged = (BigInt(old) & ~mask) | fromBytes(bytes);

@@ -1,17 +1,38 @@
 // Breakpoints on data: any number of bytes, any number of them, on reading, writing or changing. Variables, registers that point somewhere,
-// expressions and plain addresses.
+// expressions and plain addresses; in the address space of a task that sleeps too, where only accesses to the same bytes count.
 
 import type { StopPoint } from '../../target.ts';
 import { setGroup } from '../placing.ts';
 import { type Dap, type Handler, Refusal } from '../protocol.ts';
 import type { DebugSession } from '../session.ts';
-import { addressOf, reference } from '../references.ts';
+import { placeAt, reference } from '../references.ts';
 
-/** A data id is an address and a number of bytes: it means the same in every session. */
-const idOf = (address: number, bytes: number): string => `${reference(address)}/${bytes}`;
-const parseId = (dataId: string): { readonly address: number; readonly bytes: number } => {
-  const [address = '', bytes = ''] = dataId.split('/');
-  return { address: addressOf(address), bytes: Number(bytes) };
+/** Bytes that lie together; `space`: CR3 of the address space where the address means them, if that is not the processor's. */
+interface Bytes {
+  readonly address: number;
+  readonly bytes: number;
+  readonly space?: number | undefined;
+}
+
+/** A data id is a place and a number of bytes: it means the same in every session, but for address spaces. */
+const idOf = ({ address, bytes, space }: Bytes): string => `${reference(address, space)}/${bytes}`;
+const parseId = (dataId: string): Bytes => {
+  const [place = '', bytes = ''] = dataId.split('/');
+  const { address, pageTable } = placeAt(place);
+  return { address, bytes: Number(bytes), space: pageTable };
+};
+
+/** More than this is a region of memory, not data. */
+const MOST_BYTES = 1 << 24;
+
+/** Why they cannot be watched; undefined: they can. */
+const unfit = (session: DebugSession, { address, bytes, space }: Bytes): string | undefined => {
+  if (!Number.isInteger(bytes) || bytes < 1) return `There are no bytes to watch at ${reference(address)}.`;
+  if (bytes > MOST_BYTES) return `${bytes} bytes are too many to watch: at most ${MOST_BYTES} go in one breakpoint.`;
+  if (address + bytes > 2 ** 32) return `${bytes} bytes at ${reference(address)} reach beyond the end of memory.`;
+  if (space !== undefined && !session.isMapped(address, space))
+    return `${reference(address)} is not mapped in the address space ${reference(space)}: its task has ended, or never had it. Set the breakpoint from a frame of a task that has it.`;
+  return undefined;
 };
 
 const ACCESSES: readonly Dap.DataBreakpointAccessType[] = ['read', 'write', 'readWrite'];
@@ -23,14 +44,17 @@ const ON = { read: 'read', write: 'change', readWrite: 'access' } as const satis
 
 export const dataBreakpointInfo: Handler<'dataBreakpointInfo'> = {
   capabilities: { supportsDataBreakpoints: true, supportsDataBreakpointBytes: true },
-  answer: (session, { name, variablesReference, frameId, bytes, asAddress }) => {
+  answer: (session, wanted) => {
     try {
-      const place = placeOf(session, name, variablesReference, frameId, bytes, asAddress === true);
+      const place = placeOf(session, wanted);
+      const problem = unfit(session, place);
+      if (problem !== undefined) throw new Refusal(problem);
+      const whose = place.space === undefined ? '' : ` in the address space ${reference(place.space)}`;
       return {
-        dataId: idOf(place.address, place.bytes),
-        description: `${place.bytes} ${place.bytes === 1 ? 'byte' : 'bytes'} at ${session.place(place.address)}`,
+        dataId: idOf(place),
+        description: `${place.bytes} ${place.bytes === 1 ? 'byte' : 'bytes'} at ${session.place(place.address)}${whose}`,
         accessTypes: [...ACCESSES],
-        canPersist: true,
+        canPersist: place.space === undefined,
       };
     } catch (error) {
       if (!(error instanceof Error)) throw error;
@@ -39,32 +63,38 @@ export const dataBreakpointInfo: Handler<'dataBreakpointInfo'> = {
   },
 };
 
-/** Where a variable of a container, or an expression in a frame, lies in memory. */
+/** Where a variable of a container, an expression in a frame, or an address lies in memory. */
 export const placeOf = (
   session: DebugSession,
-  name: string,
-  container: number | undefined,
-  frameId: number | undefined,
-  bytes: number | undefined,
-  asAddress: boolean,
-): { readonly address: number; readonly bytes: number } => {
-  if (asAddress) return { address: session.context.address(name), bytes: bytes ?? 4 };
-  if (container !== undefined && container > 0) {
-    const place = session.containers.get(container)?.place?.(name);
-    if (place === undefined) throw new Refusal(`${name} does not lie in memory: it cannot be watched.`);
-    return { address: place.address, bytes: bytes ?? place.bytes };
+  { name, variablesReference = 0, frameId, bytes, asAddress }: Dap.DataBreakpointInfoArguments,
+): Bytes => {
+  if (asAddress === true) {
+    const space = /^0x[0-9a-f]+@0x[0-9a-f]+$/i.test(name.trim()) ? placeAt(name.trim()) : undefined;
+    return { address: space?.address ?? session.context.address(name), bytes: bytes ?? 4, space: space?.pageTable };
   }
-  const place = session.context.lvalue(name, session.frame(frameId));
-  return { address: place.address, bytes: bytes ?? place.bytes };
+  const within = (place: Bytes, pageTable: number | undefined): Bytes => ({
+    address: place.address,
+    bytes: bytes ?? place.bytes,
+    space: session.spaceOf(place.address, pageTable),
+  });
+  if (variablesReference > 0) {
+    const place = session.containers.get(variablesReference)?.place?.(name);
+    if (place === undefined) throw new Refusal(`${name} does not lie in memory: it cannot be watched.`);
+    return within(place, place.pageTable);
+  }
+  const frame = session.frame(frameId);
+  return within(session.context.lvalue(name, frame), frame.task?.pageTable);
 };
 
 export const setDataBreakpoints: Handler<'setDataBreakpoints'> = {
   answer: (session, { breakpoints }) => ({
     breakpoints: setGroup(session, 'data', 'data', breakpoints, ({ dataId, accessType }) => {
-      const { address, bytes } = parseId(dataId);
+      const wanted = parseId(dataId);
+      const { address, bytes, space } = wanted;
       return {
         name: `${session.nameOf(address) ?? reference(address)}${bytes === 4 ? '' : ` (${bytes} bytes)`}`,
-        spots: bytes > 0 ? [{ on: ON[accessType ?? 'write'], address, bytes }] : `${dataId} has no bytes to watch.`,
+        spots: unfit(session, wanted) ?? [{ on: ON[accessType ?? 'write'], address, bytes }],
+        space,
       };
     }),
   }),

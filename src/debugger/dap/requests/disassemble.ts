@@ -1,10 +1,11 @@
 // Windows of instructions for the Disassembly view: exactly as many as were asked for, with symbols, bytes and source lines.
 
 import { before, from } from '../../listing.ts';
-import type { Instruction } from '../../code.ts';
+import { type Instruction, LONGEST } from '../../code.ts';
+import { memoryOf } from '../../page-tables.ts';
 import type { Dap, Handler } from '../protocol.ts';
 import type { DebugSession } from '../session.ts';
-import { addressOf, reference } from '../references.ts';
+import { placeAt, reference } from '../references.ts';
 
 export const disassemble: Handler<'disassemble'> = {
   capabilities: { supportsDisassembleRequest: true },
@@ -12,14 +13,15 @@ export const disassemble: Handler<'disassemble'> = {
     session,
     { memoryReference, offset = 0, instructionOffset = 0, instructionCount, resolveSymbols = true },
   ) => {
-    const base = addressOf(memoryReference, offset);
-    const { context, machine } = session;
+    const { address: base, pageTable } = placeAt(memoryReference, offset);
+    const { machine } = session;
+    const code = pageTable === undefined ? session.context : codeOf(session, pageTable);
     const wanted: Instruction[] = [];
     if (instructionOffset < 0)
-      wanted.push(...before(context, machine.symbols, base, -instructionOffset).slice(0, instructionCount));
+      wanted.push(...before(code, machine.symbols, base, -instructionOffset).slice(0, instructionCount));
     const skip = Math.max(0, instructionOffset);
     if (wanted.length < instructionCount)
-      wanted.push(...from(context, base, skip + instructionCount - wanted.length).slice(skip));
+      wanted.push(...from(code, base, skip + instructionCount - wanted.length).slice(skip));
     let last = '';
     return {
       instructions: wanted.map((instruction) => {
@@ -29,6 +31,17 @@ export const disassemble: Handler<'disassemble'> = {
       }),
     };
   },
+};
+
+/** In the address space of a task that does not run: flat 32-bit code, as all programs of such systems are. */
+const codeOf = (session: DebugSession, pageTable: number): { instruction(address: number): Instruction } => {
+  const read = memoryOf(session.machine.target, pageTable);
+  return {
+    instruction: (address) => {
+      const bytes = new Uint8Array(LONGEST);
+      return session.code.decode(address, bytes.subarray(0, read(address, bytes)));
+    },
+  };
 };
 
 /** The instruction, and its place in the source; told only where it is another than `last`. */

@@ -18,7 +18,7 @@ export const evaluate: Handler<'evaluate'> = {
       const value = session.context.evaluate(plain, frame);
       const { text, ...rest } = described(session, { expression: plain, value }, frame, hex);
       const whole = purpose === 'repl' || purpose === 'clipboard';
-      return { result: whole && !hex ? wholeText(session, value) : text, ...rest };
+      return { result: whole ? wholeText(session, value, hex) : text, ...rest };
     } catch (error) {
       throw new Refusal(error instanceof Error ? error.message : String(error));
     } finally {

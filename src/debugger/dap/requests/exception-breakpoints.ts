@@ -25,9 +25,13 @@ export const setExceptionBreakpoints: Handler<'setExceptionBreakpoints'> = {
       let spots: readonly Spot[] = [];
       let message: string | undefined;
       try {
-        if (filter === undefined) throw new Error(`there is no filter ${filterId}`);
+        if (filter === undefined)
+          throw new Error(`There is no filter ${filterId}: known are ${FILTERS.map(({ id }) => id).join(', ')}.`);
         spots = filter.spots(filter.text === undefined ? '' : (condition ?? ''));
+        const problem = filter.text === undefined && condition?.trim() ? session.context.notC(condition) : undefined;
+        if (problem !== undefined) throw new Error(problem);
       } catch (error) {
+        spots = [];
         message = error instanceof Error ? error.message : String(error);
       }
       return {
@@ -44,7 +48,7 @@ export const setExceptionBreakpoints: Handler<'setExceptionBreakpoints'> = {
       'exception',
       answers.map(({ order }) => order),
     );
-    session.execution.arm();
+    session.arm();
     return {
       breakpoints: answers.map(({ message }, index) => ({
         id: set[index]!.id,

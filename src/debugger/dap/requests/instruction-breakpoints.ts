@@ -1,19 +1,20 @@
-// Breakpoints on instructions, set in the Disassembly view.
+// Breakpoints on instructions, set in the Disassembly view; also on those of a task that sleeps, where the same address of others does not count.
 
 import { at } from '../../execution.ts';
 import { setGroup } from '../placing.ts';
 import type { Handler } from '../protocol.ts';
-import { addressOf, reference } from '../references.ts';
+import { placeAt, reference } from '../references.ts';
 
 export const setInstructionBreakpoints: Handler<'setInstructionBreakpoints'> = {
   capabilities: { supportsInstructionBreakpoints: true },
   answer: (session, { breakpoints }) => ({
     breakpoints: setGroup(session, 'instruction', 'instruction', breakpoints, (wanted) => {
-      const address = addressOf(wanted.instructionReference, wanted.offset);
+      const { address, pageTable } = placeAt(wanted.instructionReference, wanted.offset);
       return {
         name: session.place(address),
         spots: [at(address)],
-        answer: { instructionReference: reference(address) },
+        space: session.spaceOf(address, pageTable),
+        answer: { instructionReference: reference(address, pageTable) },
       };
     }),
   }),

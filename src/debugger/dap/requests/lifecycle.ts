@@ -168,9 +168,6 @@ export const restart: Handler<'restart'> = {
 export const disconnect: Handler<'disconnect'> = {
   capabilities: { supportTerminateDebuggee: true, supportSuspendDebuggee: true },
   answer: (session, { terminateDebuggee, suspendDebuggee }) => {
-    session.abandon();
-    session.book.clear();
-    session.execution.disarm();
     session.leave((terminateDebuggee ?? !session.attached) ? 'end' : suspendDebuggee === true ? 'suspend' : 'run');
   },
 };

@@ -6,7 +6,7 @@ import { decodeBase64, encodeBase64 } from '../base64.ts';
 import { type Handler, Refusal } from '../protocol.ts';
 import { placeAt, reference } from '../references.ts';
 
-/** More at once is not read: what asks for it would wait. */
+/** More at once is not read, nor said to be unreadable: what asks for it would wait. It asks for the rest. */
 const MOST = 16 << 20;
 
 export const readMemory: Handler<'readMemory'> = {
@@ -14,12 +14,13 @@ export const readMemory: Handler<'readMemory'> = {
   answer: (session, { memoryReference, offset, count }) => {
     const { address, pageTable } = placeAt(memoryReference, offset);
     const read = memoryOf(session.machine.target, pageTable);
-    const bytes = new Uint8Array(Math.max(0, Math.min(count, MOST, 2 ** 32 - address)));
+    const bytes = new Uint8Array(Math.min(count, MOST, 2 ** 32 - address));
     const mapped = read(address, bytes);
+    const rest = Math.min(count, MOST) - mapped;
     return {
       address: reference(address),
       data: encodeBase64(bytes.subarray(0, mapped)),
-      ...(mapped < count ? { unreadableBytes: unmapped(read, address + mapped, count - mapped) } : {}),
+      ...(rest > 0 ? { unreadableBytes: unmapped(read, address + mapped, rest) } : {}),
     };
   },
 };
@@ -41,6 +42,11 @@ export const writeMemory: Handler<'writeMemory'> = {
   answer: (session, { memoryReference, offset, data, allowPartial }) => {
     const { address, pageTable } = placeAt(memoryReference, offset);
     const bytes = decodeBase64(data);
+    if (bytes === undefined) throw new Refusal('The bytes to write are no Base64: nothing was written.');
+    if (bytes.length > 2 ** 32 - address)
+      throw new Refusal(
+        `${bytes.length} bytes at ${reference(address)} reach beyond the end of memory: nothing was written.`,
+      );
     const { target } = session.machine;
     if (allowPartial !== true && memoryOf(target, pageTable)(address, new Uint8Array(bytes.length)) < bytes.length)
       throw new Refusal(

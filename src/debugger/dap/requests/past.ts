@@ -3,7 +3,7 @@
 
 import { lastExecution, lastWrite, type Met } from '../../reverse.ts';
 import type { StepEnd } from '../../stepping.ts';
-import type { Work } from '../../target.ts';
+import type { DebugStop, Work } from '../../target.ts';
 import { type Handler, Refusal } from '../protocol.ts';
 import type { DebugSession } from '../session.ts';
 import { placeOf } from './data-breakpoints.ts';
@@ -17,21 +17,27 @@ function* search(session: DebugSession, found: Work<Met | undefined>, nothing: s
 }
 
 export const lastWriteRequest: Handler<'kansoku/lastWrite'> = {
-  answer: (session, { name, variablesReference, frameId }) => {
+  answer: (session, wanted) => {
     mayGoBack(session);
-    const { address, bytes } = placeOf(session, name, variablesReference, frameId, undefined, false);
+    const { name } = wanted;
+    const { address, bytes, space } = placeOf(session, wanted);
     const { target } = session.execution;
     session.beginOfOurs(
       'step',
       search(
         session,
-        lastWrite(target, address, bytes, session.book.points),
+        lastWrite(target, address, bytes, session.book.points, (stop) => inSpace(session, stop, space)),
         `Nothing has written to ${name} (${bytes} bytes at ${session.place(address)}) since the oldest moment that is recorded.`,
       ),
-      'Searching the past for a write',
+      { title: 'Searching the past for a write', ownPoints: true },
     );
   },
 };
+
+/** What another address space has at the same address is something else. */
+const inSpace = (session: DebugSession, stop: DebugStop, space: number | undefined): boolean =>
+  space === undefined ||
+  (stop.kind === 'point' && stop.detail?.on === 'access' && session.means(stop.detail.address, space));
 
 export const lastExecutionRequest: Handler<'kansoku/lastExecution'> = {
   answer: (session, { source, line }) => {
@@ -53,7 +59,7 @@ export const lastExecutionRequest: Handler<'kansoku/lastExecution'> = {
         ),
         `Line ${line} was not executed since the oldest moment that is recorded.`,
       ),
-      'Searching the past for the line',
+      { title: 'Searching the past for the line', ownPoints: true },
     );
   },
 };

@@ -19,7 +19,10 @@ export const restartFrame: Handler<'restartFrame'> = {
     if (cfa === undefined)
       throw new Refusal(`Where ${frame.name} was entered is not known: its frame has no beginning.`);
     // The return address lies on top when a function begins.
-    session.begin('restart', restarted(session, frame, entry, (cfa - 4) >>> 0), 'Going back to the start of the frame');
+    session.begin('restart', restarted(session, frame, entry, (cfa - 4) >>> 0), {
+      title: 'Going back to the start of the frame',
+      ownPoints: true,
+    });
   },
 };
 

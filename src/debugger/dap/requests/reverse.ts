@@ -11,11 +11,10 @@ export const stepBack: Handler<'stepBack'> = {
     session.threads.mustRun(threadId);
     mayGoBack(session);
     const { context } = session;
-    session.begin(
-      'step',
-      granularity === 'instruction' ? stepInstructionBack(context) : stepLineBack(context),
-      'Stepping back',
-    );
+    session.begin('step', granularity === 'instruction' ? stepInstructionBack(context) : stepLineBack(context), {
+      title: 'Stepping back',
+      ownPoints: true,
+    });
   },
 };
 
@@ -23,7 +22,7 @@ export const reverseContinue: Handler<'reverseContinue'> = {
   answer: (session, { threadId }) => {
     session.threads.mustRun(threadId);
     mayGoBack(session);
-    session.begin('step', runBack(session.execution), 'Running back');
+    session.begin('step', runBack(session.execution), { title: 'Running back' });
   },
 };
 

@@ -9,11 +9,12 @@ const MOST = 64;
 
 export const sample: Handler<'kansoku/sample'> = {
   answer: (session, { expressions }) => {
-    const { context, frames, running } = session;
+    const { context, frames, running, travelling } = session;
     // What is known of the call stack was true at another moment.
     if (running) frames.forget();
     const values = expressions.slice(0, MOST).map((expression) => {
       try {
+        if (travelling) throw new Error('the guest is on its way through the past');
         const { plain, hex } = withoutFormat(expression);
         return { result: lineText(session, context.look(plain), hex) };
       } catch (error) {

@@ -41,7 +41,7 @@ const shown = (session: DebugSession, frame: Frame): Dap.StackFrame => {
     ...(file === undefined || line === undefined ? {} : { source: session.source(file) }),
     ...(frame.physical === undefined && frame.task !== undefined
       ? {}
-      : { instructionPointerReference: reference(frame.pc) }),
+      : { instructionPointerReference: reference(frame.pc, session.spaceOf(frame.pc, frame.task?.pageTable)) }),
     // Left out, the editor offers it.
     ...(recorded ? { canRestart: canRestart(session, frame) } : {}),
     ...(frame.kind === 'label' ? { presentationHint: 'label' } : {}),

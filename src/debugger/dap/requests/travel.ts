@@ -23,7 +23,7 @@ export const travel: Handler<'kansoku/travel'> = {
       throw new Refusal('The event lies behind the newest moment that is recorded: let the guest run on to it.');
     // What runs is not waited for: the editor hears of the next stop.
     session.abandon();
-    session.beginOfOurs('event', travelled(session, to), 'Going to the event');
+    session.beginOfOurs('event', travelled(session, to), { title: 'Going to the event' });
   },
 };
 
