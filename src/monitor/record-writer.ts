@@ -19,6 +19,7 @@ export interface ObservationPoint {
   /** 0-255; these two need no look. */
   readonly domain: number;
   readonly vcpu: number;
+  /** Signed or unsigned: their low 32 bits count. */
   readonly eip: number;
   readonly cr3: number;
   /** 0-3. */
@@ -28,7 +29,7 @@ export interface ObservationPoint {
 export interface WriterOptions {
   readonly store?: EventStore;
   readonly metrics?: Metrics;
-  /** Records handed to the store at once. Default 1024: 48 KiB, which the processor's cache still holds when they are counted. */
+  /** Records handed to the store at once, at most; by default as many as it has room for. */
   readonly batch?: number;
 }
 
@@ -64,7 +65,7 @@ export abstract class RecordWriter {
   ) {
     this.store = store ?? new EventStore();
     this.metrics = metrics ?? new Metrics();
-    this.batch = batch ?? 1024;
+    this.batch = batch ?? Infinity;
     this.room = { words: new Uint32Array(0), at: 0 };
   }
 

@@ -1,24 +1,33 @@
-// Where records stay: chunks of 65,536 records in a growing list up to a memory cap, with an index for zooming and searching.
-// Not what is in a record (record.ts) and not a file (trace-file.ts). The index holds, for every 256 records, how many records of each kind
-// came before: a count over any range is a subtraction, so ten million records summarise as fast as ten thousand.
+// Where records stay: a growing list up to a number of records, with an index for zooming and searching. Not how they lie in memory
+// (record-blocks.ts), not what is in a record (record.ts) and not a file (trace-file.ts). The index holds, for every 1024 records, when the
+// first was and how many of each kind came before: a count over any range is a subtraction, so ten million records summarise as fast as ten
+// thousand.
 
 import { type EventMask, KINDS, Kind } from './events.ts';
 import { cyclesAt, icountAt, operandAt, RECORD_BYTES, RECORD_WORDS, writeHeader } from './record.ts';
+import { BLOCK_RECORDS } from './packing.ts';
+import { RecordBlocks } from './record-blocks.ts';
 
 export const CHUNK_RECORDS = 0x1_0000;
 const CHUNK_SHIFT = 16;
-export const NODE_RECORDS = 256;
-const NODE_SHIFT = 8;
-const CHUNK_NODES = CHUNK_RECORDS / NODE_RECORDS;
-/** 512 MiB hold eleven million records. */
+/** A block of record-blocks.ts: what is between two nodes is unpacked at once. */
+export const NODE_RECORDS = BLOCK_RECORDS;
+const NODE_SHIFT = 10;
+const CHUNK_NODES_SHIFT = CHUNK_SHIFT - NODE_SHIFT;
+const CHUNK_NODES = 1 << CHUNK_NODES_SHIFT;
+/** Eleven million records of 48 bytes. They are kept packed: an eighth of that, or less. */
 export const DEFAULT_CAPACITY_BYTES = 512 * 1024 * 1024;
+/** Records written before they are packed: 12 KiB, so that they never leave the processor's first cache. */
+const ROOM_RECORDS = 256;
 
+/** The index of CHUNK_RECORDS records. */
 interface Chunk {
-  readonly words: Uint32Array<ArrayBuffer>;
   /** For each node: records of each kind in the whole stream before it. */
   readonly before: Uint32Array<ArrayBuffer>;
   /** For each node: hypervisor cycles (of vmx.entry) before it. */
   readonly cyclesBefore: Float64Array<ArrayBuffer>;
+  /** For each node: the time of its first record. */
+  readonly times: Readonly<Record<TimeAxis, Float64Array<ArrayBuffer>>>;
 }
 
 /** A gap: records that came while the store was full. */
@@ -60,6 +69,7 @@ export const LANE_PER_KIND: Int8Array = Int8Array.from({ length: KINDS }, (_, ki
 export class EventStore {
   /** Records that fit. */
   readonly capacity: number;
+  private readonly records = new RecordBlocks();
   private readonly chunks: Chunk[] = [];
   /** Sequence number of the first chunk's first record: above 0 once something was released. */
   private base: number;
@@ -71,13 +81,14 @@ export class EventStore {
     { count: number; firstIcount: number; lastIcount: number; firstCycles: number; lastCycles: number } | undefined;
   private lostCount = 0;
   private readonly lostRecord = new Uint32Array(RECORD_WORDS);
-  /** Where the records go that are written next: see `open`. */
-  private room: Uint32Array<ArrayBuffer> = this.lostRecord;
+  /** Where the records are that are written next: see `open`. */
+  private readonly room = new Uint32Array(ROOM_RECORDS * RECORD_WORDS);
+  private readonly roomSigned = new Int32Array(this.room.buffer);
   private roomAt = 0;
-  private overflow = new Uint32Array(0);
 
   /**
-   * @param capacityBytes memory for records; rounded up to a whole chunk of 3 MiB, which is allocated when needed.
+   * @param capacityBytes of records as they are read, 48 bytes each; rounded up to a whole chunk of 3 MiB. They take less, and memory only
+   * when it is needed.
    * @param first sequence number of the first record to come, a multiple of CHUNK_RECORDS.
    */
   constructor(capacityBytes: number = DEFAULT_CAPACITY_BYTES, first = 0) {
@@ -101,6 +112,10 @@ export class EventStore {
   get bytes(): number {
     return this.end * RECORD_BYTES;
   }
+  /** Bytes of memory that the records held take, without the index. */
+  get memoryBytes(): number {
+    return this.records.bytes;
+  }
   /** Records lost since the start. */
   get lost(): number {
     return this.lostCount;
@@ -120,27 +135,22 @@ export class EventStore {
    */
   open(limit: number, into: { words: Uint32Array<ArrayBuffer>; at: number }): number {
     if (this.gap !== undefined && this.held < this.capacity) this.closeGap();
-    if (this.held >= this.capacity) {
-      if (this.overflow.length < limit * RECORD_WORDS) this.overflow = new Uint32Array(limit * RECORD_WORDS);
-      this.room = into.words = this.overflow;
-      this.roomAt = into.at = 0;
-      return limit;
-    }
-    const inChunk = this.end & (CHUNK_RECORDS - 1);
-    if (this.chunks.length << CHUNK_SHIFT === this.held) this.addChunk();
-    this.room = into.words = this.chunks[this.chunks.length - 1]!.words;
-    this.roomAt = into.at = inChunk * RECORD_WORDS;
-    return Math.min(limit, CHUNK_RECORDS - inChunk);
+    into.words = this.room;
+    this.roomAt = into.at = 0;
+    const left = this.held < this.capacity ? this.capacity - this.held : limit;
+    return Math.min(limit, left, ROOM_RECORDS);
   }
-  /** The first `count` records of the room are written. Where the store was full, they are counted as lost. */
+  /** The next `count` records of the room are written. Where the store was full, they are counted as lost. */
   commit(count: number): void {
     if (count === 0) return;
-    if (this.room === this.overflow) {
-      this.lose(this.overflow, 0, count);
+    const at = this.roomAt;
+    this.roomAt += count * RECORD_WORDS;
+    if (this.held >= this.capacity) {
+      this.lose(this.room, at, count);
       return;
     }
-    this.index(this.chunks[this.chunks.length - 1]!, this.roomAt / RECORD_WORDS, count);
-    this.roomAt += count * RECORD_WORDS;
+    this.index(at, count);
+    this.records.add(this.roomSigned, at, count);
     this.end += count;
   }
 
@@ -160,6 +170,7 @@ export class EventStore {
   release(before: number): void {
     while (this.chunks.length > 0 && this.base + CHUNK_RECORDS <= Math.min(before, this.end)) {
       this.chunks.shift();
+      this.records.dropFirst(CHUNK_RECORDS);
       this.base += CHUNK_RECORDS;
     }
   }
@@ -171,7 +182,8 @@ export class EventStore {
     this.cyclesTotal = this.before(to, sums);
     this.totals.set(sums);
     this.end = Math.min(to, this.end);
-    this.chunks.length = Math.ceil((this.end - this.base) / CHUNK_RECORDS);
+    this.records.cut(this.held);
+    this.chunks.length = Math.ceil(this.held / CHUNK_RECORDS);
     this.lostCount -= this.gap?.count ?? 0;
     this.gap = undefined;
     while (this.gaps.length > 0 && this.gaps.at(-1)!.sequence >= this.end) this.lostCount -= this.gaps.pop()!.count;
@@ -182,16 +194,11 @@ export class EventStore {
     const first = Math.min(Math.max(from, this.base), this.end);
     const next = Math.min(this.end, first + Math.max(0, limit));
     const records = new Uint32Array((next - first) * RECORD_WORDS);
-    for (let at = first; at < next;) {
-      const run = Math.min(next - at, CHUNK_RECORDS - (at & (CHUNK_RECORDS - 1)));
-      const word = this.wordOf(at);
-      records.set(this.chunkOf(at).words.subarray(word, word + run * RECORD_WORDS), (at - first) * RECORD_WORDS);
-      at += run;
-    }
+    this.records.copy(first - this.base, next - first, records, 0);
     return { records, first, next };
   }
 
-  /** Hands every held record from `from` to `to` (exclusive) to `take` in runs, without copying; `take` must not keep `words`. */
+  /** Hands every held record from `from` to `to` (exclusive) to `take` in runs, a chunk each; `take` must not keep `words`. */
   forEachRun(
     from: number,
     to: number,
@@ -199,24 +206,35 @@ export class EventStore {
   ): void {
     let at = Math.max(from, this.base);
     const end = Math.min(to, this.end);
+    const words = new Uint32Array(Math.max(0, Math.min(end - at, CHUNK_RECORDS)) * RECORD_WORDS);
     while (at < end) {
       const run = Math.min(end - at, CHUNK_RECORDS - (at & (CHUNK_RECORDS - 1)));
-      take(this.chunkOf(at).words, this.wordOf(at), run, at);
+      this.records.copy(at - this.base, run, words, 0);
+      take(words, 0, run, at);
       at += run;
     }
   }
 
   /** First sequence number whose time is not below `time`; `next` if there is none. */
   lowerBound(time: number, axis: TimeAxis): number {
-    const timeAt = axis === 'icount' ? icountAt : cyclesAt;
-    let low = this.base;
-    let high = this.end;
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2);
-      if (timeAt(this.chunkOf(middle).words, this.wordOf(middle)) < time) low = middle + 1;
+    // The last node whose first record is before that time: what is looked for lies in it, or begins the next one.
+    let low = -1;
+    for (let high = Math.ceil(this.held / NODE_RECORDS); high - low > 1;) {
+      const middle = (low + high) >> 1;
+      if (this.chunks[middle >> CHUNK_NODES_SHIFT]!.times[axis][middle & (CHUNK_NODES - 1)]! < time) low = middle;
       else high = middle;
     }
-    return low;
+    if (low < 0) return this.base;
+    const timeAt = axis === 'icount' ? icountAt : cyclesAt;
+    const words = this.records.read(low << NODE_SHIFT);
+    let from = 0;
+    let to = Math.min(NODE_RECORDS, this.held - (low << NODE_SHIFT));
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (timeAt(words, middle * RECORD_WORDS) < time) from = middle + 1;
+      else to = middle;
+    }
+    return this.base + (low << NODE_SHIFT) + from;
   }
 
   /**
@@ -284,35 +302,44 @@ export class EventStore {
   private chunkOf(sequence: number): Chunk {
     return this.chunks[(sequence - this.base) >> CHUNK_SHIFT]!;
   }
-  private wordOf(sequence: number): number {
-    return (sequence & (CHUNK_RECORDS - 1)) * RECORD_WORDS;
-  }
   private kindOf(sequence: number): number {
-    return this.chunkOf(sequence).words[this.wordOf(sequence)]! & (KINDS - 1);
+    const index = sequence - this.base;
+    return this.records.read(index)[this.records.wordOf(index)]! & (KINDS - 1);
   }
 
-  private addChunk(): void {
-    this.chunks.push({
-      words: new Uint32Array(CHUNK_RECORDS * RECORD_WORDS),
+  private addChunk(): Chunk {
+    const chunk = {
       before: new Uint32Array(CHUNK_NODES * KINDS),
       cyclesBefore: new Float64Array(CHUNK_NODES),
-    });
+      times: { icount: new Float64Array(CHUNK_NODES), cycles: new Float64Array(CHUNK_NODES) },
+    };
+    this.chunks.push(chunk);
+    return chunk;
   }
 
-  private index(chunk: Chunk, from: number, count: number): void {
-    const { words, before, cyclesBefore } = chunk;
-    const totals = this.totals;
-    for (let i = from; i < from + count; i++) {
-      if ((i & (NODE_RECORDS - 1)) === 0) {
-        const node = i >> NODE_SHIFT;
-        before.set(totals, node * KINDS);
-        cyclesBefore[node] = this.cyclesTotal;
+  /** Counts the next records to be held, `count` from word `at` of the room. */
+  private index(at: number, count: number): void {
+    const { room: words, totals } = this;
+    for (let left = count; left > 0;) {
+      const held = this.held + count - left;
+      if ((held & (NODE_RECORDS - 1)) === 0) this.beginNode(held, at);
+      const run = Math.min(left, NODE_RECORDS - (held & (NODE_RECORDS - 1)));
+      for (const end = at + run * RECORD_WORDS; at < end; at += RECORD_WORDS) {
+        const kind = words[at]! & (KINDS - 1);
+        totals[kind]!++;
+        if (kind === Kind['vmx.entry']) this.cyclesTotal += operandAt(words, at, 4);
       }
-      const at = i * RECORD_WORDS;
-      const kind = words[at]! & (KINDS - 1);
-      totals[kind]!++;
-      if (kind === Kind['vmx.entry']) this.cyclesTotal += operandAt(words, at, 4);
+      left -= run;
     }
+  }
+  /** @param at word of the room with its first record. */
+  private beginNode(held: number, at: number): void {
+    const chunk = (held & (CHUNK_RECORDS - 1)) === 0 ? this.addChunk() : this.chunks[this.chunks.length - 1]!;
+    const node = (held & (CHUNK_RECORDS - 1)) >> NODE_SHIFT;
+    chunk.before.set(this.totals, node * KINDS);
+    chunk.cyclesBefore[node] = this.cyclesTotal;
+    chunk.times.icount[node] = icountAt(this.room, at);
+    chunk.times.cycles[node] = cyclesAt(this.room, at);
   }
 
   /** Counts of all kinds before a sequence number into `out`; returns the hypervisor cycles before it. */
@@ -331,12 +358,16 @@ export class EventStore {
   /** Visits the kind of every record in [from, to); returns their hypervisor cycles. */
   private scan(from: number, to: number, visit: (kind: number) => void): number {
     let cycles = 0;
-    for (let sequence = from; sequence < to; sequence++) {
-      const words = this.chunkOf(sequence).words;
-      const at = this.wordOf(sequence);
-      const kind = words[at]! & (KINDS - 1);
-      if (kind === Kind['vmx.entry']) cycles += operandAt(words, at, 4);
-      visit(kind);
+    for (let sequence = from; sequence < to;) {
+      const words = this.records.read(sequence - this.base);
+      const run = Math.min(to - sequence, NODE_RECORDS - (sequence & (NODE_RECORDS - 1)));
+      let at = this.records.wordOf(sequence - this.base);
+      for (const end = at + run * RECORD_WORDS; at < end; at += RECORD_WORDS) {
+        const kind = words[at]! & (KINDS - 1);
+        if (kind === Kind['vmx.entry']) cycles += operandAt(words, at, 4);
+        visit(kind);
+      }
+      sequence += run;
     }
     return cycles;
   }

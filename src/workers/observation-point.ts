@@ -4,9 +4,14 @@
 import type { Hypervisor } from '../hypervisor/hypervisor.ts';
 import type { PagingState } from '../hypervisor/shadow/paging-state.ts';
 import { Field } from '../machine/vmx/fields.ts';
+import { wordInRegion } from '../machine/vmx/vmcs.ts';
 import type { ObservationPoint } from '../monitor/recorder.ts';
 import type { PhysicalMachine } from './physical-machine.ts';
 
+const GUEST_RIP = wordInRegion(Field.GUEST_RIP);
+const GUEST_SS_AR_BYTES = wordInRegion(Field.GUEST_SS_AR_BYTES);
+
+/** Addresses are signed here: V8 keeps 32-bit integers in a field, and makes an object of anything larger. */
 export class EnginePoint implements ObservationPoint {
   icount = 0;
   cycles = 0;
@@ -35,14 +40,14 @@ export class EnginePoint implements ObservationPoint {
       this.icount = now - hypervisor.idleCycles;
       this.cycles = now + hypervisor.account.total;
     }
-    this.cr3 = paging === undefined ? state.cr3 : paging.cr3;
+    this.cr3 = (paging === undefined ? state.cr3 : paging.cr3) | 0;
     if (vmxUnit.nonRoot || vmxUnit.currentPointer < 0) {
-      this.eip = state.eip;
-      this.cpl = state.cpl;
+      this.eip = state.eip | 0;
+      this.cpl = state.cpl & 3;
     } else {
-      const { vmcs } = vmxUnit;
-      this.eip = vmcs.read(Field.GUEST_RIP);
-      this.cpl = (vmcs.read(Field.GUEST_SS_AR_BYTES) >>> 5) & 3;
+      const { u32, base } = vmxUnit.vmcs;
+      this.eip = u32[base + GUEST_RIP]! | 0;
+      this.cpl = (u32[base + GUEST_SS_AR_BYTES]! >>> 5) & 3;
     }
   }
 }
