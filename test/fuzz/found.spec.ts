@@ -179,6 +179,37 @@ describe('found by fuzzing', () => {
     assert.equal(eip, HANDLER.toString(16));
     assert.ok(parseInt(esp!, 16) < 0x3_0000, 'many faults');
   });
+  it('a guest takes away the page that it runs in, which has a data breakpoint: the TLB has its translation still', () => {
+    const { state, ...flat } = flatCase(
+      [0xc7, 0x05, ...dword(TABLE + 4 * (CODE >> 12)), 0, 0, 0, 0, 0x90, 0x40, 0xeb, 0xfd],
+      0x7000,
+    );
+    const c: FuzzCase = {
+      ...flat,
+      environment: 'processor',
+      // L0; four bytes, writes.
+      state: { ...state, dr: [CODE + 0xf00, 0, 0, 0, 0, 0, 0xffff_0ff0, 0xd_0401] },
+    };
+    const executors = new Executors();
+    assert.equal(verify(c, executors, { fresh: true, deep: true }).finding, undefined);
+    assert.equal(executors.get(c, 0).registers()['eax'], '63', 'no page fault');
+  });
+  it('REPNE SCAS as all that a region has, and as the last of 64 instructions: the run ends where it shall', () => {
+    const executors = new Executors();
+    for (const before of [0, 63]) {
+      // MOV ECX, 100; FNINIT; JMP to the next; NOPs, REPNE SCASD, FNINIT, JMP to the start. FNINIT has no place in a region.
+      const piece = [...Array<number>(before).fill(0x90), 0xf2, 0xaf, 0xdb, 0xe3];
+      const code = [0xb9, ...dword(100), 0xdb, 0xe3, 0xeb, 0, ...piece, 0xeb, -(piece.length + 11) & 0xff];
+      const flat = flatCase(code, 0x7000);
+      const gpr = [1, 0, 0, 0, 0x7000, 0, 0, 0x1_0000];
+      // The fourth time, too little is left for all iterations.
+      const fourth = 3 + 3 * (105 + before);
+      for (const left of [64, 65, 80, 99, 120, 162]) {
+        const c: FuzzCase = { ...flat, environment: 'processor', cycles: fourth + left, state: { ...flat.state, gpr } };
+        assert.equal(verify(c, executors, { fresh: false, deep: false }).finding, undefined, `${before} ${left}`);
+      }
+    }
+  });
   it('a single step behind STI whose delivery fills a shadow table, under the hypervisor', () => {
     const guest = new HypervisorExecutor();
     // PUSH 102h (TF); POPFD; STI; HLT. The trap behind STI is the first to read the IDT.

@@ -98,7 +98,7 @@ const INVALID = 0xfff;
 const WRITE_WORDS = 0x10_0000;
 
 /**
- * TLB tables: every valid word is in the journal and leads into RAM; no write entry leads to a page that holds code. `walk`: also equal to
+ * TLB tables: every valid word is in the journal and leads into RAM; no write entry leads to a page that holds code, and none to one with a data breakpoint. `walk`: also equal to
  * a fresh walk of the present tables (for page tables that nobody has changed).
  */
 export const tlbViolations = (cpu: Cpu, walk: boolean): string[] => {
@@ -115,13 +115,15 @@ export const tlbViolations = (cpu: Cpu, walk: boolean): string[] => {
       for (const write of [false, true]) {
         const entry = memory.i32[word + (write ? WRITE_WORDS : 0)]!;
         if (entry === INVALID) continue;
-        const seen = write && (entry & 0xfff) === 0xfff;
+        const watched = cpu.breakpoints.data && cpu.breakpoints.dataInPage(linear >>> 12);
+        const seen = (write || watched) && (entry & 0xfff) === 0xfff;
         const pa = (((entry & 0xffff_f000) + linear) >>> 0) - memory.ramBase;
         const name = `TLB context ${context} ${write ? 'write' : 'read'} entry of ${hex(linear)}`;
         if ((!seen && (entry & 0xfff) !== 0) || pa < 0 || pa + 4096 > memory.bytes) {
           wrong.push(`${name} leads to ${hex(pa)}, which is not RAM`);
           continue;
         }
+        if (watched && !seen) wrong.push(`${name} lets a data breakpoint be missed`);
         if (write && !seen && mmu.pages.of[pa >>> 12] !== 0) wrong.push(`${name} lets code be overwritten unseen`);
         if (!walk || (context & 2) !== first) continue;
         const walked = mmu.translate(linear, write, (context & 1) === 1);

@@ -77,7 +77,7 @@ export class Breakpoints implements Persistent<BreakpointState> {
     for (let i = 0; i < 4; i++) if (this.kind[i] === Kind.INSTRUCTION && this.address[i]! >>> 12 === page) return true;
     return false;
   }
-  /** Does a linear page hold part of a data breakpoint? Such a page has no TLB entry, so that each access to it is looked at. */
+  /** Does a linear page hold part of a data breakpoint? Each access to such a page is looked at. */
   dataInPage(page: number): boolean {
     for (let i = 0; i < 4; i++) if (this.watches(i) && this.address[i]! >>> 12 === page) return true;
     return false;

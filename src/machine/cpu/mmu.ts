@@ -43,6 +43,8 @@ export class Mmu {
   /** Where `hostWrite` last gave the bounce buffer for. */
   private bounceLinear = 0;
   private bounceBytes = 0;
+  /** Pages of the guest's data breakpoints. */
+  private breakpointPages: number[] = [];
 
   constructor(private readonly cpu: Cpu) {
     this.memory = cpu.memory;
@@ -106,20 +108,34 @@ export class Mmu {
     if (context === TlbContext.none) return;
     const page = pa >>> 12;
     if (page * 4096 + 4096 > this.memory.bytes || this.cpu.bus.isMmio(pa)) return;
-    if (this.cpu.breakpoints.data && this.cpu.breakpoints.dataInPage(linear >>> 12)) return;
     const paging = (this.cpu.s.cr0 & Cr0.PG) !== 0;
     const clean = !paging || (this.walker.lastDirty && this.walker.lastWritable);
     this.tlb.fill(context, linear, pa, clean, this.pages.of[page] !== 0, this.watched(linear));
   }
-  /** A debugger watches bytes of the page. */
+  /** A debugger or a breakpoint of the guest watches bytes of the page. */
   private watched(linear: number): boolean {
-    const { points } = this.cpu;
-    return points.data && points.watchesPage(linear >>> 12);
+    const { breakpoints, points } = this.cpu;
+    const page = linear >>> 12;
+    return (points.data && points.watchesPage(page)) || (breakpoints.data && breakpoints.dataInPage(page));
   }
-  /** It begins or ends to: the page's translations stay, but no access uses them directly. */
+  /** A debugger begins or ends to: the page's translations stay, but no access uses them directly. */
   watchAccesses(page: number, on: boolean): void {
-    this.tlb.watchAccesses((page << 12) >>> 0, on);
+    const linear = (page << 12) >>> 0;
+    this.tlb.watchAccesses(linear, on || this.watched(linear));
     this.inspection.refresh();
+  }
+  /**
+   * Other data breakpoints are armed now. Pages keep their translations: a page that had none would be walked for at each fetch, and where blocks
+   * of code begin would show.
+   */
+  watchBreakpoints(): void {
+    const before = this.breakpointPages;
+    this.breakpointPages = [];
+    this.cpu.breakpoints.forEachDataPage((page) => this.breakpointPages.push(page));
+    for (const page of [...before, ...this.breakpointPages]) {
+      const linear = (page << 12) >>> 0;
+      this.tlb.watchAccesses(linear, this.watched(linear));
+    }
   }
   /** Physical address by the TLB, or by a walk that fills it; -1 with #PF in the mailbox. What the TLB has counts, as on hardware. */
   private locate(linear: number, write: boolean, user: boolean): number {
@@ -164,10 +180,6 @@ export class Mmu {
     this.tlb.invalidate(first, linear);
     this.tlb.invalidate(first + 1, linear);
     this.onFlush();
-  }
-  /** Data breakpoints were armed: accesses to their pages must be looked at from now on. */
-  watchBreakpoints(): void {
-    this.cpu.breakpoints.forEachDataPage((page) => this.tlb.invalidateEverywhere(page * 4096));
   }
   /** CR0.PG/WP, CR4.PSE/PAE/PGE changed. */
   controlsChanged(): void {
@@ -405,6 +417,7 @@ export class Mmu {
     this.walker.loadState(walker);
     this.tlb.loadState(tlb);
     this.cpu.points.forEachWatchedPage((page) => this.tlb.watchAccesses((page << 12) >>> 0, true));
+    this.watchBreakpoints();
     this.inspection.refresh();
   }
 }

@@ -13,7 +13,7 @@ const FILLED_CONTEXTS = 4;
 export const INVALID = 0xfff;
 /**
  * In the low bits of an entry: the page may be accessed, but no access goes directly. Of a write entry: each store must be seen (code, a monitored
- * line); of both: a debugger watches bytes there.
+ * line); of both: a debugger or a breakpoint of the guest watches bytes there.
  */
 const SEEN = 0xfff;
 /** In words: the write table follows the read table. */
@@ -118,10 +118,6 @@ export class Tlb implements Persistent<readonly Int32Array[]> {
     const word = this.word(context, linear);
     this.i32[word] = INVALID;
     this.i32[word + WRITE] = INVALID;
-  }
-  /** Takes the page of a linear address out of every context. */
-  invalidateEverywhere(linear: number): void {
-    for (let context = 0; context < FILLED_CONTEXTS; context++) this.invalidate(context, linear);
   }
   /** Accesses to the linear page must all be seen from now on, or no longer (a store that need not be seen finds that out itself). */
   watchAccesses(linear: number, on: boolean): void {

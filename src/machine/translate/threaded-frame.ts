@@ -52,9 +52,9 @@ export abstract class ThreadedFrame extends TranslationEmitter {
     return this.sub(this.get(N), this.add(this.field16(Entry.done), this.const(1)));
   }
 
-  /** A block may be entered while this is not negative. */
+  /** A block may be entered while N is not negative. Where the instruction is its 64th, one more iteration must fit behind what is allowed. */
   spare(): Val {
-    return this.get(N);
+    return this.sub(this.get(N), this.const(1));
   }
   budget(): Val {
     return this.sub(this.get(N), this.field16(Entry.done));

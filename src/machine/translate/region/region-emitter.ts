@@ -137,8 +137,9 @@ export class RegionEmitter extends RegionFrame {
     if (this.instruction.operandSize === 16) this.and(VAL, this.const(0xffff));
     this.outcome = this.let(VAL);
   }
+  /** Behind all that it allows there is room for one more: an iteration that goes to the helper. */
   spare(): Val {
-    return this.sub(this.get(N), this.const(this.longest - MAX_BLOCK));
+    return this.sub(this.get(N), this.const(Math.max(this.longest, this.done + 2) - MAX_BLOCK));
   }
   lookUp(): void {
     this.looksUp = true;
