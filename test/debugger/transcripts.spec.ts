@@ -188,7 +188,9 @@ test('locals, members behind pointers, expressions, assignments', () => {
   assert.equal(evaluate('trap->vector,x'), '0xe');
   assert.match(evaluate('no_such'), /^refused: there is no "no_such" here/);
   assert.match(evaluate('*current'), /name = "shell/);
-  assert.equal(evaluate('frames_free = frames_total - 1, frames_free == frames_total - 1'), '1');
+  const assigned = 'frames_free = frames_total - 1, frames_free == frames_total - 1';
+  assert.match(evaluate(assigned), /^refused: .*evaluated again and again.* assign on the debug console/);
+  assert.equal(bench.request('evaluate', { expression: assigned, frameId, context: 'repl' }).result, '1');
   bench.request('setVariable', { variablesReference: trap.variablesReference, name: 'edi', value: '0x11 + 1' });
   assert.equal(evaluate('trap->edi'), '18');
   bench.request('setExpression', { expression: 'current->status', value: '-3', frameId });
