@@ -414,6 +414,13 @@ test('pause, input, restart and the end', () => {
   bench.request('restart', {});
   assert.equal(bench.until('stopped').reason, 'entry');
   assert.equal(bench.where, 'kmain kmain.c:9');
+  // The configuration may have been edited: it is obeyed, or refused with the guest as it is.
+  const wrong = bench.ask('restart', { arguments: { stopAt: 'no_such' } as never }) as string;
+  assert.match(wrong, /"stopAt" is no_such: tsubame\.elf has no such symbol/);
+  assert.equal(bench.where, 'kmain kmain.c:9');
+  bench.request('restart', { arguments: { stopAt: 'pit_init' } as never });
+  bench.until('stopped');
+  assert.match(bench.where, /^pit_init /);
   bench.request('terminate', {});
   assert.equal(bench.events.at(-1)!.event, 'terminated');
 });

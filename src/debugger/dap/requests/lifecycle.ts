@@ -162,11 +162,11 @@ export const restart: Handler<'restart'> = {
   answer: (session, request) => {
     if (session.attached)
       throw new Refusal('The guest was booted outside this session: boot it again with Reset Guest.');
+    // The configuration may have been edited since.
+    if (request.arguments !== undefined) configure(session, request.arguments as LaunchConfiguration);
     session.abandon();
     session.machine.restart();
     session.forget();
-    // The configuration may have been edited since.
-    if (request.arguments !== undefined) configure(session, request.arguments as LaunchConfiguration);
     begin(session);
   },
 };
