@@ -95,6 +95,18 @@ test('what is asked by itself changes nothing; on the console it may', () => {
   assert.ok(bench.events.some(({ body }) => /cannot be told: .*changes nothing/.test(JSON.stringify(body))));
 });
 
+test('a string is assigned to an array of characters, up to its end', () => {
+  const { bench, frameId } = atPageFault();
+  const ask = (expression: string): string => {
+    const body = bench.ask('evaluate', { expression, frameId, context: 'repl' });
+    return typeof body === 'string' ? `refused: ${body}` : body.result;
+  };
+  const room = Number(ask('sizeof current->name'));
+  assert.match(ask('current->name = "abc"'), /^"abc\\000/);
+  assert.equal(ask('current->name[3] + current->name[sizeof current->name - 1]'), '0');
+  assert.match(ask(`current->name = "${'x'.repeat(room + 1)}"`), new RegExp(`^refused: ${room + 2} bytes do not fit`));
+});
+
 test('base 16 holds for what a value opens into; a long array comes in pages', () => {
   const { bench, frameId } = atPageFault();
   const open = (expression: string, page: object = {}): readonly Dap.Variable[] => {
