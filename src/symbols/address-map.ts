@@ -103,6 +103,11 @@ export class AddressMap {
       : this.table.find(nameOrAddress)?.symbol;
   }
 
+  /** Functions and labels of that name, by address; static ones of several files may share it. */
+  functionsNamed(name: string): SymbolInfo[] {
+    return this.table.functionsNamed(name);
+  }
+
   /** Symbols that start in [start, end), by address. */
   symbolsInRange(start: number, end: number): SymbolInfo[] {
     return this.table.inRange(start, end);

@@ -75,6 +75,11 @@ export class SymbolTable {
     return this.#byName.get(name);
   }
 
+  /** Functions and labels of that name, by address; static ones of several files may share it. */
+  functionsNamed(name: string): SymbolInfo[] {
+    return this.symbols.filter((symbol) => symbol.name === name && symbol.kind !== 'object');
+  }
+
   /** The symbol that contains the address: the innermost with a size, else the label before it. */
   find(address: number): SymbolHit | undefined {
     const index = lastAtOrBelow(this.#starts, address >>> 0);

@@ -188,7 +188,9 @@ test('locals, members behind pointers, expressions, assignments', () => {
   assert.equal(evaluate('trap->vector,x'), '0xe');
   assert.match(evaluate('no_such'), /^refused: there is no "no_such" here/);
   assert.match(evaluate('*current'), /name = "shell/);
-  assert.equal(evaluate('frames_free = frames_total - 1, frames_free == frames_total - 1'), '1');
+  const assigned = 'frames_free = frames_total - 1, frames_free == frames_total - 1';
+  assert.match(evaluate(assigned), /^refused: .*evaluated again and again.* assign on the debug console/);
+  assert.equal(bench.request('evaluate', { expression: assigned, frameId, context: 'repl' }).result, '1');
   bench.request('setVariable', { variablesReference: trap.variablesReference, name: 'edi', value: '0x11 + 1' });
   assert.equal(evaluate('trap->edi'), '18');
   bench.request('setExpression', { expression: 'current->status', value: '-3', frameId });
@@ -412,6 +414,13 @@ test('pause, input, restart and the end', () => {
   bench.request('restart', {});
   assert.equal(bench.until('stopped').reason, 'entry');
   assert.equal(bench.where, 'kmain kmain.c:9');
+  // The configuration may have been edited: it is obeyed, or refused with the guest as it is.
+  const wrong = bench.ask('restart', { arguments: { stopAt: 'no_such' } as never }) as string;
+  assert.match(wrong, /"stopAt" is no_such: tsubame\.elf has no such symbol/);
+  assert.equal(bench.where, 'kmain kmain.c:9');
+  bench.request('restart', { arguments: { stopAt: 'pit_init' } as never });
+  bench.until('stopped');
+  assert.match(bench.where, /^pit_init /);
   bench.request('terminate', {});
   assert.equal(bench.events.at(-1)!.event, 'terminated');
 });

@@ -4,7 +4,8 @@
 import type { Command, Dap, Handler } from './protocol.ts';
 import { dataBreakpointInfo, setDataBreakpoints } from './requests/data-breakpoints.ts';
 import { disassemble } from './requests/disassemble.ts';
-import { completions, evaluate, setExpression } from './requests/evaluate.ts';
+import { completions } from './requests/completions.ts';
+import { evaluate, setExpression } from './requests/evaluate.ts';
 import { exceptionInfo, setExceptionBreakpoints } from './requests/exception-breakpoints.ts';
 import { setFunctionBreakpoints } from './requests/function-breakpoints.ts';
 import { setInstructionBreakpoints } from './requests/instruction-breakpoints.ts';

@@ -40,7 +40,7 @@ export const registerContainer = (session: DebugSession, groups: readonly Regist
   };
 };
 
-/** What is known of a frame of a task that does not run: unwinding has given it, and it cannot be set. */
+/** What is known of a caller's frame, or of one of a task that does not run: unwinding has given it, and it cannot be set. */
 export const savedRegisters = (session: DebugSession, frame: Frame): Container => {
   const { physical, task } = frame;
   const known = Object.entries(DwarfRegister).flatMap(([name, number]) => {

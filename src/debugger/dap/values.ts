@@ -66,14 +66,15 @@ export const described = (
   return {
     text: lineText(session, value, hex),
     type: typeName(value.type),
-    variablesReference: parts === 0 ? 0 : session.containers.add(partsContainer(session, value, expression, frame)),
+    variablesReference:
+      parts === 0 ? 0 : session.containers.add(partsContainer(session, value, expression, frame, hex)),
     ...(address === undefined ? {} : { memoryReference: reference(address, frame.task?.pageTable) }),
     ...(kind === 'array' ? { indexedVariables: parts } : {}),
   };
 };
 
-const variable = (session: DebugSession, named: Named, frame: Frame): Dap.Variable => {
-  const { text, ...rest } = described(session, named, frame);
+const variable = (session: DebugSession, named: Named, frame: Frame, hex?: boolean): Dap.Variable => {
+  const { text, ...rest } = described(session, named, frame, hex);
   return {
     name: named.name,
     value: text,
@@ -87,6 +88,7 @@ const partsContainer = (
   value: Value,
   expression: string | undefined,
   frame: Frame,
+  hex?: boolean,
 ): Container => {
   const named = ({ name, value: part, access }: Part): Named => {
     const whole = expression === undefined ? undefined : /^[\w$]+$/.test(expression) ? expression : `(${expression})`;
@@ -96,7 +98,13 @@ const partsContainer = (
       expression: whole === undefined ? undefined : name === '*' ? `*${whole}` : `${whole}${access}`,
     };
   };
-  return listContainer(session, partCount(value), (start, count) => partsOf(value, start, count).map(named), frame);
+  return listContainer(
+    session,
+    partCount(value),
+    (start, count) => partsOf(value, start, count).map(named),
+    frame,
+    hex,
+  );
 };
 
 /** A list of values, in pages. */
@@ -105,14 +113,19 @@ export const listContainer = (
   total: number,
   page: (start: number, count: number) => readonly Named[],
   frame: Frame,
+  /** Numbers in base 16, as what it was opened from. */
+  hex?: boolean,
 ): Container => {
   const find = (name: string): Named => {
-    const found = page(0, total).find((one) => one.name === name);
+    // Of a long array not all elements are made to find one.
+    const index = /^\[(\d+)\]$/.exec(name);
+    const found = (index === null ? page(0, total) : page(Number(index[1]), 1)).find((one) => one.name === name);
     if (found === undefined) throw new Refusal(`There is no ${name} here.`);
     return found;
   };
   return {
-    children: (start, count) => page(start, count ?? total - start).map((named) => variable(session, named, frame)),
+    children: (start, count) =>
+      page(start, count ?? total - start).map((named) => variable(session, named, frame, hex)),
     set: (name, text) => {
       const { expression } = find(name);
       if (expression === undefined) throw new Refusal(`${name} has no name in C: it cannot be set.`);

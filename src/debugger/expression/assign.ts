@@ -1,6 +1,6 @@
 // Assignment to a value that is somewhere: memory, registers, bit-fields (C11 6.5.16).
 import { fromBytes, toBytes } from '../../symbols/location-value.ts';
-import { sizeOf, stripped } from '../../symbols/types.ts';
+import { isCharacter, sizeOf, stripped } from '../../symbols/types.ts';
 import { typeName } from '../../symbols/type-names.ts';
 import { Value } from '../../symbols/value/value.ts';
 import { convert, scalarOf } from './arithmetic.ts';
@@ -24,6 +24,16 @@ function bytesFor(target: Value, value: Value): Uint8Array {
       throw new ExpressionError(`${typeName(value.type)} cannot be assigned to ${typeName(target.type)}`);
     }
     return convert(scalarOf(value), target.type).bytes;
+  }
+  if (to.kind === 'array' && from.kind === 'array' && isCharacter(to.element) && isCharacter(from.element)) {
+    // As a string initialises an array (C11 6.7.9): the rest is zeros, and its own zero may have no room.
+    const text = scalarOf(value).bytes;
+    const room = sizeOf(to);
+    if (text.length > room && !(text.length === room + 1 && text[room] === 0))
+      throw new ExpressionError(`${text.length} bytes do not fit into ${typeName(target.type)}`);
+    const whole = new Uint8Array(room);
+    whole.set(text.subarray(0, room));
+    return whole;
   }
   if (typeName(to) !== typeName(from) || sizeOf(to) !== sizeOf(from)) {
     throw new ExpressionError(`${typeName(value.type)} cannot be assigned to ${typeName(target.type)}`);

@@ -1,43 +1,92 @@
-// Breakpoints on functions by name. In C they lie behind the prologue, in assembly on the label itself.
+// Breakpoints on functions by name, and on what else can be written in their place, as in gdb: `*0xC0100000`, `name+0x12`, `file.c:function`,
+// `file.c:25`. In C they lie behind the prologue, in assembly on the label itself. Of several functions with one name each has one.
 
 import { at } from '../../execution.ts';
 import type { Handler } from '../protocol.ts';
 import { type Placement, setGroup } from '../placing.ts';
 import { reference } from '../references.ts';
 import type { DebugSession } from '../session.ts';
+import { placeOnLine } from './source-breakpoints.ts';
 
 export const setFunctionBreakpoints: Handler<'setFunctionBreakpoints'> = {
   capabilities: { supportsFunctionBreakpoints: true },
   answer: (session, { breakpoints }) => ({
-    breakpoints: setGroup(session, 'function', 'function', breakpoints, (wanted) => place(session, wanted.name)),
+    breakpoints: setGroup(session, 'function', 'function', breakpoints, (wanted) => place(session, wanted.name.trim())),
   }),
 };
 
+const NOTHING = 'Give the name of a function, name+0x12, *0x00101234, file.c:function or file.c:25.';
+
 const place = (session: DebugSession, name: string): Placement => {
-  const { symbols, image, guestSymbols } = session.machine;
-  const symbol = symbols.symbol(name.trim());
-  const numeric = /^\*?(0x[0-9a-f]+)$/i.exec(name.trim());
-  const loaded = symbol === undefined ? session.os.moduleFunction(name.trim())?.is : undefined;
-  if (symbol === undefined && loaded === undefined && numeric === null) {
-    const spots = guestSymbols.awaited
-      ? `${name} is looked for when the kernel has come up.`
-      : session.os.awareness?.moduleStart === undefined
-        ? `${image} has no function ${name}.`
-        : `${image} has no function ${name}; it is looked for in each module that is loaded.`;
-    return { name, spots };
-  }
-  const address =
-    symbol === undefined
-      ? (loaded?.address ?? Number(numeric![1]))
-      : (session.context.bodyOf(symbol.address) ?? symbol.address);
-  const { file, line } = session.context.visiblePlace(address);
+  if (name === '') return { name, spots: NOTHING };
+  const found = addressesOf(session, name);
+  if (typeof found === 'string') return { name, spots: found };
+  const [first] = found;
+  const { file, line } = session.context.visiblePlace(first!);
   return {
     name,
-    spots: [at(address)],
+    spots: found.map(at),
     answer: {
-      instructionReference: reference(address),
+      instructionReference: reference(first!),
       ...(file === undefined ? {} : { source: session.source(file) }),
       ...(line === undefined ? {} : { line: session.toLine(line) }),
+      ...(found.length === 1 ? {} : { message: `${found.length} places have this name.` }),
     },
   };
+};
+
+/** Where it is, or why it is nowhere. */
+const addressesOf = (session: DebugSession, name: string): readonly number[] | string => {
+  const expression =
+    /^\*\s*(.+)$/s.exec(name)?.[1] ?? (/^(0x[0-9a-f]+|.+\+0x[0-9a-f]+)$/i.test(name) ? name : undefined);
+  if (expression !== undefined) return addressOf(session, expression);
+  const inFile = /^(.+\.\w+):{1,2}(\w+)$/.exec(name);
+  if (inFile !== null && /^\d+$/.test(inFile[2]!))
+    return placeOnLine(session, inFile[1]!, { line: session.toLine(Number(inFile[2])) });
+  const functions = functionsNamed(session, inFile?.[2] ?? name, inFile?.[1]);
+  if (functions.length > 0) return functions.map((address) => session.context.bodyOf(address) ?? address);
+  return inFile === null
+    ? elsewhere(session, name)
+    : `${session.machine.image} has no function ${inFile[2]} in ${inFile[1]}.`;
+};
+
+const addressOf = (session: DebugSession, expression: string): readonly number[] | string => {
+  const sum = /^(\w+)\+(0x[0-9a-f]+)$/i.exec(expression);
+  const symbol = sum === null ? undefined : session.machine.symbols.symbol(sum[1]!);
+  if (symbol !== undefined) return [(symbol.address + Number(sum![2])) >>> 0];
+  if (/^0x[0-9a-f]+$/i.test(expression))
+    return Number(expression) < 2 ** 32
+      ? [Number(expression)]
+      : `${expression} lies outside the 4 GB of linear addresses.`;
+  try {
+    return [session.context.address(expression)];
+  } catch (error) {
+    return `${expression} is no address: ${error instanceof Error ? error.message : String(error)}.`;
+  }
+};
+
+/** Entries of the functions of that name; static ones of several files may share it. */
+const functionsNamed = (session: DebugSession, name: string, file: string | undefined): readonly number[] => {
+  const { symbols } = session.machine;
+  const isSought = (address: number): boolean => {
+    const { file: of } = symbols.locate(address);
+    return file === undefined || (of !== undefined && symbols.matchFiles(file).includes(of));
+  };
+  return symbols
+    .functionsNamed(name)
+    .map(({ address }) => address)
+    .filter(isSought);
+};
+
+/** In a kernel that has not come up, in a module, or nowhere. */
+const elsewhere = (session: DebugSession, name: string): readonly number[] | string => {
+  const { symbols, image, guestSymbols } = session.machine;
+  const loaded = session.os.moduleFunction(name)?.is;
+  if (loaded !== undefined) return [loaded.address];
+  if (symbols.symbol(name) !== undefined)
+    return `${name} is data, not a function: set a data breakpoint on it, or *&${name} for its address.`;
+  if (guestSymbols.awaited) return `${name} is looked for when the kernel has come up.`;
+  return session.os.awareness?.moduleStart === undefined
+    ? `${image} has no function ${name}.`
+    : `${image} has no function ${name}; it is looked for in each module that is loaded.`;
 };

@@ -41,14 +41,18 @@ export const initialize: Handler<'initialize'> = {
 
 export const launch: Handler<'launch'> = {
   answer: (session, request) => {
-    const { stopOnEntry, stopAt } = request as LaunchConfiguration;
     session.attached = false;
-    describeOs(session, request as LaunchConfiguration);
-    session.firstStop = stopAt !== undefined ? { at: stopAt } : stopOnEntry === true ? 'first-line' : 'run';
-    // Names of a kernel that has not come up are known only then.
-    if (typeof session.firstStop === 'object' && !session.machine.guestSymbols.awaited)
-      void stopAddress(session, session.firstStop.at);
+    configure(session, request as LaunchConfiguration);
   },
+};
+
+const configure = (session: DebugSession, configuration: LaunchConfiguration): void => {
+  const { stopOnEntry, stopAt } = configuration;
+  describeOs(session, configuration);
+  session.firstStop = stopAt !== undefined ? { at: stopAt } : stopOnEntry === true ? 'first-line' : 'run';
+  // Names of a kernel that has not come up are known only then.
+  if (typeof session.firstStop === 'object' && !session.machine.guestSymbols.awaited)
+    void stopAddress(session, session.firstStop.at);
 };
 
 export const attach: Handler<'attach'> = {
@@ -155,9 +159,11 @@ const stopAddress = (session: DebugSession, where: string): number => {
 
 export const restart: Handler<'restart'> = {
   capabilities: { supportsRestartRequest: true },
-  answer: (session) => {
+  answer: (session, request) => {
     if (session.attached)
       throw new Refusal('The guest was booted outside this session: boot it again with Reset Guest.');
+    // The configuration may have been edited since.
+    if (request.arguments !== undefined) configure(session, request.arguments as LaunchConfiguration);
     session.abandon();
     session.machine.restart();
     session.forget();

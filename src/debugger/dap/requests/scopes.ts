@@ -1,5 +1,5 @@
-// The scopes of a frame: its locals, the variables of its file, and the processor's registers, which belong to the frame the guest
-// stands in; of a task that does not run, the registers that it has saved.
+// The scopes of a frame: its locals, the variables of its file, and the processor's registers; of a caller, and of a task that does not run, the
+// registers that it will go on with.
 
 import type { Variable } from '../../../symbols/debug-info.ts';
 import type { Frame } from '../../frames.ts';
@@ -20,12 +20,15 @@ export const scopes: Handler<'scopes'> = {
       found.push({ name: 'Registers', expensive: false, variablesReference, presentationHint: 'registers' });
       return { scopes: os === undefined ? found : [...found, os] };
     }
+    const isCaller = (frame.physical?.level ?? 0) > 0;
     for (const { name, groups, expensive } of REGISTER_SCOPES) {
+      const general = name === 'Registers';
+      const container = general && isCaller ? savedRegisters(session, frame) : registerContainer(session, groups);
       found.push({
         name,
         expensive,
-        variablesReference: session.containers.add(registerContainer(session, groups)),
-        ...(name === 'Registers' ? { presentationHint: 'registers' } : {}),
+        variablesReference: session.containers.add(container),
+        ...(general ? { presentationHint: 'registers' } : {}),
       });
     }
     found.push(...(os === undefined ? [] : [os]), ...systemScopes(session));

@@ -55,6 +55,16 @@ const lying = (
   },
 });
 
+/** Addresses of a line, for a breakpoint that is written as `file:line`. */
+export const placeOnLine = (
+  session: DebugSession,
+  path: string,
+  wanted: Dap.SourceBreakpoint,
+): readonly number[] | string => {
+  const placed = place(session, path, wanted);
+  return typeof placed === 'string' ? placed : placed.addresses;
+};
+
 /** Where the breakpoint comes to lie, or why it cannot be placed. */
 const place = (session: DebugSession, path: string, { line, column }: Dap.SourceBreakpoint): Placed | string => {
   const { symbols, image } = session.machine;
