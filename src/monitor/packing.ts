@@ -8,8 +8,9 @@
 //   its distance in time and its operands          those of the last record of this kind and EIP
 // "The last time" is a table of 256 rows, by a hash of kind and EIP: rows that share a place make records longer, not wrong.
 //
-// A packed record is 16-bit words: a head, for surroundings that changed a word that says which, and each word that is not as foretold,
-// low half first. Head: kind 5:0, surroundings changed 6, EIP 7, cycles 8, instruction count 9, operands 14:10.
+// A packed record is 16-bit words: a head; for surroundings that changed a word that says which, and they; and by how much each of the other
+// words is off, low half first, or where all are off by less than 2^15 the low halves alone.
+// Head: kind 5:0, surroundings changed 6, off are EIP 7, cycles 8, instruction count 9, operands 14:10; low halves alone 15.
 
 import { KINDS } from './events.ts';
 import { RECORD_WORDS } from './record.ts';
@@ -29,6 +30,7 @@ const OPERAND_1 = 1 << 11;
 const OPERAND_2 = 1 << 12;
 const OPERAND_3 = 1 << 13;
 const OPERAND_4 = 1 << 14;
+const SHORT = 1 << 15;
 /** In the surroundings' word. */
 const PLACE = 1;
 const HIGH = 2;
@@ -112,63 +114,87 @@ export class Packer {
         }
         out[said] = which;
       }
+      const first = to;
+      let wide = 0;
       if (eip !== table[row]!) {
         head |= EIP;
+        const off = (eip - table[row]!) | 0;
         table[row] = eip;
-        out[to++] = eip;
-        out[to++] = eip >>> 16;
+        out[to++] = off;
+        out[to++] = off >>> 16;
+        wide |= off + 0x8000;
       }
       row = rowOf(kind, eip);
       const passed = (words[at + 1]! - cycles) | 0;
       cycles = words[at + 1]!;
       if (passed !== table[row + 1]!) {
         head |= CYCLES;
+        const off = (passed - table[row + 1]!) | 0;
         table[row + 1] = passed;
-        out[to++] = passed;
-        out[to++] = passed >>> 16;
+        out[to++] = off;
+        out[to++] = off >>> 16;
+        wide |= off + 0x8000;
       }
       const retired = (words[at + 2]! - icount) | 0;
       icount = words[at + 2]!;
       if (retired !== table[row + 2]!) {
         head |= ICOUNT;
+        const off = (retired - table[row + 2]!) | 0;
         table[row + 2] = retired;
-        out[to++] = retired;
-        out[to++] = retired >>> 16;
+        out[to++] = off;
+        out[to++] = off >>> 16;
+        wide |= off + 0x8000;
       }
       const a = words[at + 7]!;
       if (a !== table[row + 3]!) {
         head |= OPERAND_0;
+        const off = (a - table[row + 3]!) | 0;
         table[row + 3] = a;
-        out[to++] = a;
-        out[to++] = a >>> 16;
+        out[to++] = off;
+        out[to++] = off >>> 16;
+        wide |= off + 0x8000;
       }
       const b = words[at + 8]!;
       if (b !== table[row + 4]!) {
         head |= OPERAND_1;
+        const off = (b - table[row + 4]!) | 0;
         table[row + 4] = b;
-        out[to++] = b;
-        out[to++] = b >>> 16;
+        out[to++] = off;
+        out[to++] = off >>> 16;
+        wide |= off + 0x8000;
       }
       const c = words[at + 9]!;
       if (c !== table[row + 5]!) {
         head |= OPERAND_2;
+        const off = (c - table[row + 5]!) | 0;
         table[row + 5] = c;
-        out[to++] = c;
-        out[to++] = c >>> 16;
+        out[to++] = off;
+        out[to++] = off >>> 16;
+        wide |= off + 0x8000;
       }
       const d = words[at + 10]!;
       if (d !== table[row + 6]!) {
         head |= OPERAND_3;
+        const off = (d - table[row + 6]!) | 0;
         table[row + 6] = d;
-        out[to++] = d;
-        out[to++] = d >>> 16;
+        out[to++] = off;
+        out[to++] = off >>> 16;
+        wide |= off + 0x8000;
       }
       const e = words[at + 11]!;
       if (e !== table[row + 7]!) {
         head |= OPERAND_4;
+        const off = (e - table[row + 7]!) | 0;
         table[row + 7] = e;
-        out[to++] = e;
-        out[to++] = e >>> 16;
+        out[to++] = off;
+        out[to++] = off >>> 16;
+        wide |= off + 0x8000;
+      }
+      if (to !== first && wide >>> 16 === 0) {
+        head |= SHORT;
+        const twice = to;
+        to = first + 1;
+        for (let low = first + 2; low < twice; low += 2) out[to++] = out[low]!;
       }
       out[end] = head;
       end = to;
@@ -197,13 +223,15 @@ export const unpack = (packed: Uint16Array, at: number, count: number, words: In
   let cr3 = 0;
   let context = 0;
   const last = to + count * RECORD_WORDS;
+  let head = 0;
   const next = (): number => {
     const value = packed[at]! | (packed[at + 1]! << 16);
     at += 2;
     return value;
   };
+  const off = (): number => ((head & SHORT) === 0 ? next() : (packed[at++]! << 16) >> 16);
   for (; to < last; to += RECORD_WORDS) {
-    const head = packed[at++]!;
+    head = packed[at++]!;
     if ((head & SURROUNDINGS) !== 0) {
       const which = packed[at++]!;
       if ((which & PLACE) !== 0) place = next();
@@ -211,17 +239,17 @@ export const unpack = (packed: Uint16Array, at: number, count: number, words: In
       if ((which & CR3) !== 0) cr3 = next();
       if ((which & CONTEXT) !== 0) context = next();
     }
-    if ((head & EIP) !== 0) table[row] = next();
+    if ((head & EIP) !== 0) table[row]! += off();
     const eip = table[row]!;
     const kind = head & KIND_MASK;
     row = rowOf(kind, eip);
-    if ((head & CYCLES) !== 0) table[row + 1] = next();
-    if ((head & ICOUNT) !== 0) table[row + 2] = next();
-    if ((head & OPERAND_0) !== 0) table[row + 3] = next();
-    if ((head & OPERAND_1) !== 0) table[row + 4] = next();
-    if ((head & OPERAND_2) !== 0) table[row + 5] = next();
-    if ((head & OPERAND_3) !== 0) table[row + 6] = next();
-    if ((head & OPERAND_4) !== 0) table[row + 7] = next();
+    if ((head & CYCLES) !== 0) table[row + 1]! += off();
+    if ((head & ICOUNT) !== 0) table[row + 2]! += off();
+    if ((head & OPERAND_0) !== 0) table[row + 3]! += off();
+    if ((head & OPERAND_1) !== 0) table[row + 4]! += off();
+    if ((head & OPERAND_2) !== 0) table[row + 5]! += off();
+    if ((head & OPERAND_3) !== 0) table[row + 6]! += off();
+    if ((head & OPERAND_4) !== 0) table[row + 7]! += off();
     cycles = (cycles + table[row + 1]!) | 0;
     icount = (icount + table[row + 2]!) | 0;
     words[to] = place | kind;

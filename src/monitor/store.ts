@@ -15,7 +15,7 @@ export const NODE_RECORDS = BLOCK_RECORDS;
 const NODE_SHIFT = 10;
 const CHUNK_NODES_SHIFT = CHUNK_SHIFT - NODE_SHIFT;
 const CHUNK_NODES = 1 << CHUNK_NODES_SHIFT;
-/** Eleven million records of 48 bytes. They are kept packed: an eighth of that, or less. */
+/** Eleven million records of 48 bytes. They are kept packed: a sixth of that, or less. */
 export const DEFAULT_CAPACITY_BYTES = 512 * 1024 * 1024;
 /** Records written before they are packed: 12 KiB, so that they never leave the processor's first cache. */
 const ROOM_RECORDS = 256;

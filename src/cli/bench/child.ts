@@ -14,6 +14,8 @@ export interface Run {
   readonly firstLineMilliseconds?: number;
   /** Resident memory that the engine added to its process, where it can be known. */
   readonly residentBytes?: number;
+  /** The same without the guest's memory. */
+  readonly besidesBytes?: number;
   /** Why it did not come to its end. */
   readonly problem?: string;
 }
@@ -86,6 +88,7 @@ export const readAnswers = async (child: Child, job: InnerJob): Promise<Run> => 
   let built: number | undefined;
   let before = 0;
   let resident: number | undefined;
+  let besides: number | undefined;
   let inside: string | undefined;
   const args = [process.argv[1]!, 'bench', CHILD_WORD, JSON.stringify(job)];
   const problem = await child.run(process.execPath, args, (text, at) => {
@@ -100,6 +103,7 @@ export const readAnswers = async (child: Child, job: InnerJob): Promise<Run> => 
       before = answer.bytesBefore;
     } else {
       resident = answer.bytes - before;
+      besides = answer.guestBytes === undefined ? undefined : resident - answer.guestBytes;
       inside = answer.problem;
     }
     return answer.kind === 'end';
@@ -107,6 +111,7 @@ export const readAnswers = async (child: Child, job: InnerJob): Promise<Run> => 
   return runOf(lines, first, inside ?? problem, {
     ...(built === undefined ? {} : { builtMilliseconds: built }),
     ...(resident === undefined ? {} : { residentBytes: resident }),
+    ...(besides === undefined ? {} : { besidesBytes: besides }),
   });
 };
 
@@ -142,7 +147,7 @@ const runOf = (
   lines: readonly StampedLine[],
   first: number | undefined,
   problem: string | undefined,
-  rest: Pick<Run, 'builtMilliseconds' | 'residentBytes'>,
+  rest: Pick<Run, 'builtMilliseconds' | 'residentBytes' | 'besidesBytes'>,
 ): Run => {
   const said = problem === undefined ? undefined : lines.at(-1)?.text;
   return {

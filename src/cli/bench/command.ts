@@ -20,11 +20,13 @@ import { runJob } from './engine-process.ts';
 import { ENGINES, type Engine, engineOf } from './engines.ts';
 import { askGuests, buildOwnKernel, findKernels, type Kernel, repository } from './guests.ts';
 import { type LinuxJob, runLinux } from './linux.ts';
-import { jsonOf, type Outcome, pageOf, surroundings, withMeasured } from './page.ts';
+import { OBSERVED, UNOBSERVED } from './observing.ts';
+import { jsonOf, observingPageOf, type Outcome, pageOf, Part, surroundings, withMeasured } from './page.ts';
 import { disagreements, nameOf, problemsOf, type RoundsOptions, runCheck, runRounds, type Selected } from './rounds.ts';
 
 const DEFAULT_ENGINES = 'kansoku,v86,qemu';
 const DEFAULT_ROUNDS = '5';
+const OBSERVING_ROUNDS = '3';
 const DEFAULT_MEMORY = '256M';
 const DEFAULT_TIMEOUT = '300';
 const DEFAULT_CMDLINE = 'console=ttyS0 nokaslr';
@@ -43,7 +45,13 @@ export const BENCH_OPTIONS = {
   },
   only: { argument: 'NAME,NAME', help: 'these guests only, and the costs that are measured with them' },
   check: { help: 'measure nothing: run each guest briefly in every engine and compare the checksums' },
-  rounds: { argument: 'N', help: `how often everything is measured (default ${DEFAULT_ROUNDS})` },
+  observing: {
+    help: 'measure what observing costs instead: all guests under the hypervisor, everything observed against nothing',
+  },
+  rounds: {
+    argument: 'N',
+    help: `how often everything is measured (default ${DEFAULT_ROUNDS}; with --observing ${OBSERVING_ROUNDS})`,
+  },
   'no-costs': { help: 'leave out what a VM exit, a page fault and the like cost' },
   memory: { argument: 'SIZE', help: `memory of the guests (default ${DEFAULT_MEMORY})` },
   timeout: { argument: 'SECONDS', help: `for one process of one engine (default ${DEFAULT_TIMEOUT})` },
@@ -52,7 +60,7 @@ export const BENCH_OPTIONS = {
   cmdline: { argument: 'TEXT', help: `its command line (default "${DEFAULT_CMDLINE}")` },
   until: { argument: 'REGEX', help: `the line of its console that ends the measurement (default ${DEFAULT_UNTIL})` },
   json: { argument: 'FILE', help: 'write every single time as JSON' },
-  write: { argument: 'FILE', help: 'replace the measured part of this page, docs/performance.md' },
+  write: { argument: 'FILE', help: 'replace what was measured so on this page, docs/performance.md' },
 } as const;
 type Arguments = ParsedArguments<keyof typeof BENCH_OPTIONS>;
 
@@ -133,10 +141,14 @@ const commandOf = (argv: readonly string[], root: string): string =>
 /** Everything that is asked for, in turn. */
 const measure = async (args: Arguments, argv: readonly string[], child: Child): Promise<Outcome> => {
   const root = repository(process.argv[1]!);
-  const rounds = parseCount(one(args, 'rounds') ?? DEFAULT_ROUNDS, '--rounds');
+  const observing = args.options.has('observing');
+  const rounds = parseCount(one(args, 'rounds') ?? (observing ? OBSERVING_ROUNDS : DEFAULT_ROUNDS), '--rounds');
   const memoryBytes = parseSize(one(args, 'memory') ?? DEFAULT_MEMORY, '--memory');
   const only = listOf(one(args, 'only'));
-  const { engines, missing } = chooseEngines(listOf(one(args, 'engines') ?? DEFAULT_ENGINES)!, root);
+  const { engines, missing } = chooseEngines(
+    observing ? [OBSERVED, UNOBSERVED] : listOf(one(args, 'engines') ?? DEFAULT_ENGINES)!,
+    root,
+  );
   const job = linuxJob(args);
   const loadBefore = loadavg()[0]!;
   for (const line of missing) console.error(`left out: ${line}`);
@@ -146,14 +158,19 @@ const measure = async (args: Arguments, argv: readonly string[], child: Child): 
     findKernels(path, root, index).map((kernel) => ({ kernel, label: basename(resolve(path)) })),
   );
   const own = buildOwnKernel(root);
-  const kernels = [await askGuests(own, '', memoryBytes, child, root)];
+  const named = await askGuests(own, '', memoryBytes, child, root);
+  // Those that run only by name exist for what exits cost.
+  const byName = observing ? COST_GUESTS.filter((name) => !named.guests.includes(name)) : [];
+  const kernels: Kernel[] = [{ ...named, guests: [...named.guests, ...byName] }];
   for (const { kernel, label } of further) kernels.push(await askGuests(kernel, label, memoryBytes, child, root));
   const selected = chooseGuests(kernels, only);
 
   const check = args.options.has('check');
   const guests = await (check ? runCheck : runRounds)(selected, engines, child, options);
   const { costs, problems } =
-    check || args.options.has('no-costs') ? { costs: [], problems: [] } : await measureCosts(own, only, child, options);
+    check || observing || args.options.has('no-costs')
+      ? { costs: [], problems: [] }
+      : await measureCosts(own, only, child, options);
   const linux = job === undefined ? undefined : { job, results: await runLinux(job, engines, child, options) };
 
   const failures = [
@@ -186,9 +203,14 @@ export const bench = async (argv: readonly string[]): Promise<number> => {
   if (args.options.has('check'))
     for (const name of ['json', 'write', 'linux', 'rounds'] as const)
       if (args.options.has(name)) throw new UserError(`kansoku bench: --${name} is for measuring: leave out --check`);
+  const observing = args.options.has('observing');
+  if (observing)
+    for (const name of ['check', 'engines', 'no-costs'] as const)
+      if (args.options.has(name)) throw new UserError(`kansoku bench: --${name} does not go with --observing`);
   const page = one(args, 'write');
   const before = page === undefined ? undefined : readFileSync(readable(page, 'page'), 'utf8');
-  if (page !== undefined) withMeasured(before!, '', page);
+  const part = observing ? Part.OBSERVING : Part.GUESTS;
+  if (page !== undefined) withMeasured(before!, part, '', page);
   const child = new Child(parseCount(one(args, 'timeout') ?? DEFAULT_TIMEOUT, '--timeout'));
   const onSignal = (): void => child.end();
   process.on('SIGINT', onSignal);
@@ -207,11 +229,11 @@ export const bench = async (argv: readonly string[]): Promise<number> => {
   const said = outcome.engines.map((engine) => engine.id).join(', ');
   const text = args.options.has('check')
     ? `${outcome.guests.length} guests give ${outcome.errors.length === 0 ? 'the same' : 'different'} checksums in ${said}`
-    : pageOf(outcome);
+    : (observing ? observingPageOf : pageOf)(outcome);
   console.log(text);
   const json = one(args, 'json');
   if (json !== undefined) saveTo(json, 'times', `${JSON.stringify(jsonOf(outcome), undefined, 1)}\n`);
-  if (page !== undefined) saveTo(page, 'page', withMeasured(before!, text, page));
+  if (page !== undefined) saveTo(page, 'page', withMeasured(before!, part, text, page));
   for (const line of outcome.errors) console.error(line);
   return outcome.errors.length === 0 ? STATUS.ok : STATUS.errors;
 };

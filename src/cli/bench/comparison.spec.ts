@@ -5,7 +5,8 @@ import { comparisonTable, meanRatio } from './comparison.ts';
 import { eventCosts } from './costs.ts';
 import { engineOf } from './engines.ts';
 import { marksOf } from './linux.ts';
-import { withMeasured } from './page.ts';
+import { observingTable } from './observing.ts';
+import { Part, withMeasured } from './page.ts';
 import type { Measurement } from './report.ts';
 import { disagreements, type GuestResults, type Results, turned } from './rounds.ts';
 import { figure, spread, table } from './text.ts';
@@ -24,6 +25,7 @@ const results = (times: readonly number[], sum?: string): Results => ({
   firstLineMilliseconds: [],
   builtMilliseconds: [],
   residentBytes: [],
+  besidesBytes: [],
 });
 const row = (guest: string, engines: Readonly<Record<string, Results>>): GuestResults => ({
   kernel,
@@ -80,7 +82,7 @@ describe('the comparison', () => {
 describe('the cost of an event', () => {
   const with_ = (milliseconds: number, recorded: number): Measurement => ({
     ...measurement(milliseconds),
-    spent: { instructions: 0, exits: 0, recorded },
+    spent: { instructions: 0, exits: 0, recorded, processorMilliseconds: 0 },
   });
   it('is the difference in time over the events', () => {
     assert.deepEqual(eventCosts([with_(30, 1000), with_(40, 2000)], [with_(20, 0), with_(30, 0)]), [10_000, 5000]);
@@ -127,15 +129,65 @@ describe('text', () => {
   });
 });
 
+describe('what observing costs', () => {
+  const spent = (milliseconds: number, recorded: number): Measurement => ({
+    ...measurement(0),
+    spent: { instructions: 3_000_000, exits: 1000, recorded, processorMilliseconds: milliseconds },
+  });
+  const side = (times: readonly number[], recorded: number, mebibytes: number): Results => ({
+    ...results([]),
+    cold: times.map((time) => spent(2 * time, recorded)),
+    warm: times.map((time) => spent(time, recorded)),
+    besidesBytes: times.map(() => mebibytes * 2 ** 20),
+  });
+  const cells = (text: string, first: string): string[] =>
+    text
+      .split('\n')
+      .map((line) => line.split('|').map((word) => word.trim()))
+      .find((row) => row[1] === first)!
+      .slice(2, -1);
+
+  it('is compared round by round: the ratio of a slow round is not that of the medians', () => {
+    const text = observingTable(
+      [row('g', { hypervisor: side([100, 220, 330], 4000, 70), unobserved: side([100, 200, 300], 0, 60) })],
+      undefined,
+    );
+    assert.deepEqual(cells(text, 'g'), [
+      '1.00', '4.00', '200', '220', '1.10 (1.00 to 1.10)', '1.10 (1.00 to 1.10)', '60.0', '70.0',
+    ]); // prettier-ignore
+    assert.deepEqual(cells(text, 'geometric mean').slice(4, 6), ['1.10', '1.10']);
+  });
+  it('leaves a guest that failed out of the mean, and has Linux beside it', () => {
+    const failed = { ...side([], 0, 0), problem: 'it did not end' };
+    const job = { kernel: 'k', initrd: undefined, cmdline: '', until: '^@DONE' };
+    const linux = (milliseconds: number) => ({ times: new Map([['`^@DONE`', [milliseconds]]]) });
+    const text = observingTable(
+      [
+        row('bad', { hypervisor: failed, unobserved: side([1], 0, 1) }),
+        row('good', { hypervisor: side([4], 1, 1), unobserved: side([2], 0, 1) }),
+      ],
+      { job, results: new Map([['hypervisor', linux(21_000)], ['unobserved', linux(20_000)]]) }, // prettier-ignore
+    );
+    assert.equal(cells(text, 'bad')[0], 'failed');
+    assert.equal(cells(text, 'geometric mean')[4], '2.00');
+    assert.equal(cells(text, 'Linux to `^@DONE`')[5], '1.05 (1.05 to 1.05)');
+  });
+});
+
 describe('the page', () => {
   const page = 'before\n\n<!-- measured: kansoku bench --write -->\n\nold\n\n<!-- end -->\n\nafter\n';
   it('gets a new measured part and keeps the rest', () => {
-    const written = withMeasured(page, 'new', 'p.md');
+    const written = withMeasured(page, Part.GUESTS, 'new', 'p.md');
     assert.equal(written, page.replace('old', 'new'));
-    assert.equal(withMeasured(written, 'new', 'p.md'), written);
+    assert.equal(withMeasured(written, Part.GUESTS, 'new', 'p.md'), written);
+  });
+  it('keeps the part that was measured otherwise', () => {
+    const both = `${page}\n<!-- measured: kansoku bench --observing --write -->\n\nolder\n\n<!-- end -->\n`;
+    assert.equal(withMeasured(both, Part.OBSERVING, 'new', 'p.md'), both.replace('older', 'new'));
+    assert.equal(withMeasured(both, Part.GUESTS, 'new', 'p.md'), both.replace('old\n', 'new\n'));
   });
   it('must have the place for it', () => {
     for (const text of ['', page.replace('<!-- end -->', ''), page.replace('measured', 'x')])
-      assert.throws(() => withMeasured(text, 'new', 'p.md'), UserError);
+      assert.throws(() => withMeasured(text, Part.GUESTS, 'new', 'p.md'), UserError);
   });
 });

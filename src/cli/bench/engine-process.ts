@@ -9,6 +9,7 @@ import type { Session } from '../../workers/session.ts';
 import { writeAll } from '../write-all.ts';
 import type { Answer, InnerJob } from './job.ts';
 import { LineReader, type MachineCounters } from './report.ts';
+import { residentOfGuest } from './resident.ts';
 
 /** A slice takes so many milliseconds: a line is stamped at the end of the slice it came in. */
 const SLICE_MILLISECONDS = 4;
@@ -21,11 +22,21 @@ const say = (answer: Answer): void => {
   writeAll(1, Buffer.from(`${JSON.stringify(answer)}\n`));
 };
 const resident = (): number => process.memoryUsage.rss();
+const memory = (job: InnerJob): { readonly bytes: number; readonly guestBytes?: number } => {
+  const guestBytes = residentOfGuest(job.memoryBytes);
+  return { bytes: resident(), ...(guestBytes === undefined ? {} : { guestBytes }) };
+};
 const bytesOf = (path: string): Uint8Array<ArrayBuffer> => new Uint8Array(readFileSync(path));
 
 const countersOf = (session: Session): MachineCounters => {
   const { instructions, exits, events } = session.counters();
-  return { instructions, exits: exits.reduce((sum, exit) => sum + exit.count, 0), recorded: events.recorded };
+  const { user, system } = process.cpuUsage();
+  return {
+    instructions,
+    exits: exits.reduce((sum, exit) => sum + exit.count, 0),
+    recorded: events.recorded,
+    processorMilliseconds: (user + system) / 1000,
+  };
 };
 
 const runSession = (job: InnerJob & { inner: 'session' }): void => {
@@ -54,12 +65,12 @@ const runSession = (job: InnerJob & { inner: 'session' }): void => {
     // What is printed costs no time of the guest's.
     for (const text of reader.add(session.takeSerial())) {
       say({ kind: 'line', line: { at: now, text, counters: countersOf(session) } });
-      if (until.test(text)) return say({ kind: 'end', bytes: resident() });
+      if (until.test(text)) return say({ kind: 'end', ...memory(job) });
     }
     if (session.stop !== undefined || session.waiting)
       return say({
         kind: 'end',
-        bytes: resident(),
+        ...memory(job),
         problem: [session.stop?.message ?? 'the guest waits for input', reader.unfinished]
           .join('; ')
           .replace(/; $/, ''),

@@ -32,4 +32,5 @@ export type Answer =
   | { readonly kind: 'line'; readonly line: StampedLine }
   /** The machine is built; how long that took, and the process's resident memory before and now. */
   | { readonly kind: 'built'; readonly milliseconds: number; readonly bytesBefore: number }
-  | { readonly kind: 'end'; readonly bytes: number; readonly problem?: string };
+  /** The process's resident memory, and how much of that is the guest's, where the host tells. */
+  | { readonly kind: 'end'; readonly bytes: number; readonly guestBytes?: number; readonly problem?: string };

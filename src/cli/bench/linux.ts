@@ -29,9 +29,17 @@ export interface LinuxResults {
   problem?: string;
 }
 
+export interface LinuxOutcome {
+  readonly job: LinuxJob;
+  readonly results: ReadonlyMap<string, LinuxResults>;
+}
+
+/** How the last mark is called. */
+export const lastMark = ({ until }: Pick<LinuxJob, 'until'>): string => `\`${until}\``;
+
 const marksUntil = (until: string): readonly (readonly [string, RegExp])[] => [
   ...MARKS,
-  [`\`${until}\``, new RegExp(until)],
+  [lastMark({ until }), new RegExp(until)],
 ];
 /** The marks that were reached, with the index of the first line of each. */
 export const marksOf = (

@@ -1,5 +1,5 @@
-// The measured part of docs/performance.md, also what is printed: machine, versions, tables, how to read them. The page around it is
-// written by hand; the part stands between two comments. Pure but for the facts about this computer.
+// The measured parts of docs/performance.md, also what is printed: machine, versions, tables, how to read them. The page around them is
+// written by hand; each part stands between two comments. Pure but for the facts about this computer.
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -8,7 +8,8 @@ import { UserError } from '../../workers/session.ts';
 import { comparisonTable, meanRatio, pairsOf, startTable } from './comparison.ts';
 import { type CostResult, costTable } from './costs.ts';
 import type { Engine } from './engines.ts';
-import { type LinuxJob, type LinuxResults, linuxTable } from './linux.ts';
+import { type LinuxOutcome, linuxTable } from './linux.ts';
+import { observingTable } from './observing.ts';
 import { type GuestResults, nameOf } from './rounds.ts';
 import { ratio } from './text.ts';
 
@@ -74,7 +75,7 @@ export interface Outcome {
   readonly engines: readonly Engine[];
   readonly guests: readonly GuestResults[];
   readonly costs: readonly CostResult[];
-  readonly linux?: { readonly job: LinuxJob; readonly results: ReadonlyMap<string, LinuxResults> };
+  readonly linux?: LinuxOutcome;
   /** Engines that are left out, with the reason. */
   readonly missing: readonly string[];
   /** What went wrong: runs that did not end, checksums that differ. */
@@ -93,15 +94,22 @@ const summary = ({ guests, engines }: Outcome): string[] =>
 /** A guest that touches next to no memory: its process shows what the engine takes. */
 const SMALL = 'integer';
 
+/** When, how and on what it was measured, and what went wrong. */
+const opening = ({ surroundings: s, engines, missing, errors }: Outcome): string[] => [
+  `Measured ${s.date} by \`${s.command}\`: ${s.processor}, ${s.cores} processors, ${s.memoryGiB} GiB, ${s.system}, ${s.node}; ${s.engines.join('; ')}. Load average ${s.loadBefore.toFixed(1)} before, ${s.loadAfter.toFixed(1)} after: above 1 before it, others used the computer.`,
+  engines.map((engine) => `- **${engine.title}**: ${engine.text}.`).join('\n'),
+  ...(missing.length === 0 ? [] : [`Left out: ${missing.join('; ')}.`]),
+  ...(errors.length === 0 ? [] : [`**Errors:**\n\n${errors.map((line) => `- ${line}`).join('\n')}`]),
+];
+
+/** What observing costs: the page's other measured part. */
+export const observingPageOf = (outcome: Outcome): string =>
+  [...opening(outcome), observingTable(outcome.guests, outcome.linux)].join('\n\n');
+
 export const pageOf = (outcome: Outcome): string => {
-  const { surroundings: s, engines, guests } = outcome;
+  const { engines, guests } = outcome;
   const small = guests.find((row) => nameOf(row) === SMALL);
-  const parts = [
-    `Measured ${s.date} by \`${s.command}\`: ${s.processor}, ${s.cores} processors, ${s.memoryGiB} GiB, ${s.system}, ${s.node}; ${s.engines.join('; ')}. Load average ${s.loadBefore.toFixed(1)} before, ${s.loadAfter.toFixed(1)} after: above 1 before it, others used the computer.`,
-    engines.map((engine) => `- **${engine.title}**: ${engine.text}.`).join('\n'),
-    ...(outcome.missing.length === 0 ? [] : [`Left out: ${outcome.missing.join('; ')}.`]),
-    ...(outcome.errors.length === 0 ? [] : [`**Errors:**\n\n${outcome.errors.map((line) => `- ${line}`).join('\n')}`]),
-  ];
+  const parts = opening(outcome);
   if (guests.length > 0) {
     const said = summary(outcome);
     if (said.length > 0) parts.push(said.join('\n'));
@@ -122,15 +130,20 @@ export const pageOf = (outcome: Outcome): string => {
   return parts.join('\n\n');
 };
 
-const OPEN = '<!-- measured: kansoku bench --write -->';
+/** The comments that a measured part of the page begins with, and the one that it ends with. */
+export const Part = {
+  GUESTS: '<!-- measured: kansoku bench --write -->',
+  OBSERVING: '<!-- measured: kansoku bench --observing --write -->',
+} as const;
+export type Part = (typeof Part)[keyof typeof Part];
 const CLOSE = '<!-- end -->';
 
-/** The page with its measured part replaced. Throws UserError for a page that has none. */
-export const withMeasured = (page: string, part: string, file: string): string => {
-  const from = page.indexOf(OPEN);
+/** The page with one of its measured parts replaced. Throws UserError for a page that has none. */
+export const withMeasured = (page: string, open: Part, text: string, file: string): string => {
+  const from = page.indexOf(open);
   const to = page.indexOf(CLOSE, from);
-  if (from < 0 || to < 0) throw new UserError(`--write: ${file}: has no part between "${OPEN}" and "${CLOSE}"`);
-  return `${page.slice(0, from)}${OPEN}\n\n${part}\n\n${page.slice(to)}`;
+  if (from < 0 || to < 0) throw new UserError(`--write: ${file}: has no part between "${open}" and "${CLOSE}"`);
+  return `${page.slice(0, from)}${open}\n\n${text}\n\n${page.slice(to)}`;
 };
 
 /** For `--json`: every single time. */

@@ -8,7 +8,14 @@ const at = (time: number, text: string, instructions?: number) => ({
   text,
   ...(instructions === undefined
     ? {}
-    : { counters: { instructions, exits: 2 * instructions, recorded: 3 * instructions } }),
+    : {
+        counters: {
+          instructions,
+          exits: 2 * instructions,
+          recorded: 3 * instructions,
+          processorMilliseconds: instructions / 2,
+        },
+      }),
 });
 
 describe('measurements', () => {
@@ -28,7 +35,7 @@ describe('measurements', () => {
         milliseconds: 25.5,
         sum: 'fd8e04eb',
         cycles: 2 ** 32 + 2,
-        spent: { instructions: 50, exits: 100, recorded: 150 },
+        spent: { instructions: 50, exits: 100, recorded: 150, processorMilliseconds: 25 },
       },
       { name: 'loop', count: 7, milliseconds: 4, sum: '00000001', cycles: 0 },
     ]);

@@ -6,6 +6,8 @@ export interface MachineCounters {
   readonly instructions: number;
   readonly exits: number;
   readonly recorded: number;
+  /** Of all threads of the process. */
+  readonly processorMilliseconds: number;
 }
 
 /** A line of the guest's serial output. */
@@ -39,6 +41,7 @@ const difference = (after: MachineCounters, before: MachineCounters): MachineCou
   instructions: after.instructions - before.instructions,
   exits: after.exits - before.exits,
   recorded: after.recorded - before.recorded,
+  processorMilliseconds: after.processorMilliseconds - before.processorMilliseconds,
 });
 
 /** Measurements in the order they ended. A guest that began and did not end gives none. */

@@ -14,6 +14,7 @@ export interface Results {
   readonly firstLineMilliseconds: number[];
   readonly builtMilliseconds: number[];
   readonly residentBytes: number[];
+  readonly besidesBytes: number[];
   /** Why the guest did not end in this engine; it is not tried again. */
   problem?: string;
 }
@@ -44,6 +45,7 @@ export const emptyResults = (): Results => ({
   firstLineMilliseconds: [],
   builtMilliseconds: [],
   residentBytes: [],
+  besidesBytes: [],
 });
 
 /** Runs the guest twice in a fresh process and adds what it gave. */
@@ -62,6 +64,7 @@ export const runOnce = async (
   if (run.firstLineMilliseconds !== undefined) results.firstLineMilliseconds.push(run.firstLineMilliseconds);
   if (run.builtMilliseconds !== undefined) results.builtMilliseconds.push(run.builtMilliseconds);
   if (run.residentBytes !== undefined) results.residentBytes.push(run.residentBytes);
+  if (run.besidesBytes !== undefined) results.besidesBytes.push(run.besidesBytes);
   const silent = warm === undefined ? 'the guest printed no result (@E NAME COUNT sum=...)' : undefined;
   const problem = run.problem ?? silent;
   if (problem !== undefined) results.problem = problem;
