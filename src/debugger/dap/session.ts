@@ -344,8 +344,8 @@ export class DebugSession implements Judge {
       const offset = address - found.is.address;
       return `${found.is.name}${offset === 0 ? '' : `+0x${offset.toString(16)}`} [${found.module.name}]`;
     }
-    const module = this.os.modules().find(({ base, bytes }) => address >= base && address < base + bytes);
-    return module === undefined ? undefined : `[${module.name}]+0x${(address - module.base).toString(16)}`;
+    const module = this.os.moduleAt(address);
+    return module === undefined ? undefined : `[${module.name}]+0x${((address - module.base) >>> 0).toString(16)}`;
   }
   place(address: number): string {
     const name = this.nameOf(address);

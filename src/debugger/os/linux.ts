@@ -15,6 +15,7 @@ import type {
   SystemCall,
 } from './awareness.ts';
 import { readLinuxLog } from './linux-log.ts';
+import { regionsOfModule } from './linux-module-regions.ts';
 import { functionsOfModule } from './linux-module-symbols.ts';
 import { Structures } from './structures.ts';
 
@@ -186,27 +187,26 @@ export class Linux implements OsAwareness {
     return this.structures.symbol('do_init_module');
   }
 
-  /** One region of code since 6.4 (`mem[MOD_TEXT]`), `core_layout` before, `module_core` before 4.5. */
+  /** The kernel maps itself below where it puts modules: the area of vmalloc (arch/x86/include/asm/pgtable_32_areas.h). */
+  get lowestModule(): number | undefined {
+    return this.structures.symbol('_text');
+  }
+
   modules(): GuestModule[] {
     const s = this.structures;
     const head = s.symbol('modules');
     if (head === undefined) return [];
-    const [base, size] = [
-      ['mem[0].base', 'mem[0].size'],
-      ['core_layout.base', 'core_layout.size'],
-      ['module_core', 'core_size'],
-    ].find(([path]) => s.field('module', path!) !== undefined) ?? ['', ''];
     return [...s.list(head, 'module', 'list')].flatMap((address) => {
-      const start = s.read(address, 'module', base!);
       const name = s.readText(address, 'module', 'name');
-      if (start === undefined || name === undefined) return [];
-      const bytes = s.read(address, 'module', size!) ?? 0;
+      const regions = regionsOfModule(s, address);
+      const [core] = regions;
+      if (core === undefined || name === undefined) return [];
       let functions: readonly ModuleFunction[] | undefined;
       return [
         {
           name,
-          base: start,
-          bytes,
+          ...core,
+          regions,
           get functions() {
             return (functions ??= functionsOfModule(s, address));
           },
