@@ -236,7 +236,11 @@ export class DebugSession implements Judge {
     const { guestSymbols } = this.machine;
     if (early) guestSymbols.lookNow();
     else guestSymbols.look();
-    if (guestSymbols.generation === this.placedBy) return false;
+    if (guestSymbols.generation === this.placedBy) {
+      // Also back in time, before a module was loaded.
+      if (this.book.all.some((breakpoint) => this.mayMove(breakpoint)) && this.modulesMoved()) this.placeAgain();
+      return false;
+    }
     this.placedBy = guestSymbols.generation;
     this.frames.forget();
     if (guestSymbols.problem !== undefined) this.say(`${guestSymbols.problem}.`);
@@ -254,18 +258,38 @@ export class DebugSession implements Judge {
     return spot === undefined ? undefined : { spot, met: () => void this.lookForKernel(true) };
   }
 
-  /** Breakpoints that lie nowhere may lie in a module: each is looked through when it is loaded, before it runs. */
+  /** Breakpoints that lie nowhere may lie in a module, and those in a module may lie elsewhere: each is placed when one is loaded, before it runs. */
   private get moduleStart(): Errand | undefined {
-    if (this.machine.guestSymbols.awaited || this.book.all.every(({ order }) => order.spots.length > 0))
+    if (this.machine.guestSymbols.awaited || !this.book.all.some((breakpoint) => this.mayMove(breakpoint)))
       return undefined;
     const address = this.os.awareness?.moduleStart;
     if (address === undefined) return undefined;
     const met = (): void => {
       this.forgetTasks();
+      this.modulesMoved();
       this.placeAgain();
     };
     return { spot: at(address), met };
   }
+  private mayMove({ order: { kind, spots } }: Breakpoint): boolean {
+    if (spots.length === 0) return true;
+    const { kernel } = this.machine.guestSymbols;
+    return (
+      (kind === 'source' || kind === 'function') &&
+      spots.some((spot) => 'address' in spot && kernel.map.symbol(spot.address) === undefined)
+    );
+  }
+  /** Other modules are loaded than when it was asked last. */
+  private modulesMoved(): boolean {
+    const now = this.os
+      .modules()
+      .map(({ name, base }) => `${name} ${base}`)
+      .join();
+    const moved = now !== this.placedFor;
+    this.placedFor = now;
+    return moved;
+  }
+  private placedFor = '';
 
   // ---- the end ------------------------------------------------------------------------------------------------------
 
@@ -331,7 +355,7 @@ export class DebugSession implements Judge {
   }
 
   nameOf(address: number): string | undefined {
-    const place = this.machine.symbols.locate(address);
+    const place = this.machine.guestSymbols.kernel.map.locate(address);
     if (place.function === undefined) return this.inModule(address);
     return place.offset === 0 || place.offset === undefined
       ? place.function

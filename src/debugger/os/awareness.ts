@@ -2,6 +2,7 @@
 // symbols and types. Types only; linux.ts knows Linux, described.ts any kernel of which a file
 // says where its tasks are. Nothing in the guest is changed or run.
 
+import type { SectionPlace } from '../../symbols/object-file.ts';
 import type { Registers } from '../../symbols/unwind/unwinder.ts';
 
 export interface GuestTask {
@@ -37,6 +38,10 @@ export interface GuestModule {
   readonly bytes: number;
   /** All that it has in memory at this moment: code and data, and what its initialisation needs until that has ended. */
   readonly regions: readonly MemoryRegion[];
+  /** Those of its file that are in memory; read when they are asked for. */
+  readonly sections: readonly SectionPlace[];
+  /** Hexadecimal; undefined: it has none in memory. Read when it is asked for. */
+  readonly buildId: string | undefined;
   /** By the kernel's own table, ascending; read when it is asked for. */
   readonly functions: readonly ModuleFunction[];
 }

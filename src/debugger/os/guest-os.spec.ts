@@ -24,6 +24,8 @@ it('asks only the module whose memory holds the address, its initialisation incl
     name,
     ...regions[0]!,
     regions,
+    sections: [],
+    buildId: undefined,
     get functions() {
       asked.push(name);
       return regions.map(({ base }, i) => ({ name: `${name}_${i}`, address: base, bytes: 16 }));

@@ -92,7 +92,7 @@ export class GuestOs {
   }
 
   private recognise(): OsAwareness | undefined {
-    const debug = this.machine.guestSymbols.info;
+    const debug = this.machine.guestSymbols.kernel;
     const memory: ReadMemory = (linear, into) => this.machine.target.readMemory(linear, into);
     if (this.description !== undefined) {
       const { file, description } = this.description;

@@ -3,6 +3,7 @@
 
 import type { DebugInfo } from '../../symbols/debug-info.ts';
 import type { ReadMemory } from '../../symbols/location-value.ts';
+import type { SectionPlace } from '../../symbols/object-file.ts';
 import { typeName } from '../../symbols/type-names.ts';
 import { Register, type Registers } from '../../symbols/unwind/unwinder.ts';
 import type {
@@ -10,12 +11,14 @@ import type {
   GuestModule,
   GuestTask,
   LogLine,
+  MemoryRegion,
   ModuleFunction,
   OsAwareness,
   SystemCall,
 } from './awareness.ts';
 import { readLinuxLog } from './linux-log.ts';
 import { regionsOfModule } from './linux-module-regions.ts';
+import { buildIdOfModule, sectionsOfModule } from './linux-module-sections.ts';
 import { functionsOfModule } from './linux-module-symbols.ts';
 import { Structures } from './structures.ts';
 
@@ -201,17 +204,7 @@ export class Linux implements OsAwareness {
       const regions = regionsOfModule(s, address);
       const [core] = regions;
       if (core === undefined || name === undefined) return [];
-      let functions: readonly ModuleFunction[] | undefined;
-      return [
-        {
-          name,
-          ...core,
-          regions,
-          get functions() {
-            return (functions ??= functionsOfModule(s, address));
-          },
-        },
-      ];
+      return [new LinuxModule(s, address, name, core, regions)];
     });
   }
 
@@ -248,5 +241,34 @@ export class Linux implements OsAwareness {
 
   log(): LogLine[] {
     return readLinuxLog(this.structures);
+  }
+}
+
+/** Read as far as it is asked for. */
+class LinuxModule implements GuestModule {
+  readonly base: number;
+  readonly bytes: number;
+  private knownFunctions: readonly ModuleFunction[] | undefined;
+  private knownSections: readonly SectionPlace[] | undefined;
+  private knownBuild: { readonly id: string | undefined } | undefined;
+
+  constructor(
+    private readonly structures: Structures,
+    private readonly address: number,
+    readonly name: string,
+    core: MemoryRegion,
+    readonly regions: readonly MemoryRegion[],
+  ) {
+    ({ base: this.base, bytes: this.bytes } = core);
+  }
+
+  get functions(): readonly ModuleFunction[] {
+    return (this.knownFunctions ??= functionsOfModule(this.structures, this.address));
+  }
+  get sections(): readonly SectionPlace[] {
+    return (this.knownSections ??= sectionsOfModule(this.structures, this.address, this.regions));
+  }
+  get buildId(): string | undefined {
+    return (this.knownBuild ??= { id: buildIdOfModule(this.structures, this.sections) }).id;
   }
 }

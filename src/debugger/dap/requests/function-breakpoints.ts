@@ -26,10 +26,8 @@ const place = (session: DebugSession, name: string): Placement => {
         : `${image} has no function ${name}; it is looked for in each module that is loaded.`;
     return { name, spots };
   }
-  const address =
-    symbol === undefined
-      ? (loaded?.address ?? Number(numeric![1]))
-      : (session.context.bodyOf(symbol.address) ?? symbol.address);
+  const start = symbol?.address ?? loaded?.address;
+  const address = start === undefined ? Number(numeric![1]) : (session.context.bodyOf(start) ?? start);
   const { file, line } = session.context.visiblePlace(address);
   return {
     name,
