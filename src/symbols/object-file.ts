@@ -23,7 +23,8 @@ export function placeObject(bytes: Uint8Array, places: readonly SectionPlace[]):
   const parsed = parseElf(bytes);
   if (!parsed.ok || parsed.elf.type !== Elf.ET_REL) return parsed;
   const { sections } = parsed.elf;
-  const copy = bytes.slice();
+  // Not slice: that of Node's buffers is no copy.
+  const copy = new Uint8Array(bytes);
   const view = new DataView(copy.buffer);
   const byName = new Map<string, number[]>();
   for (const { name, address } of places) byName.set(name, [...(byName.get(name) ?? []), address]);

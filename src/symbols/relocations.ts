@@ -45,7 +45,8 @@ export function relocated(
   if (elf.type !== Elf.ET_REL) return contents;
   const tables = elf.sections.filter(({ type, info }) => type === SHT_REL && info === section.index);
   if (tables.length === 0) return contents;
-  const result = contents.slice();
+  // Not slice: that of Node's buffers is no copy.
+  const result = new Uint8Array(contents);
   const into = new DataView(result.buffer);
   const unknown = new Map<number, number>();
   let outside = 0;

@@ -253,7 +253,7 @@ describe('an object file', { skip }, () => {
     assert.ok(tables.length > 3);
     const headers = new DataView(bytes.buffer, bytes.byteOffset).getUint32(32, true);
     const tried = (damaged: Uint8Array): void => {
-      const began = performance.now();
+      const began = process.cpuUsage();
       const opened = DebugInfo.open('damaged', damaged, { places });
       if (opened.ok) {
         for (const { address } of opened.info.map.symbolsInRange(0, 2 ** 32)) {
@@ -263,7 +263,8 @@ describe('an object file', { skip }, () => {
         }
         assert.ok(opened.info.problems.every((problem) => problem.length > 0));
       }
-      assert.ok(performance.now() - began < 3000);
+      // Of this process, whatever else the host is busy with.
+      assert.ok(process.cpuUsage(began).user < 3e6);
     };
     const word = fc.oneof(fc.nat(0xffff_ffff), fc.constantFrom(0, 1, 0xffff_ffff, 0x8000_0000, bytes.length));
     fc.assert(
