@@ -11,7 +11,7 @@ import type { StepEnd } from '../stepping.ts';
 import { sameBytes, walkPages } from '../page-tables.ts';
 import { stopSentence } from '../stop-sentence.ts';
 import type { StopDetail, Work } from '../target.ts';
-import { formatAddress } from '../../symbols/location.ts';
+import { formatAddress, type SourceLocation } from '../../symbols/location.ts';
 import { Activities, type ActivityEnd, type Past } from './activities.ts';
 import type { Container } from './containers.ts';
 import { GuestOs } from '../os/guest-os.ts';
@@ -355,21 +355,20 @@ export class DebugSession implements Judge {
   }
 
   nameOf(address: number): string | undefined {
-    const place = this.machine.guestSymbols.kernel.map.locate(address);
-    if (place.function === undefined) return this.inModule(address);
-    return place.offset === 0 || place.offset === undefined
-      ? place.function
-      : `${place.function}+0x${place.offset.toString(16)}`;
+    return named(this.machine.guestSymbols.kernel.map.locate(address)) ?? this.inModule(address);
   }
-  /** Code that was loaded later: as the kernel itself names it. */
+  /** Code that was loaded later: as the kernel itself names it. Its data only its file names. */
   private inModule(address: number): string | undefined {
-    const found = this.os.moduleFunction(address);
-    if (found !== undefined) {
-      const offset = address - found.is.address;
-      return `${found.is.name}${offset === 0 ? '' : `+0x${offset.toString(16)}`} [${found.module.name}]`;
-    }
     const module = this.os.moduleAt(address);
-    return module === undefined ? undefined : `[${module.name}]+0x${((address - module.base) >>> 0).toString(16)}`;
+    if (module === undefined) return undefined;
+    const is = this.os.moduleFunction(address)?.is;
+    const name =
+      is === undefined
+        ? named(this.machine.symbols.locate(address))
+        : named({ function: is.name, offset: address - is.address });
+    return name === undefined
+      ? `[${module.name}]+0x${((address - module.base) >>> 0).toString(16)}`
+      : `${name} [${module.name}]`;
   }
   place(address: number): string {
     const name = this.nameOf(address);
@@ -394,3 +393,6 @@ export class DebugSession implements Judge {
     return { name: path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1), path };
   }
 }
+
+const named = ({ function: name, offset }: Pick<SourceLocation, 'function' | 'offset'>): string | undefined =>
+  name === undefined || offset === undefined || offset === 0 ? name : `${name}+0x${offset.toString(16)}`;
