@@ -64,7 +64,7 @@ export class GuestContext implements BackContext {
 
   // ---- lines --------------------------------------------------------------------------------------------------------
 
-  line(address: number, into: boolean, within?: number): StepLine | undefined {
+  line(address: number, into: boolean, within?: Scope): StepLine | undefined {
     const { symbols } = this.machine;
     const span = symbols.lineSpan(address);
     if (span === undefined || span.file === undefined) return undefined;
@@ -99,13 +99,10 @@ export class GuestContext implements BackContext {
 
   /** Code of the calls that were inlined into a function on one of its lines. */
   private inlinedOn(outer: FunctionCode, file: string, line: number): FunctionCode['ranges'] {
-    const { debug } = this.machine;
-    return inlinedScopes(outer.scope).flatMap((scope) => {
-      const start = scope.ranges[0]?.start;
-      if (start === undefined) return [];
-      const code = debug.functionsAt((start + debug.slide) >>> 0).find((one) => one.scope === scope);
-      return code?.call?.line === line && code.call.file === file ? code.ranges : [];
-    });
+    return this.machine.debug
+      .inlinedInto(outer)
+      .filter(({ call }) => call?.line === line && call.file === file)
+      .flatMap(({ ranges }) => ranges);
   }
 
   enterInlined(): void {
@@ -143,7 +140,7 @@ export class GuestContext implements BackContext {
   }
 
   /** Names the function, or the inlined call, that an address belongs to: a line has one breakpoint in each. */
-  blockOf(address: number): number {
+  blockOf(address: number): Scope | number {
     const [innermost] = this.functionsAt(address);
     return innermost === undefined ? (this.machine.symbols.symbol(address)?.address ?? -1) : idOf(innermost);
   }
@@ -269,9 +266,5 @@ const valueOf = (result: Evaluated): Value => {
   return result.value;
 };
 
-/** The calls inlined directly into a scope, those in its blocks too. */
-const inlinedScopes = (scope: Scope): Scope[] =>
-  scope.children.flatMap((child) => (child.kind === 'inlined' ? [child] : inlinedScopes(child)));
-
-/** Of the entry that describes it: every inlined copy has its own. */
-const idOf = ({ scope }: FunctionCode): number => scope.die.offset;
+/** Every inlined copy has its own. */
+const idOf = ({ scope }: FunctionCode): Scope => scope;

@@ -7,14 +7,18 @@ import { AddressMap } from '../symbols/address-map.ts';
 import { DebugInfo } from '../symbols/debug-info.ts';
 import { findKallsymsIn, type KernelSymbol } from '../symbols/kallsyms.ts';
 import { formatAddress } from '../symbols/location.ts';
+import { joinProgram, type CodeMap, type ProgramInfo } from '../symbols/program.ts';
 import type { SymbolFile } from '../symbols/symbol-file.ts';
 import type { InterruptHook } from '../symbols/unwind/unwinder.ts';
 import type { Spot } from './breakpoints.ts';
 import { gateSelector } from './descriptor-tables.ts';
 import { interruptFrames } from './interrupt-frames.ts';
+import { ModuleSymbols, type ModuleList } from './module-symbols.ts';
+import type { GuestModule } from './os/awareness.ts';
 import { linuxStart } from './os/linux-start.ts';
 import { Linux, PT_REGS } from './os/linux.ts';
-import type { DebugTarget } from './target.ts';
+import type { ModuleFiles } from './os/module-files.ts';
+import type { DebugTarget, Position } from './target.ts';
 
 /** What of the machine is looked at. */
 type Guest = Pick<DebugTarget, 'vcpus' | 'position' | 'readMemory' | 'readPhysical'>;
@@ -35,7 +39,11 @@ export class GuestSymbols {
   private current: DebugInfo;
   private found = false;
   private nextLook = 0;
-  private linux: { readonly ptRegs: readonly number[] | undefined } | undefined;
+  private linux: { readonly os: Linux | undefined; readonly ptRegs: readonly number[] | undefined } | undefined;
+  /** Debug data of the kernel's modules; undefined: no files were given. */
+  modules: ModuleSymbols | undefined;
+  private whole: ProgramInfo;
+  private listed: { readonly at: Position; readonly list: ModuleList } | undefined;
 
   /** @param zeroPage boot parameters of a Linux kernel, which places itself; undefined: another, which runs where its file says */
   constructor(
@@ -43,17 +51,23 @@ export class GuestSymbols {
     private readonly image: string,
     private readonly zeroPage: number | undefined,
     private readonly guest: () => Guest,
+    private readonly moduleFiles?: ModuleFiles,
   ) {
     this.current = file.at(0, this.interrupted);
+    this.whole = this.join();
   }
 
-  /** Functions, types, variables, callers; knows nothing where there are no symbols. */
-  get info(): DebugInfo {
-    return this.current;
+  /** Functions, types, variables, callers, of modules too; knows nothing where there are no symbols. */
+  get info(): ProgramInfo {
+    return this.whole;
   }
-  /** Lines and symbols. */
-  get map(): AddressMap {
-    return this.current.map;
+  /** Lines and symbols, of modules too. */
+  get map(): CodeMap {
+    return this.whole.map;
+  }
+  /** Without modules. */
+  get kernel(): DebugInfo {
+    return this.current;
   }
   /** Where the kernel runs is not known yet: addresses of the file may be others than the kernel's. */
   get awaited(): boolean {
@@ -85,9 +99,30 @@ export class GuestSymbols {
     if (symbols === undefined) return false;
     this.found = true;
     this.linux = undefined;
+    this.listed = undefined;
     this.current = this.movedFile(symbols) ?? DebugInfo.ofSymbols(this.ownTable(symbols), this.interrupted);
+    this.whole = this.join();
     this.generation++;
     return true;
+  }
+
+  private join(): ProgramInfo {
+    const { moduleFiles, current } = this;
+    if (moduleFiles === undefined || !current.hasDebugData) return current;
+    this.modules = new ModuleSymbols(current, moduleFiles, () => this.modulesNow);
+    return joinProgram(current, this.modules, this.interrupted);
+  }
+  /** Loaded modules; read once a moment. */
+  private get modulesNow(): ModuleList | undefined {
+    const { os } = this.system;
+    if (os === undefined) return undefined;
+    const { position } = this.guest();
+    const { listed } = this;
+    if (listed?.at.instructions === position.instructions && listed.at.events === position.events) return listed.list;
+    let modules: readonly GuestModule[] | undefined;
+    const list = { lowestModule: os.lowestModule, modules: () => (modules ??= os.modules()) };
+    this.listed = { at: position, list };
+    return list;
   }
 
   private ownTable(symbols: readonly KernelSymbol[]): AddressMap {
@@ -128,14 +163,17 @@ export class GuestSymbols {
       map: () => symbols.map,
       kernelCs: () => gateSelector(symbols.guest(), PAGE_FAULT) ?? symbols.guest().vcpus[0]!.read('cs') & ~3,
       get ptRegs() {
-        symbols.linux ??= { ptRegs: symbols.ptRegs() };
-        return symbols.linux.ptRegs;
+        return symbols.system.ptRegs;
       },
     });
   }
 
-  private ptRegs(): readonly number[] | undefined {
-    const read = (linear: number, into: Uint8Array): number => this.guest().readMemory(linear, into);
-    return Linux.recognise(this.current, read)?.ptRegs ?? (this.found ? PT_REGS : undefined);
+  /** What the kernel's types say of it. */
+  private get system(): NonNullable<GuestSymbols['linux']> {
+    if (this.linux === undefined) {
+      const os = Linux.recognise(this.current, (linear, into) => this.guest().readMemory(linear, into));
+      this.linux = { os, ptRegs: os?.ptRegs ?? (this.found ? PT_REGS : undefined) };
+    }
+    return this.linux;
   }
 }

@@ -3,13 +3,13 @@
 // EIP, CS and EFLAGS as the processor pushes them (SDM vol. 3, 6.12.1), the general registers as PUSHA leaves them or as Linux's pt_regs has them.
 // Not ordinary calls (symbols/unwind).
 
-import type { AddressMap } from '../symbols/address-map.ts';
+import type { CodeMap } from '../symbols/program.ts';
 import { fromBytes } from '../symbols/location-value.ts';
 import { Register, type Frame, type InterruptHook, type Registers } from '../symbols/unwind/unwinder.ts';
 
 export interface InterruptWorld {
   /** Lines and symbols of the kernel. */
-  readonly map: () => AddressMap;
+  readonly map: () => CodeMap;
   /** CS of the kernel's code. */
   readonly kernelCs: () => number;
   /** Byte offsets in Linux's `struct pt_regs`, by DWARF's register numbers; undefined: not Linux. */

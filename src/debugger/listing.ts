@@ -1,7 +1,7 @@
 // Runs of instructions before and behind an address. IA-32 code cannot be decoded backwards: what lies before an address is decoded
 // forwards from the start of the symbol it lies in, and where there is none, from where decoding comes out at the address.
 
-import type { AddressMap } from '../symbols/address-map.ts';
+import type { CodeMap } from '../symbols/program.ts';
 import type { Instruction } from './code.ts';
 
 interface Decoding {
@@ -27,7 +27,7 @@ export const from = (code: Decoding, address: number, count: number): Instructio
 };
 
 /** `count` instructions that end before `address`. */
-export const before = (code: Decoding, symbols: AddressMap, address: number, count: number): Instruction[] => {
+export const before = (code: Decoding, symbols: CodeMap, address: number, count: number): Instruction[] => {
   const found: Instruction[] = [];
   for (let end = address; found.length < count;) {
     if (end <= 0) {
@@ -41,7 +41,7 @@ export const before = (code: Decoding, symbols: AddressMap, address: number, cou
   return found.slice(-count);
 };
 
-const syncBefore = (code: Decoding, symbols: AddressMap, end: number): number => {
+const syncBefore = (code: Decoding, symbols: CodeMap, end: number): number => {
   const symbol = symbols.symbolsInRange(Math.max(0, end - FAR), end).at(-1);
   if (symbol !== undefined) return symbol.address;
   for (let start = Math.max(0, end - NEAR - LONGEST); start < end - 1; start++) {

@@ -1,8 +1,7 @@
 // What the debugger gets from the thread that has the machine: the machine as a target, the symbols, and how to be driven. Types
 // only; workers/debug-host.ts keeps it.
 
-import type { AddressMap } from '../symbols/address-map.ts';
-import type { DebugInfo } from '../symbols/debug-info.ts';
+import type { CodeMap, ProgramInfo } from '../symbols/program.ts';
 import type { GuestSymbols } from './guest-symbols.ts';
 import type { DebugTarget, Position } from './target.ts';
 
@@ -30,8 +29,8 @@ export interface DebuggedMachine {
   readonly target: DebugTarget;
   /** What addresses are called, and where that comes from: `symbols` and `debug` are its answers of the moment. */
   readonly guestSymbols: GuestSymbols;
-  readonly symbols: AddressMap;
-  readonly debug: DebugInfo;
+  readonly symbols: CodeMap;
+  readonly debug: ProgramInfo;
   readonly image: string;
   /** Empty: there is no hypervisor. */
   vmcs(): readonly VmcsField[];

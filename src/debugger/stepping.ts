@@ -3,6 +3,7 @@
 // in another frame of the same function (recursion) or on another stack (another task) is passed, because its CFA differs.
 // Not steps back in time (reverse.ts).
 
+import type { Scope } from '../symbols/dwarf/scopes.ts';
 import type { Code, Instruction } from './code.ts';
 import { at, type Execution, type Landing, type Outcome } from './execution.ts';
 import type { Work } from './target.ts';
@@ -25,7 +26,7 @@ export interface StepContext {
    * The line at `address`; undefined without line information. @param into calls inlined on the line are not part of it
    * @param within the function that is stepped in: what is inlined into it is nobody's line, unless `into`
    */
-  line(address: number, into: boolean, within?: number): StepLine | undefined;
+  line(address: number, into: boolean, within?: Scope): StepLine | undefined;
   /** Goes into the inlined call that begins at the pc: nothing is executed. */
   enterInlined(): void;
   /** Start of the code proper of the function that begins here, if it has source lines. */
@@ -35,7 +36,7 @@ export interface StepContext {
 export interface StepLine {
   readonly key: string;
   /** The function, or inlined call, that the line is of. */
-  readonly owner: number | undefined;
+  readonly owner: Scope | undefined;
   readonly ranges: readonly { readonly start: number; readonly end: number }[];
   /** The address is where a statement of the line begins. */
   readonly begins: boolean;

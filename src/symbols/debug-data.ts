@@ -10,16 +10,23 @@ import { FrameTable } from './dwarf/frame-table.ts';
 import { LineIndex } from './dwarf/line-index.ts';
 import { Names, type NameKind } from './dwarf/names.ts';
 import { RangeIndex } from './dwarf/range-index.ts';
+import type { Range } from './dwarf/ranges.ts';
 import { Scopes, type Scope } from './dwarf/scopes.ts';
 import { DebugSections } from './dwarf/sections.ts';
 import { TypeReader } from './dwarf/type-reader.ts';
 import { Units, type SupplyFile } from './dwarf/units.ts';
+import { placeObject, type SectionPlace } from './object-file.ts';
+import { relocated } from './relocations.ts';
 
 export interface DebugFiles {
   /** The separate file with the debug data (see `debugLink`), where the program itself has none. */
   readonly debugFile?: { readonly name: string; readonly bytes: Uint8Array };
   /** Gives the .dwo files of split debug data. */
   readonly supply?: SupplyFile;
+  /** Of an object file that was loaded as it is: where its sections are. It then has no slide. */
+  readonly places?: readonly SectionPlace[];
+  /** What it is loaded into: has the definitions of types that it only declares. */
+  readonly host?: DebugData;
 }
 
 export type DebugDataResult =
@@ -44,17 +51,21 @@ export class DebugData {
   readonly frameTables: readonly FrameTable[];
   readonly #unitRanges: RangeIndex<CompileUnit>;
   readonly #incomplete: readonly CompileUnit[];
+  readonly #host: DebugData | undefined;
+  readonly #code: readonly Range[];
 
   private constructor(
     readonly name: string,
     program: ElfFile,
     /** The file with symbols and debug data. */
     readonly elf: ElfFile,
-    supply: SupplyFile | undefined,
+    { supply, host }: DebugFiles = {},
   ) {
+    this.#host = host;
     const units = (this.units = new Units(new DebugSections(elf), supply));
     const compileUnits = readCompileUnits(units);
-    this.lines = new LineIndex(units, codeOf(elf), compileUnits);
+    this.#code = codeOf(elf);
+    this.lines = new LineIndex(units, this.#code, compileUnits);
     this.debugLink = debugLinkOf(program);
     this.names = new Names(units);
     this.types = new TypeReader((declared, wanted) => this.#definition(declared, wanted));
@@ -67,19 +78,22 @@ export class DebugData {
       ...[program, elf].flatMap((file) => {
         const section = file.section('.eh_frame');
         const bytes = section === undefined ? undefined : file.sectionBytes(section);
-        return bytes?.ok === true ? [new FrameTable(bytes.bytes, 'eh_frame', section!.address, units.problems)] : [];
+        if (bytes?.ok !== true) return [];
+        const contents = relocated(file, section!, bytes.bytes, (sentence) => units.problems.push(sentence));
+        return [new FrameTable(contents, 'eh_frame', section!.address, units.problems)];
       }),
     ];
   }
 
-  /** Reads a linked i386 ELF file. @param name as the user knows the file */
-  static open(name: string, bytes: Uint8Array, { debugFile, supply }: DebugFiles = {}): DebugDataResult {
-    const program = parseElf(bytes);
+  /** Reads an i386 ELF file, linked or with places. @param name as the user knows the file */
+  static open(name: string, bytes: Uint8Array, files: DebugFiles = {}): DebugDataResult {
+    const { debugFile, places } = files;
+    const program = places === undefined ? parseElf(bytes) : placeObject(bytes, places);
     if (!program.ok) return { ok: false, reason: `${name}: ${program.reason}` };
-    if (program.elf.type === Elf.ET_REL) {
+    if (program.elf.type === Elf.ET_REL && places === undefined) {
       return { ok: false, reason: `${name}: an object file that is not linked yet, so that its code has no addresses` };
     }
-    if (debugFile === undefined) return { ok: true, data: new DebugData(name, program.elf, program.elf, supply) };
+    if (debugFile === undefined) return { ok: true, data: new DebugData(name, program.elf, program.elf, files) };
     const debug = parseElf(debugFile.bytes);
     if (!debug.ok) return { ok: false, reason: `${debugFile.name}: ${debug.reason}` };
     const [own, other] = [debugLinkOf(program.elf)?.buildId, debugLinkOf(debug.elf)?.buildId];
@@ -87,18 +101,23 @@ export class DebugData {
       const reason = `${debugFile.name}: the debug data of another build (build id ${other}) than ${name} (${own})`;
       return { ok: false, reason };
     }
-    return { ok: true, data: new DebugData(name, program.elf, debug.elf, supply) };
+    return { ok: true, data: new DebugData(name, program.elf, debug.elf, files) };
   }
 
   /** Of a program that no file describes. */
   static none(): DebugData {
     const { elf } = parseElf(NOTHING) as { readonly elf: ElfFile };
-    return new DebugData('', elf, elf, undefined);
+    return new DebugData('', elf, elf);
   }
 
   /** Parts that cannot be used, a sentence each; grows as more is read. */
   get problems(): readonly string[] {
     return [...this.units.sections.problems, ...this.units.problems];
+  }
+
+  /** Whether code is in memory: an object file may be loaded in parts. */
+  isLoaded({ start }: Range): boolean {
+    return this.elf.type !== Elf.ET_REL || this.#code.some((range) => start >= range.start && start < range.end);
   }
 
   /** The compiled function that holds an address of the file's. */
@@ -122,6 +141,7 @@ export class DebugData {
   #definition(declared: Die, name: string): Die | undefined {
     const kind =
       declared.tag === DW_TAG.union_type ? 'union' : declared.tag === DW_TAG.enumeration_type ? 'enum' : 'struct';
-    return this.names.inUnit(declared.unit, name, kind)[0] ?? this.names.find(name, kind)[0];
+    const own = this.names.inUnit(declared.unit, name, kind)[0] ?? this.names.find(name, kind)[0];
+    return own ?? this.#host?.names.find(name, kind)[0];
   }
 }

@@ -17,8 +17,9 @@ import type { NameKind } from './dwarf/names.ts';
 import { scopesAt, type Scope } from './dwarf/scopes.ts';
 import type { Unit } from './dwarf/unit.ts';
 import type { Location, ReadMemory } from './location-value.ts';
+import type { SectionPlace } from './object-file.ts';
 import type { CType, EnumType } from './types.ts';
-import { Unwinder, type Frame, type InterruptHook, type Registers } from './unwind/unwinder.ts';
+import { Unwinder, type Frame, type InterruptHook, type Registers, type UnwindSources } from './unwind/unwinder.ts';
 import { VariablePlaces } from './variable-places.ts';
 
 export type { FunctionCode, SourcePosition, Variable, VariableScope };
@@ -37,6 +38,8 @@ export type DebugInfoResult =
 
 export class DebugInfo {
   readonly slide: number;
+  /** By which callers are found. */
+  readonly unwindSources: UnwindSources;
   readonly #declarations: Declarations;
   readonly #places: VariablePlaces;
   readonly #unwinder: Unwinder;
@@ -52,15 +55,13 @@ export class DebugInfo {
     this.slide = map.slide;
     this.#declarations = new Declarations(data, this.slide);
     this.#places = new VariablePlaces(data, this.#declarations, this.slide);
-    this.#unwinder = new Unwinder(
-      {
-        tables: data.frameTables,
-        slide: this.slide,
-        functionStart: (address) => this.map.symbol(address)?.address ?? this.functionsAt(address).at(-1)?.entry,
-        unit: data.units.units[0],
-      },
-      interrupted,
-    );
+    this.unwindSources = {
+      tables: data.frameTables,
+      slide: this.slide,
+      functionStart: (address) => this.map.symbol(address)?.address ?? this.functionsAt(address).at(-1)?.entry,
+      unit: data.units.units[0],
+    };
+    this.#unwinder = new Unwinder(() => this.unwindSources, interrupted);
   }
 
   /** Reads a linked i386 ELF file. @param name as the user knows the file */
@@ -77,6 +78,11 @@ export class DebugInfo {
   /** Of a program of which only symbols are known: callers are found by prologues and frame pointers. */
   static ofSymbols(map: AddressMap, interrupted?: InterruptHook): DebugInfo {
     return new DebugInfo(DebugData.none(), map, interrupted);
+  }
+
+  /** An object file that was loaded into this program as it is, a module of a kernel for one. @param places where its sections are */
+  openLoaded(name: string, bytes: Uint8Array, places: readonly SectionPlace[]): DebugInfoResult {
+    return DebugInfo.open(name, bytes, { places, host: this.data });
   }
 
   /** By which a separate debug file is found; undefined if the program names none. */
@@ -112,8 +118,20 @@ export class DebugInfo {
     return this.data.names
       .find(name, 'function')
       .map((die) => this.data.scopes.tree(die))
-      .filter(({ ranges }) => ranges.length > 0)
+      .filter(({ ranges }) => ranges.some((range) => this.data.isLoaded(range)))
       .map((scope) => this.#declarations.functionCode(scope));
+  }
+
+  /** The calls that were inlined directly into a function, those in its blocks too. */
+  inlinedInto({ scope }: FunctionCode): FunctionCode[] {
+    return inlinedScopes(scope)
+      .filter(({ ranges }) => ranges.length > 0)
+      .map((inlined) => this.#declarations.functionCode(inlined));
+  }
+
+  /** Whether an entry is of this debug data. */
+  owns({ unit }: Die): boolean {
+    return (unit.skeleton ?? unit).owner === this.data.units;
   }
 
   /** The parameters that a function of that name declares, also one that exists only as inlined copies; without a place in any frame. */
@@ -248,3 +266,6 @@ export class DebugInfo {
     return (address - this.slide) >>> 0;
   }
 }
+
+const inlinedScopes = (scope: Scope): Scope[] =>
+  scope.children.flatMap((child) => (child.kind === 'inlined' ? [child] : inlinedScopes(child)));

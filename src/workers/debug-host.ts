@@ -7,8 +7,7 @@ import type { DebuggedMachine, GuestEnd, VmcsField } from '../debugger/machine.t
 import { positionOfRecord } from '../debugger/reverse.ts';
 import type { DebugTarget, Position } from '../debugger/target.ts';
 import type { DebugMessage } from '../protocol/machine.ts';
-import type { AddressMap } from '../symbols/address-map.ts';
-import type { DebugInfo } from '../symbols/debug-info.ts';
+import type { CodeMap, ProgramInfo } from '../symbols/program.ts';
 import type { Session } from './session.ts';
 
 /** What the thread does for the debugger. */
@@ -70,10 +69,10 @@ export class DebugHost implements DebuggedMachine {
   get guestSymbols(): GuestSymbols {
     return this.thread.session.symbols;
   }
-  get symbols(): AddressMap {
+  get symbols(): CodeMap {
     return this.guestSymbols.map;
   }
-  get debug(): DebugInfo {
+  get debug(): ProgramInfo {
     return this.guestSymbols.info;
   }
   get image(): string {

@@ -3,6 +3,7 @@
 
 import { GuestRegisters } from '../debugger/guest-registers.ts';
 import { GuestSymbols } from '../debugger/guest-symbols.ts';
+import { type FileAccess, ModuleFiles } from '../debugger/os/module-files.ts';
 import { RecordedHistory } from '../debugger/history.ts';
 import type { DebugTarget, History } from '../debugger/target.ts';
 import type { Domain } from '../hypervisor/domain.ts';
@@ -22,7 +23,7 @@ import type { EventMask } from '../monitor/events.ts';
 import { observeOp, OBSERVE_OP_HYPERCALL } from '../monitor/observe-op.ts';
 import { type ObservationPoint, Recorder, type RecorderOptions } from '../monitor/recorder.ts';
 import { encodeTrace } from '../monitor/trace-file.ts';
-import type { AddressMap } from '../symbols/address-map.ts';
+import type { CodeMap } from '../symbols/program.ts';
 import type { SourceLocation } from '../symbols/location.ts';
 import type { SymbolFile } from '../symbols/symbol-file.ts';
 import { loadBareMachine } from './bare-machine.ts';
@@ -56,15 +57,22 @@ import { VmcsHistory } from './vmcs-history.ts';
 export type MakeRecorder = (point: ObservationPoint, options: RecorderOptions, guestClock: Clock) => Recorder;
 const DEFAULT_RECORDER: MakeRecorder = (point, options) => new Recorder(point, options);
 
-/** Builds the machine and loads the guest; nothing has run yet. Throws UserError for the user's mistakes. */
-export const createSession = (config: BootConfig, makeRecorder: MakeRecorder = DEFAULT_RECORDER): Session => {
+/**
+ * Builds the machine and loads the guest; nothing has run yet. Throws UserError for the user's mistakes.
+ * @param files for `moduleSymbols`; left out: there is no file system here
+ */
+export const createSession = (
+  config: BootConfig,
+  makeRecorder: MakeRecorder = DEFAULT_RECORDER,
+  files?: FileAccess,
+): Session => {
   checkMemory(config.memoryBytes);
   const mask = observeMask(config.observe);
   const image = unpack(config.image.name, config.image.bytes);
   const start = layOut(config, image);
   const symbols = loadSymbols(config, image);
   try {
-    return new EngineSession(config, start, symbols, mask, makeRecorder);
+    return new EngineSession(config, start, symbols, mask, makeRecorder, files);
   } catch (error) {
     if (error instanceof RangeError)
       throw new UserError(`no memory on this host for a guest of ${config.memoryBytes >> 20} MiB: ask for less`);
@@ -110,6 +118,7 @@ class EngineSession implements Session {
     symbolFile: SymbolFile,
     mask: EventMask,
     makeRecorder: MakeRecorder,
+    files: FileAccess | undefined,
   ) {
     const model = CPU_MODELS[config.cpu];
     const memoryBytes = config.bare ? config.memoryBytes : machineBytesFor(config.memoryBytes);
@@ -175,7 +184,10 @@ class EngineSession implements Session {
     });
     this.debug = target;
     const zeroPage = 'kernel' in start && start.kernel.protocol === 'linux' ? start.kernel.state.esi : undefined;
-    this.symbols = new GuestSymbols(symbolFile, baseName(config.image.name), zeroPage, () => target);
+    const { moduleSymbols = [] } = config;
+    const moduleFiles =
+      moduleSymbols.length === 0 || files === undefined ? undefined : new ModuleFiles(moduleSymbols, files);
+    this.symbols = new GuestSymbols(symbolFile, baseName(config.image.name), zeroPage, () => target, moduleFiles);
     if (config.record === undefined) return;
     const recorded = new RecordedSession({
       points: this.machine.points,
@@ -423,7 +435,7 @@ class EngineSession implements Session {
     return this.namesNow.lookup(symbol);
   }
   /** A kernel that names itself is found when there is something to name. */
-  private get namesNow(): AddressMap {
+  private get namesNow(): CodeMap {
     this.symbols.look();
     return this.symbols.map;
   }

@@ -4,7 +4,7 @@
 import type { DomainStop } from '../hypervisor/domain.ts';
 import { waitsForMasked } from '../machine/cpu/monitor-wait.ts';
 import { Flag, StateLayout } from '../machine/cpu/state.ts';
-import type { AddressMap } from '../symbols/address-map.ts';
+import type { CodeMap } from '../symbols/program.ts';
 import type { PhysicalMachine } from './physical-machine.ts';
 import type { Stop } from './session.ts';
 import { exceptionChain, symbolise } from './stop-text.ts';
@@ -18,7 +18,7 @@ const KINDS = {
   external: 'power-off',
 } as const;
 
-export const stopOfDomain = (machine: PhysicalMachine, symbols: AddressMap, stopped: DomainStop): Stop => {
+export const stopOfDomain = (machine: PhysicalMachine, symbols: CodeMap, stopped: DomainStop): Stop => {
   const at =
     // Without symbols an address that the message has already says no more.
     stopped.rip === undefined || (!symbols.hasSymbols && stopped.message.includes(' at 0x'))
@@ -37,7 +37,7 @@ export const stopOfDomain = (machine: PhysicalMachine, symbols: AddressMap, stop
 };
 
 /** Undefined: the bare machine can go on. */
-export const stopOfBare = (machine: PhysicalMachine, symbols: () => AddressMap): Stop | undefined => {
+export const stopOfBare = (machine: PhysicalMachine, symbols: () => CodeMap): Stop | undefined => {
   const { processor, state, cpu } = machine;
   const activity = state.get(StateLayout.activity);
   const disabled = (state.eflagsRest & Flag.IF) === 0;

@@ -3,6 +3,7 @@
 import type { FromMachine, ToMachine } from '../protocol/machine.ts';
 import { createSession } from './engine-session.ts';
 import { MachineServer } from './machine-server.ts';
+import { threadFiles } from './files.ts';
 import { threadPort } from './port.ts';
 
 const later = (task: () => void, ms: number): (() => void) => {
@@ -15,6 +16,12 @@ const later = (task: () => void, ms: number): (() => void) => {
   return () => clearTimeout(handle);
 };
 
-void threadPort<ToMachine, FromMachine>().then(
-  (port) => new MachineServer(port, { createSession, now: () => performance.now(), later }),
-);
+const start = async (): Promise<void> => {
+  const [port, files] = await Promise.all([threadPort<ToMachine, FromMachine>(), threadFiles()]);
+  new MachineServer(port, {
+    createSession: (config) => createSession(config, undefined, files),
+    now: () => performance.now(),
+    later,
+  });
+};
+void start();

@@ -29,6 +29,8 @@ export interface BootConfig {
   readonly modules: readonly (NamedBytes & { readonly cmdline: string })[];
   /** Symbols and line table; the image itself if it is an ELF and none is given. */
   readonly symbols?: NamedBytes;
+  /** Folders and files with the debug data of modules that the kernel loads (.ko); read when they are needed. */
+  readonly moduleSymbols?: readonly string[];
   /** Guest memory in bytes, a multiple of 4096. */
   readonly memoryBytes: number;
   readonly cpu: 'core-duo' | 'modern';

@@ -2,11 +2,11 @@
 
 import type { Cpu } from '../machine/cpu/cpu.ts';
 import { EXCEPTION_NAMES } from '../machine/vmx/qualification.ts';
-import type { AddressMap } from '../symbols/address-map.ts';
+import type { CodeMap } from '../symbols/program.ts';
 import { formatLocation } from '../symbols/location.ts';
 
 /** Puts the source line before the address of "at 0x..." in a detail line; unknown addresses stay numbers. */
-export const symbolise = (symbols: AddressMap, line: string): string =>
+export const symbolise = (symbols: CodeMap, line: string): string =>
   line.replace(/\bat (0x[0-9a-f]+)/, (text, address: string) => {
     const location = symbols.locate(Number(address));
     return location.function === undefined ? text : `at ${formatLocation(location)} ${address}`;

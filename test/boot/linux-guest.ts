@@ -55,6 +55,8 @@ export interface LinuxGuest {
   initramfsOf(init: string, modules?: readonly string[]): Uint8Array;
   /** Path of the kernel with its symbols and types (765 MB to download); undefined, with the reason printed, where it is not to be had. */
   debugKernel(): string | undefined;
+  /** Folder with the debug data of modules of those names (kernel/lib), of the same package as `debugKernel`, which is there as well. */
+  debugModules(names: readonly string[]): string | undefined;
 }
 
 const newestKernel = (): string => {
@@ -98,14 +100,21 @@ export const linuxGuest = (): LinuxGuest | undefined => {
       ),
       program('init', init),
     ]);
+  const debugFiles = (names: readonly string[]): { kernel: string; modules: string } | undefined => {
+    const vmlinux = `usr/lib/debug/boot/vmlinux-${version}`;
+    const modules = `usr/lib/debug/lib/modules/${version}`;
+    const files = [vmlinux, ...names.map((name) => `${modules}/kernel/lib/${name}.ko`)];
+    const folder = debianPackage(
+      `linux-image-${version}-dbg:i386`,
+      files.map((file) => `./${file}`),
+    );
+    return folder === undefined ? undefined : { kernel: join(folder, vmlinux), modules: join(folder, modules) };
+  };
   return {
     kernel: join(image, 'boot', kernel),
     initramfs: (ending) => initramfsOf(initScript(`${ending} -f`)),
     initramfsOf,
-    debugKernel: () => {
-      const file = `usr/lib/debug/boot/vmlinux-${version}`;
-      const folder = debianPackage(`linux-image-${version}-dbg:i386`, `./${file}`);
-      return folder === undefined ? undefined : join(folder, file);
-    },
+    debugKernel: () => debugFiles([])?.kernel,
+    debugModules: (names) => debugFiles(names)?.modules,
   };
 };

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import type { Dap, Events, Requests } from '../../src/debugger/dap/protocol.ts';
+import type { FileAccess } from '../../src/debugger/os/module-files.ts';
 import type { DebugMessage, FromMachine, ToMachine } from '../../src/protocol/machine.ts';
 import type { EventRow } from '../../src/protocol/timeline.ts';
 import { createSession } from '../../src/workers/engine-session.ts';
@@ -25,12 +26,15 @@ export class DapBench {
   private seq = 0;
   private readonly responses = new Map<number, Dap.Response>();
 
-  /** @param clock wall time in milliseconds; left out: counted in looks at it */
-  constructor(config: BootConfig, clock?: () => number) {
+  /**
+   * @param clock wall time in milliseconds; left out: counted in looks at it
+   * @param files for debug data of modules
+   */
+  constructor(config: BootConfig, clock?: () => number, files?: FileAccess) {
     new MachineServer(
       { post: (message) => this.take(message), listen: (handler) => (this.handler = handler) },
       {
-        createSession,
+        createSession: (asked) => createSession(asked, undefined, files),
         now: clock ?? (() => (this.now += 0.05)),
         later: (task, ms) => {
           this.task = task;

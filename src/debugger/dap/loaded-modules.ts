@@ -1,6 +1,7 @@
 // What the guest's kernel has loaded (Linux's modules), as the protocol's modules. Who has asked for them once is told at each stop what came and
 // what went. Not the kernel itself (requests/sources.ts) and not how they are found (../os).
 
+import type { ModuleSymbols } from '../module-symbols.ts';
 import type { GuestModule } from '../os/awareness.ts';
 import type { Dap } from './protocol.ts';
 import { reference } from './references.ts';
@@ -27,13 +28,37 @@ export class LoadedModules {
   }
 
   private now(): Map<string, Dap.Module> {
-    return new Map(this.session.os.modules().map((module) => [`${module.base} ${module.name}`, shown(module)]));
+    const { os, machine } = this.session;
+    const { modules: files } = machine.guestSymbols;
+    return new Map(
+      os.modules().map((module) => [`${module.base} ${module.name}`, { ...shown(module), ...stateOf(module, files) }]),
+    );
   }
 }
 
-const shown = ({ name, base, bytes }: GuestModule): Dap.Module => ({
+const shown = ({ name, base, bytes }: GuestModule): Omit<Dap.Module, 'symbolStatus'> => ({
   id: `${name}@${reference(base)}`,
   name,
   addressRange: `${reference(base)}-${reference(base + bytes)}`,
-  symbolStatus: 'address and name only',
 });
+
+/** What is known of its debug data. */
+export const stateOf = (
+  module: GuestModule,
+  files: ModuleSymbols | undefined,
+): Pick<Dap.Module, 'symbolStatus' | 'symbolFilePath'> => {
+  const state = files?.state(module);
+  switch (state?.kind) {
+    case undefined:
+      return { symbolStatus: 'address and name only' };
+    case 'missing':
+      return { symbolStatus: `address and name only: ${state.reason}` };
+    case 'unread':
+      return { symbolStatus: 'not needed yet', symbolFilePath: state.path };
+    case 'read': {
+      const { map, problems } = state.info;
+      const status = map.hasLines ? 'symbols and line table loaded' : 'symbols loaded, no line table';
+      return { symbolStatus: [status, ...problems].join('; '), symbolFilePath: state.path };
+    }
+  }
+};

@@ -1,8 +1,9 @@
 // The guest's operating system in the Variables view: what runs, the system call it is in, and lists of tasks, modules and log lines. Read when
 // opened, in pages. Not what is known of a system (../os).
 
-import type { CallInProgress, GuestTask } from '../os/awareness.ts';
+import type { CallInProgress, GuestModule, GuestTask } from '../os/awareness.ts';
 import type { Container } from './containers.ts';
+import { stateOf } from './loaded-modules.ts';
 import type { Dap } from './protocol.ts';
 import { reference } from './references.ts';
 import type { DebugSession } from './session.ts';
@@ -40,9 +41,9 @@ const container = (session: DebugSession, task: GuestTask | undefined): Containe
       ...(os.modules().length === 0
         ? []
         : [
-            list(session, 'modules', os.modules(), ({ name, base, bytes }) => ({
-              ...row(name, `${reference(base)}, ${bytes} bytes`),
-              memoryReference: reference(base),
+            list(session, 'modules', os.modules(), (module) => ({
+              ...row(module.name, moduleText(session, module)),
+              memoryReference: reference(module.base),
             })),
           ]),
       ...(log.length === 0
@@ -58,6 +59,12 @@ const container = (session: DebugSession, task: GuestTask | undefined): Containe
 };
 
 const row = (name: string, value: string): Dap.Variable => ({ name, value, variablesReference: 0 });
+
+const moduleText = (session: DebugSession, module: GuestModule): string => {
+  const { modules: files } = session.machine.guestSymbols;
+  const place = `${reference(module.base)}, ${module.bytes} bytes`;
+  return files === undefined ? place : `${place}; ${stateOf(module, files).symbolStatus}`;
+};
 
 const list = <T>(
   session: DebugSession,

@@ -11,7 +11,7 @@ import type { StepEnd } from '../stepping.ts';
 import { sameBytes, walkPages } from '../page-tables.ts';
 import { stopSentence } from '../stop-sentence.ts';
 import type { StopDetail, Work } from '../target.ts';
-import { formatAddress } from '../../symbols/location.ts';
+import { formatAddress, type SourceLocation } from '../../symbols/location.ts';
 import { Activities, type ActivityEnd, type Past } from './activities.ts';
 import type { Container } from './containers.ts';
 import { GuestOs } from '../os/guest-os.ts';
@@ -236,7 +236,11 @@ export class DebugSession implements Judge {
     const { guestSymbols } = this.machine;
     if (early) guestSymbols.lookNow();
     else guestSymbols.look();
-    if (guestSymbols.generation === this.placedBy) return false;
+    if (guestSymbols.generation === this.placedBy) {
+      // Also back in time, before a module was loaded.
+      if (this.book.all.some((breakpoint) => this.mayMove(breakpoint)) && this.modulesMoved()) this.placeAgain();
+      return false;
+    }
     this.placedBy = guestSymbols.generation;
     this.frames.forget();
     if (guestSymbols.problem !== undefined) this.say(`${guestSymbols.problem}.`);
@@ -254,18 +258,38 @@ export class DebugSession implements Judge {
     return spot === undefined ? undefined : { spot, met: () => void this.lookForKernel(true) };
   }
 
-  /** Breakpoints that lie nowhere may lie in a module: each is looked through when it is loaded, before it runs. */
+  /** Breakpoints that lie nowhere may lie in a module, and those in a module may lie elsewhere: each is placed when one is loaded, before it runs. */
   private get moduleStart(): Errand | undefined {
-    if (this.machine.guestSymbols.awaited || this.book.all.every(({ order }) => order.spots.length > 0))
+    if (this.machine.guestSymbols.awaited || !this.book.all.some((breakpoint) => this.mayMove(breakpoint)))
       return undefined;
     const address = this.os.awareness?.moduleStart;
     if (address === undefined) return undefined;
     const met = (): void => {
       this.forgetTasks();
+      this.modulesMoved();
       this.placeAgain();
     };
     return { spot: at(address), met };
   }
+  private mayMove({ order: { kind, spots } }: Breakpoint): boolean {
+    if (spots.length === 0) return true;
+    const { kernel } = this.machine.guestSymbols;
+    return (
+      (kind === 'source' || kind === 'function') &&
+      spots.some((spot) => 'address' in spot && kernel.map.symbol(spot.address) === undefined)
+    );
+  }
+  /** Other modules are loaded than when it was asked last. */
+  private modulesMoved(): boolean {
+    const now = this.os
+      .modules()
+      .map(({ name, base }) => `${name} ${base}`)
+      .join();
+    const moved = now !== this.placedFor;
+    this.placedFor = now;
+    return moved;
+  }
+  private placedFor = '';
 
   // ---- the end ------------------------------------------------------------------------------------------------------
 
@@ -331,21 +355,20 @@ export class DebugSession implements Judge {
   }
 
   nameOf(address: number): string | undefined {
-    const place = this.machine.symbols.locate(address);
-    if (place.function === undefined) return this.inModule(address);
-    return place.offset === 0 || place.offset === undefined
-      ? place.function
-      : `${place.function}+0x${place.offset.toString(16)}`;
+    return named(this.machine.guestSymbols.kernel.map.locate(address)) ?? this.inModule(address);
   }
-  /** Code that was loaded later: as the kernel itself names it. */
+  /** Code that was loaded later: as the kernel itself names it. Its data only its file names. */
   private inModule(address: number): string | undefined {
-    const found = this.os.moduleFunction(address);
-    if (found !== undefined) {
-      const offset = address - found.is.address;
-      return `${found.is.name}${offset === 0 ? '' : `+0x${offset.toString(16)}`} [${found.module.name}]`;
-    }
-    const module = this.os.modules().find(({ base, bytes }) => address >= base && address < base + bytes);
-    return module === undefined ? undefined : `[${module.name}]+0x${(address - module.base).toString(16)}`;
+    const module = this.os.moduleAt(address);
+    if (module === undefined) return undefined;
+    const is = this.os.moduleFunction(address)?.is;
+    const name =
+      is === undefined
+        ? named(this.machine.symbols.locate(address))
+        : named({ function: is.name, offset: address - is.address });
+    return name === undefined
+      ? `[${module.name}]+0x${((address - module.base) >>> 0).toString(16)}`
+      : `${name} [${module.name}]`;
   }
   place(address: number): string {
     const name = this.nameOf(address);
@@ -370,3 +393,6 @@ export class DebugSession implements Judge {
     return { name: path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1), path };
   }
 }
+
+const named = ({ function: name, offset }: Pick<SourceLocation, 'function' | 'offset'>): string | undefined =>
+  name === undefined || offset === undefined || offset === 0 ? name : `${name}+0x${offset.toString(16)}`;

@@ -1,6 +1,7 @@
-// What names mean in an expression: locals of the frame, globals, functions, enumerators, registers, types. Joins DebugInfo and a frame
+// What names mean in an expression: locals of the frame, globals, functions, enumerators, registers, types. Joins debug data and a frame
 // for evaluate.ts; one object a frame and inline level.
-import type { DebugInfo, Variable } from '../../symbols/debug-info.ts';
+import type { Variable } from '../../symbols/debug-info.ts';
+import type { ProgramInfo } from '../../symbols/program.ts';
 import type { CType } from '../../symbols/types.ts';
 import { Register, type Frame } from '../../symbols/unwind/unwinder.ts';
 import { Value } from '../../symbols/value/value.ts';
@@ -14,7 +15,7 @@ export type ExtraRegister = (name: string) => { readonly type: CType; readonly b
 
 export class Names {
   constructor(
-    private readonly info: DebugInfo,
+    private readonly info: ProgramInfo,
     private readonly frame: Frame | undefined,
     /** Which of the functions at the frame's address: 0 is the innermost inlined one. */
     private readonly level: number,
@@ -31,7 +32,7 @@ export class Names {
     const near = this.#near;
     const variable = near === undefined ? this.info.global(name) : this.info.variable(name, near, this.level);
     if (variable !== undefined) return this.variable(variable);
-    const code = this.info.functionsNamed(name).find(({ entry }) => entry !== undefined);
+    const code = this.info.functionsNamed(name, near).find(({ entry }) => entry !== undefined);
     if (code !== undefined) return new Value(code.type, { kind: 'memory', address: code.entry! }, this.source);
     const constant = this.info.enumerator(name, near);
     if (constant !== undefined) return Value.ofInteger(constant.type, constant.value, this.source);

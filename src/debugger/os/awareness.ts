@@ -2,6 +2,7 @@
 // symbols and types. Types only; linux.ts knows Linux, described.ts any kernel of which a file
 // says where its tasks are. Nothing in the guest is changed or run.
 
+import type { SectionPlace } from '../../symbols/object-file.ts';
 import type { Registers } from '../../symbols/unwind/unwinder.ts';
 
 export interface GuestTask {
@@ -35,9 +36,23 @@ export interface GuestModule {
   /** Linear address of its code. */
   readonly base: number;
   readonly bytes: number;
+  /** All that it has in memory at this moment: code and data, and what its initialisation needs until that has ended. */
+  readonly regions: readonly MemoryRegion[];
+  /** Those of its file that are in memory; read when they are asked for. */
+  readonly sections: readonly SectionPlace[];
+  /** Hexadecimal; undefined: it has none in memory. Read when it is asked for. */
+  readonly buildId: string | undefined;
   /** By the kernel's own table, ascending; read when it is asked for. */
   readonly functions: readonly ModuleFunction[];
 }
+
+export interface MemoryRegion {
+  readonly base: number;
+  readonly bytes: number;
+}
+
+export const holds = (regions: readonly MemoryRegion[], address: number): boolean =>
+  regions.some(({ base, bytes }) => address >= base && address < base + bytes);
 
 export interface ModuleFunction {
   readonly name: string;
@@ -67,6 +82,8 @@ export interface OsAwareness {
   /** Address of the structure of the task that a processor runs; undefined: not known. */
   currentTask(processor: number): number | undefined;
   modules(): GuestModule[];
+  /** No module lies below; undefined: not known. */
+  readonly lowestModule: number | undefined;
   /** Where the kernel comes by with a module that is loaded and has not run yet; undefined: it has no such place. */
   readonly moduleStart: number | undefined;
   systemCall(number: number): SystemCall | undefined;

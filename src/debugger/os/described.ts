@@ -138,6 +138,7 @@ export class DescribedOs implements OsAwareness {
   // ---- what nobody describes ----------------------------------------------------------------------------------------
 
   readonly moduleStart = undefined;
+  readonly lowestModule = undefined;
   modules(): GuestModule[] {
     return [];
   }

@@ -8,7 +8,7 @@ import { evaluate, type EvaluationWorld } from '../expression/evaluate.ts';
 import { Names } from '../expression/names.ts';
 import type { DebuggedMachine } from '../machine.ts';
 import { registerNamed } from '../registers.ts';
-import type { GuestModule, GuestTask, ModuleFunction, OsAwareness } from './awareness.ts';
+import { holds, type GuestModule, type GuestTask, type ModuleFunction, type OsAwareness } from './awareness.ts';
 import { DescribedOs } from './described.ts';
 import type { OsDescription } from './description.ts';
 import { Linux } from './linux.ts';
@@ -57,16 +57,25 @@ export class GuestOs {
   modules(): readonly GuestModule[] {
     return (this.loaded ??= this.awareness?.modules() ?? []);
   }
+  /** The loaded module that an address belongs to, without a look at the list where no module can be. */
+  moduleAt(address: number): GuestModule | undefined {
+    const { awareness } = this;
+    if (awareness === undefined || address < (awareness.lowestModule ?? 0)) return undefined;
+    return this.modules().find(({ regions }) => holds(regions, address));
+  }
   /** A function of a loaded module, by its name or by an address inside it. */
   moduleFunction(
     nameOrAddress: string | number,
   ): { readonly module: GuestModule; readonly is: ModuleFunction } | undefined {
-    for (const module of this.modules()) {
-      const is = module.functions.find(({ name, address, bytes }) =>
-        typeof nameOrAddress === 'string'
-          ? name === nameOrAddress
-          : nameOrAddress >= address && nameOrAddress < address + bytes,
+    if (typeof nameOrAddress === 'number') {
+      const module = this.moduleAt(nameOrAddress);
+      const is = module?.functions.find(
+        ({ address, bytes }) => nameOrAddress >= address && nameOrAddress < address + bytes,
       );
+      return module === undefined || is === undefined ? undefined : { module, is };
+    }
+    for (const module of this.modules()) {
+      const is = module.functions.find(({ name }) => name === nameOrAddress);
       if (is !== undefined) return { module, is };
     }
     return undefined;
@@ -83,7 +92,7 @@ export class GuestOs {
   }
 
   private recognise(): OsAwareness | undefined {
-    const debug = this.machine.guestSymbols.info;
+    const debug = this.machine.guestSymbols.kernel;
     const memory: ReadMemory = (linear, into) => this.machine.target.readMemory(linear, into);
     if (this.description !== undefined) {
       const { file, description } = this.description;

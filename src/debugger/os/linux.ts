@@ -3,6 +3,7 @@
 
 import type { DebugInfo } from '../../symbols/debug-info.ts';
 import type { ReadMemory } from '../../symbols/location-value.ts';
+import type { SectionPlace } from '../../symbols/object-file.ts';
 import { typeName } from '../../symbols/type-names.ts';
 import { Register, type Registers } from '../../symbols/unwind/unwinder.ts';
 import type {
@@ -10,11 +11,14 @@ import type {
   GuestModule,
   GuestTask,
   LogLine,
+  MemoryRegion,
   ModuleFunction,
   OsAwareness,
   SystemCall,
 } from './awareness.ts';
 import { readLinuxLog } from './linux-log.ts';
+import { regionsOfModule } from './linux-module-regions.ts';
+import { buildIdOfModule, sectionsOfModule } from './linux-module-sections.ts';
 import { functionsOfModule } from './linux-module-symbols.ts';
 import { Structures } from './structures.ts';
 
@@ -186,32 +190,21 @@ export class Linux implements OsAwareness {
     return this.structures.symbol('do_init_module');
   }
 
-  /** One region of code since 6.4 (`mem[MOD_TEXT]`), `core_layout` before, `module_core` before 4.5. */
+  /** The kernel maps itself below where it puts modules: the area of vmalloc (arch/x86/include/asm/pgtable_32_areas.h). */
+  get lowestModule(): number | undefined {
+    return this.structures.symbol('_text');
+  }
+
   modules(): GuestModule[] {
     const s = this.structures;
     const head = s.symbol('modules');
     if (head === undefined) return [];
-    const [base, size] = [
-      ['mem[0].base', 'mem[0].size'],
-      ['core_layout.base', 'core_layout.size'],
-      ['module_core', 'core_size'],
-    ].find(([path]) => s.field('module', path!) !== undefined) ?? ['', ''];
     return [...s.list(head, 'module', 'list')].flatMap((address) => {
-      const start = s.read(address, 'module', base!);
       const name = s.readText(address, 'module', 'name');
-      if (start === undefined || name === undefined) return [];
-      const bytes = s.read(address, 'module', size!) ?? 0;
-      let functions: readonly ModuleFunction[] | undefined;
-      return [
-        {
-          name,
-          base: start,
-          bytes,
-          get functions() {
-            return (functions ??= functionsOfModule(s, address));
-          },
-        },
-      ];
+      const regions = regionsOfModule(s, address);
+      const [core] = regions;
+      if (core === undefined || name === undefined) return [];
+      return [new LinuxModule(s, address, name, core, regions)];
     });
   }
 
@@ -248,5 +241,34 @@ export class Linux implements OsAwareness {
 
   log(): LogLine[] {
     return readLinuxLog(this.structures);
+  }
+}
+
+/** Read as far as it is asked for. */
+class LinuxModule implements GuestModule {
+  readonly base: number;
+  readonly bytes: number;
+  private knownFunctions: readonly ModuleFunction[] | undefined;
+  private knownSections: readonly SectionPlace[] | undefined;
+  private knownBuild: { readonly id: string | undefined } | undefined;
+
+  constructor(
+    private readonly structures: Structures,
+    private readonly address: number,
+    readonly name: string,
+    core: MemoryRegion,
+    readonly regions: readonly MemoryRegion[],
+  ) {
+    ({ base: this.base, bytes: this.bytes } = core);
+  }
+
+  get functions(): readonly ModuleFunction[] {
+    return (this.knownFunctions ??= functionsOfModule(this.structures, this.address));
+  }
+  get sections(): readonly SectionPlace[] {
+    return (this.knownSections ??= sectionsOfModule(this.structures, this.address, this.regions));
+  }
+  get buildId(): string | undefined {
+    return (this.knownBuild ??= { id: buildIdOfModule(this.structures, this.sections) }).id;
   }
 }

@@ -20,6 +20,7 @@ interface Choice extends vscode.QuickPickItem {
 /** What a launch configuration says otherwise than the settings. */
 export type BootChanges = Partial<Pick<BootConfig, 'cmdline' | 'memoryBytes' | 'cpu' | 'bare' | 'record'>> & {
   readonly symbols?: vscode.Uri;
+  readonly moduleSymbols?: readonly vscode.Uri[];
   readonly initrd?: vscode.Uri;
 };
 
@@ -104,13 +105,15 @@ export class BootGuest {
     const found = await imageAt(this.host, uri);
     if (found === undefined) throw new UserError(await this.refusal(uri, image.name));
     const bytes = unpack(uri.fsPath, await readFile(uri));
-    const { symbols, initrd, cmdline, ...rest } = changes;
+    const { symbols, moduleSymbols, initrd, cmdline, ...rest } = changes;
+    for (const place of moduleSymbols ?? []) await mustBeOnDisk(place);
     const config = {
       ...settings,
       ...rest,
       cmdline: cmdline ?? settings.cmdline ?? defaultCommandLine(found.format, bytes),
       image: { name: uri.fsPath, bytes },
       ...(symbols === undefined ? {} : { symbols: { name: symbols.fsPath, bytes: await readFile(symbols) } }),
+      ...(moduleSymbols === undefined ? {} : { moduleSymbols: moduleSymbols.map(({ fsPath }) => fsPath) }),
       ...(initrd === undefined ? {} : { initrd: { name: initrd.fsPath, bytes: await readFile(initrd) } }),
     };
     await this.context.workspaceState.update(LAST, uri.toString());
@@ -230,6 +233,22 @@ const readFile = async (uri: vscode.Uri): Promise<Uint8Array> => {
     throw new UserError(
       vscode.l10n.t('{0} cannot be read: {1}', nameOf(uri), error instanceof Error ? error.message : String(error)),
     );
+  }
+};
+
+/** The machine's thread reads it by itself. @throws UserError */
+const mustBeOnDisk = async (uri: vscode.Uri): Promise<void> => {
+  if (uri.scheme !== 'file')
+    throw new UserError(
+      vscode.l10n.t(
+        '{0} is not on the disk of this machine: debug data of modules is read from there.',
+        uri.toString(),
+      ),
+    );
+  try {
+    await vscode.workspace.fs.stat(uri);
+  } catch {
+    throw new UserError(vscode.l10n.t('{0} does not exist.', uri.fsPath));
   }
 };
 

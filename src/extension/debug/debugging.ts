@@ -23,6 +23,8 @@ export const activeGuestSession = (): vscode.DebugSession | undefined => {
 interface Launch extends vscode.DebugConfiguration {
   readonly program?: string;
   readonly symbols?: string;
+  /** Folders and files with the debug data of modules. */
+  readonly moduleSymbols?: string | readonly string[];
   readonly initrd?: string;
   readonly commandLine?: string;
   /** Megabytes. */
@@ -113,6 +115,9 @@ const changesOf = (launch: Launch, folder: vscode.WorkspaceFolder | undefined): 
   ...(launch.cpu === undefined ? {} : { cpu: launch.cpu }),
   ...(launch.hypervisor === undefined ? {} : { bare: !launch.hypervisor }),
   ...(launch.symbols === undefined ? {} : { symbols: uriOf(launch.symbols, folder) }),
+  ...(launch.moduleSymbols === undefined
+    ? {}
+    : { moduleSymbols: [launch.moduleSymbols].flat().map((path) => uriOf(path, folder)) }),
   ...(launch.initrd === undefined ? {} : { initrd: uriOf(launch.initrd, folder) }),
 });
 

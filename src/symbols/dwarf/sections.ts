@@ -1,7 +1,8 @@
-// The debug sections of one ELF file by name, inflated where they are compressed (SHF_COMPRESSED, or the older .zdebug_ names).
-// Relocations are not applied: a linked file has none left to apply, even where a kernel's build keeps the .rel.debug_ sections.
+// The debug sections of one ELF file by name, inflated where they are compressed (SHF_COMPRESSED, or the older .zdebug_ names), with the relocations of
+// an object file applied. A linked file has none left to apply, even where a kernel's build keeps the .rel.debug_ sections.
 import { unzlibSync } from 'fflate';
 import { cString, Elf, type ElfFile, type Section } from '../../machine/elf.ts';
+import { relocated } from '../relocations.ts';
 
 const ELFCOMPRESS_ZLIB = 1;
 const CHDR_SIZE = 12;
@@ -48,8 +49,14 @@ export class DebugSections {
     if (home === undefined) return NONE;
     const raw = this.elf.sectionBytes(home);
     if (!raw.ok) return this.#problem(raw.reason);
-    if (old !== undefined) return this.#inflateOld(home, raw.bytes);
-    return (home.flags & Elf.SHF_COMPRESSED) === 0 ? raw.bytes : this.#inflate(home, raw.bytes);
+    return relocated(this.elf, home, this.#contents(home, raw.bytes, old !== undefined), (sentence) =>
+      this.problems.push(sentence),
+    );
+  }
+
+  #contents(home: Section, bytes: Uint8Array, old: boolean): Uint8Array {
+    if (old) return this.#inflateOld(home, bytes);
+    return (home.flags & Elf.SHF_COMPRESSED) === 0 ? bytes : this.#inflate(home, bytes);
   }
 
   /** Elf32_Chdr: type, size, alignment; then the data. */

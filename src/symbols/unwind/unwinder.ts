@@ -49,8 +49,9 @@ const MAX_FRAMES = 100_000;
 const PROLOGUE_BYTES = 256;
 
 export class Unwinder {
+  /** @param sourcesAt of the file that an address belongs to */
   constructor(
-    private readonly sources: UnwindSources,
+    private readonly sourcesAt: (address: number) => UnwindSources,
     private readonly interrupted: InterruptHook = () => undefined,
   ) {}
 
@@ -92,8 +93,9 @@ export class Unwinder {
   }
 
   #fdeAt(address: number): Fde | undefined {
-    const own = (address - this.sources.slide) >>> 0;
-    for (const table of this.sources.tables) {
+    const { slide, tables } = this.sourcesAt(address);
+    const own = (address - slide) >>> 0;
+    for (const table of tables) {
       const fde = table.find(own);
       if (fde !== undefined) return fde;
     }
@@ -101,7 +103,7 @@ export class Unwinder {
   }
 
   #byInformation(frame: UnwoundFrame, fde: Fde): Step | { readonly end: string } | undefined {
-    const { slide } = this.sources;
+    const { slide } = this.sourcesAt(frame.lookupPc);
     // The row of the instruction itself: for a caller, of the call, since a call that never returns may end its function.
     const row = rowAt(fde, (frame.lookupPc - slide) >>> 0);
     const cfa = row.cfa === undefined ? undefined : this.#cfa(frame, row.cfa);
@@ -150,7 +152,7 @@ export class Unwinder {
   }
 
   #evaluate(frame: UnwoundFrame, expression: Uint8Array, initial: readonly number[]): number | undefined {
-    const { unit, slide } = this.sources;
+    const { unit, slide } = this.sourcesAt(frame.lookupPc);
     if (unit === undefined) return undefined;
     const machine: Machine = { memory: frame.memory, register: (number) => frame.registers[number] };
     const location = evaluateLocation({ expression, unit, machine, slide, initial });
@@ -160,7 +162,7 @@ export class Unwinder {
   #byPrologue(frame: UnwoundFrame): Step | undefined {
     const { pc, registers, memory } = frame;
     const [esp, ebp] = [registers[Register.esp], registers[Register.ebp]];
-    const start = this.sources.functionStart(frame.lookupPc);
+    const start = this.sourcesAt(frame.lookupPc).functionStart(frame.lookupPc);
     if (start === undefined || esp === undefined) return undefined;
     const executed = pc - start;
     const code = new Uint8Array(Math.min(PROLOGUE_BYTES, executed + 16));

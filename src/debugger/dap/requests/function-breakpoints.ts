@@ -82,7 +82,7 @@ const functionsNamed = (session: DebugSession, name: string, file: string | unde
 const elsewhere = (session: DebugSession, name: string): readonly number[] | string => {
   const { symbols, image, guestSymbols } = session.machine;
   const loaded = session.os.moduleFunction(name)?.is;
-  if (loaded !== undefined) return [loaded.address];
+  if (loaded !== undefined) return [session.context.bodyOf(loaded.address) ?? loaded.address];
   if (symbols.symbol(name) !== undefined)
     return `${name} is data, not a function: set a data breakpoint on it, or *&${name} for its address.`;
   if (guestSymbols.awaited) return `${name} is looked for when the kernel has come up.`;

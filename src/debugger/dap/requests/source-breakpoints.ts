@@ -70,7 +70,8 @@ const place = (session: DebugSession, path: string, { line, column }: Dap.Source
   const { symbols, image } = session.machine;
   if (!symbols.hasLines)
     return `${image} has no line table: compile it with -g, or give an ELF file that has one as its symbols.`;
-  if (symbols.matchFiles(path).length === 0) return `No code of ${image} comes from this file.`;
+  if (symbols.matchFiles(path).length === 0)
+    return `No code of ${image} comes from this file${waiting(session, path)}.`;
   const wanted = session.fromLine(line);
   const places = symbols.statements(path, wanted, wanted + FARTHEST);
   const first = places[0]?.line;
@@ -88,9 +89,22 @@ const place = (session: DebugSession, path: string, { line, column }: Dap.Source
   return { line: (sameFile ? place.line : undefined) ?? first, column: columnAt, addresses };
 };
 
+/** Where a module that is loaded later may have the file. The module of a single file is called like it. */
+const waiting = (session: DebugSession, path: string): string => {
+  const { modules } = session.machine.guestSymbols;
+  if (modules === undefined || session.os.awareness?.moduleStart === undefined) return '';
+  const name = /([^/\\]+)\.[^.]*$/.exec(path)?.[1]?.replaceAll('-', '_') ?? '';
+  const loaded = session.os.modules().find((module) => module.name === name);
+  const state = loaded === undefined ? undefined : modules.state(loaded);
+  if (state?.kind === 'missing') return `; of module ${name} there is no debug data: ${state.reason}`;
+  return loaded === undefined && modules.has(name)
+    ? `; module ${name} is not loaded yet`
+    : '; it is looked for in each module that is loaded';
+};
+
 /** A line compiled in parts stops once a pass: at the first part in each function, behind the prologue where the line begins one. */
 const firstOfEach = (session: DebugSession, places: readonly LinePlace[]): number[] => {
-  const lowest = new Map<number, number>();
+  const lowest = new Map<unknown, number>();
   for (const { address } of places) {
     const block = session.context.blockOf(address);
     lowest.set(block, Math.min(address, lowest.get(block) ?? Infinity));
