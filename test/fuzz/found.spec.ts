@@ -210,6 +210,22 @@ describe('found by fuzzing', () => {
       }
     }
   });
+  it('REP MOVS that RF is set for: it stays set until all iterations are done, however the run is cut', () => {
+    const { state, ...flat } = flatCase([0xf3, 0xa5], 0x7000);
+    const gpr = [0, 0x1000, 0, 0, 0x7000, 0, 0x1_0000, 0x2_0000];
+    for (let seed = 0; seed < 4; seed++) {
+      const c: FuzzCase = {
+        ...flat,
+        environment: 'processor',
+        seed,
+        cycles: 900,
+        state: { ...state, gpr, eflags: 0x1_0002 },
+      };
+      const executors = new Executors();
+      assert.equal(verify(c, executors, { fresh: false, deep: true }).finding, undefined);
+      assert.equal(executors.get(c, 0).registers()['eflags'], '10002');
+    }
+  });
   it('a single step behind STI whose delivery fills a shadow table, under the hypervisor', () => {
     const guest = new HypervisorExecutor();
     // PUSH 102h (TF); POPFD; STI; HLT. The trap behind STI is the first to read the IDT.

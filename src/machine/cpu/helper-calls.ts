@@ -66,7 +66,8 @@ export class HelperCalls {
     this.setBases();
     cpu.s.set(StateLayout.budgetCut, 0);
     cpu.breakpoints.exact = left === 1 || !(cpu.breakpoints.data || cpu.points.data);
-    cpu.s.set(StateLayout.resumed, Resumed.asBefore);
+    // With RF set before it, the first instruction is as one that IRET has loaded RF for.
+    cpu.s.set(StateLayout.resumed, this.processor.resumed ? start : Resumed.asBefore);
     this.lookForRequests();
   }
   private setBases(): void {

@@ -77,8 +77,8 @@ const scanOne: Semantics = (e) => {
 // ---- repeated -----------------------------------------------------------------------------------------------------------
 
 /**
- * Iterations that the budget lets be done here; the last one is the instruction itself. None where single instructions are asked for, and where IRET
- * has loaded RF for the instruction: the flag stays until all are done.
+ * Iterations that the budget lets be done here; the last one is the instruction itself. None where single instructions are asked for, and where RF is
+ * set for the instruction: the flag stays until all are done.
  */
 const allowedOf = (e: Emitter): Local => {
   const resumed = e.let(e.eq(e.state(StateLayout.resumed), e.budget()));
