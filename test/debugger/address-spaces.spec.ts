@@ -2,15 +2,11 @@
 // sample kernel has its code and its stack at the same addresses, so each could be taken for another.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import type { Dap } from '../../src/debugger/dap/protocol.ts';
 import { configOf, TSUBAME } from '../boot/running-guest.ts';
 import { DapBench } from './dap-bench.ts';
-
-const OS_JSON = '.kansoku/os.json';
-const description = readFileSync(join(dirname(TSUBAME), OS_JSON), 'utf8');
+import { standAsleep } from './sleeping-tasks.ts';
 
 interface Asleep {
   readonly bench: DapBench;
@@ -22,14 +18,7 @@ interface Asleep {
 /** The shell waits for a line, a program sleeps; the processor is idle. */
 const asleep = (): Asleep => {
   const bench = new DapBench(configOf(TSUBAME, { record: { limit: 256 << 20 } }));
-  bench.request('initialize', { adapterID: 'kansoku' });
-  bench.request('launch', { osDescription: { name: OS_JSON, text: description } } as never);
-  bench.request('configurationDone');
-  bench.untilPrinted(/tsubame> $/);
-  bench.type('sleep 900000 &\r');
-  bench.untilPrinted(/sleep 900000 &[^>]*> $/);
-  for (let i = 0; i < 30; i++) bench.turn();
-  bench.request('pause', { threadId: 1 });
+  standAsleep(bench);
   const [, shell, sleeper] = bench.request('threads').threads.map(({ id }) => {
     const { stackFrames } = bench.request('stackTrace', { threadId: id });
     const label = stackFrames.findIndex(({ presentationHint }) => presentationHint === 'label');

@@ -13,7 +13,8 @@ import { configOf } from '../boot/running-guest.ts';
 import { writeCore, type Region } from '../symbols/core.ts';
 import { random } from '../symbols/frames-compare.ts';
 import { gdb, gdbMissing } from '../symbols/gdb.ts';
-import { addr2line, folder, tool } from '../symbols/toolchain.ts';
+import { linkedApart } from '../symbols/linked-apart.ts';
+import { addr2line, folder } from '../symbols/toolchain.ts';
 import { DapBench } from './dap-bench.ts';
 
 const MODULES = ['crc64', 'crc64-rocksoft', 'test_user_copy', 'lru_cache'];
@@ -49,30 +50,6 @@ const config = (): ReturnType<typeof configOf> =>
   });
 
 const fileOf = (module: string): string => join(debugModules!, 'kernel', 'lib', `${module}.ko`);
-
-/** gdb's file: the module linked to where the guest has its sections. */
-const linkedAt = (path: string, sections: readonly (readonly [name: string, address: string])[]): string => {
-  const script = join(folder, 'apart.ld');
-  writeFileSync(script, 'SECTIONS { }\n');
-  const linked = join(folder, 'module');
-  const starts = sections.map(([name, address]) => `--section-start=${name}=${address}`);
-  tool(
-    'ld',
-    '-m',
-    'elf_i386',
-    '-e',
-    '0',
-    '--unresolved-symbols=ignore-all',
-    '--no-check-sections',
-    '-T',
-    script,
-    ...starts,
-    '-o',
-    linked,
-    path,
-  );
-  return linked;
-};
 
 describe("modules of Debian's Linux in the debugger", { skip }, () => {
   it('have lines, breakpoints, locals and expressions', async () => {
@@ -116,13 +93,14 @@ describe("modules of Debian's Linux in the debugger", { skip }, () => {
     assert.equal(module('crc64_rocksoft').symbolFilePath, fileOf('crc64-rocksoft'));
     assert.equal(module('crc64').symbolStatus, 'not needed yet');
 
-    const sections = [...dap.serial.matchAll(/^@SECTION (\S+) (0x[0-9a-f]+)$/gm)].map(
-      ([, name, address]) => [name!, address!] as const,
-    );
-    const text = Number(sections.find(([name]) => name === '.text')![1]);
-    const linked = linkedAt(
+    const sections = [...dap.serial.matchAll(/^@SECTION (\S+) (0x[0-9a-f]+)$/gm)].map(([, name, address]) => ({
+      name: name!,
+      address: Number(address),
+    }));
+    const text = sections.find(({ name }) => name === '.text')!.address;
+    const linked = linkedApart(
       fileOf('crc64-rocksoft'),
-      sections.filter(([name]) => !name.startsWith('.note') && !name.startsWith('.init')),
+      sections.filter(({ name }) => !name.startsWith('.note') && !name.startsWith('.init')),
     );
 
     // Lines and functions anywhere in its code.

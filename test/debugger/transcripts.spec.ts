@@ -2,13 +2,12 @@
 // keep the rest from changing unseen.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import type { Dap } from '../../src/debugger/dap/protocol.ts';
 import { configOf, TSUBAME } from '../boot/running-guest.ts';
 import { DapBench } from './dap-bench.ts';
 import { compareTranscript } from './golden.ts';
+import { OS_JSON, osDescription, standAsleep } from './sleeping-tasks.ts';
 
 const source = (name: string): { readonly path: string; readonly name: string } => ({
   path: `/home/user/tsubame/${name}`,
@@ -203,19 +202,9 @@ test('locals, members behind pointers, expressions, assignments', () => {
   compareTranscript('values', bench);
 });
 
-const OS_JSON = '.kansoku/os.json';
-const description = readFileSync(join(dirname(TSUBAME), OS_JSON), 'utf8');
-
 test("the kernel's tasks are threads: names, stacks to user space, registers, and no steps", () => {
   const bench = new DapBench(configOf(TSUBAME));
-  bench.request('initialize', { adapterID: 'kansoku' });
-  bench.request('launch', { osDescription: { name: OS_JSON, text: description } } as never);
-  bench.request('configurationDone');
-  bench.untilPrinted(/tsubame> $/);
-  bench.type('sleep 900000 &\r');
-  bench.untilPrinted(/sleep 900000 &[^>]*> $/);
-  for (let i = 0; i < 30; i++) bench.turn();
-  bench.request('pause', { threadId: 1 });
+  standAsleep(bench);
   const { threads } = bench.request('threads');
   assert.deepEqual(
     threads.map(({ name }) => name),
@@ -296,10 +285,10 @@ test('a description of the kernel that is wrong says where', () => {
       .join('');
   };
   const changed = (key: string, value: unknown): string => {
-    const whole = JSON.parse(description) as { tasks: Record<string, unknown> };
+    const whole = JSON.parse(osDescription) as { tasks: Record<string, unknown> };
     return JSON.stringify({ ...whole, tasks: { ...whole.tasks, [key]: value } });
   };
-  assert.equal(said(description), '');
+  assert.equal(said(osDescription), '');
   assert.match(said('{"tasks": '), /^\.kansoku\/os\.json: not JSON: /);
   assert.equal(
     said(changed('nmae', 'x')).slice(0, 63),

@@ -15,6 +15,7 @@ import { joinProgram, type Parts } from '../../src/symbols/program.ts';
 import { printValue } from '../../src/symbols/value/format.ts';
 import { memoryOf, regionsOf } from './core.ts';
 import { gdb, gdbMissing } from './gdb.ts';
+import { linkedApart } from './linked-apart.ts';
 import { addr2line, compile, folder, missing, read, tool } from './toolchain.ts';
 
 const skip = missing('gcc') || gdbMissing();
@@ -52,29 +53,6 @@ const placesOf = (path: string): SectionPlace[] =>
     .map(({ name }, i) => ({ name, address: 0xf800_0000 + ((i * 37) % 127) * 0x1_0000 }));
 
 /** The same object, linked by ld with each section at its place. */
-const linkedAt = (path: string, places: readonly SectionPlace[]): string => {
-  const linked = `${path}.linked`;
-  const starts = places.map(({ name, address }) => `--section-start=${name}=0x${address.toString(16)}`);
-  // A script of no rules keeps every section apart.
-  const script = join(folder, 'apart.ld');
-  writeFileSync(script, 'SECTIONS { }\n');
-  tool(
-    'ld',
-    '-m',
-    'elf_i386',
-    '-e',
-    '0',
-    '--unresolved-symbols=ignore-all',
-    '-T',
-    script,
-    ...starts,
-    '-o',
-    linked,
-    path,
-  );
-  return linked;
-};
-
 describe('an object file', { skip }, () => {
   it('has every kind of relocation applied as ld applies it', () => {
     const source = join(folder, 'kinds.S');
@@ -89,7 +67,7 @@ describe('an object file', { skip }, () => {
       { name: '.high', address: 0xf812_3450 },
     ];
     const placed = placeObject(read(path), places);
-    const linked = parsed(linkedAt(path, places));
+    const linked = parsed(linkedApart(path, places));
     const theirs = linked.sectionBytes(linked.section('.debug_kinds')!);
     assert.ok(placed.ok && theirs.ok);
     const kinds = tool('readelf', '-rW', path).match(/R_386_\w+/g) ?? [];
@@ -111,7 +89,7 @@ describe('an object file', { skip }, () => {
       const files = (source: string) => {
         const path = object(options, [source, 'sub/twice.c']);
         const places = placesOf(path);
-        return { path, places, bytes: read(path), linked: linkedAt(path, places) };
+        return { path, places, bytes: read(path), linked: linkedApart(path, places) };
       };
 
       it('has the bytes that readelf has, where nothing was moved', () => {
