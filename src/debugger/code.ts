@@ -1,7 +1,7 @@
 // The guest's instructions as a debugger needs them: text, length, and where control goes behind each. Decoded from guest memory by the
 // decoder the processor uses. Not stepping (stepping.ts) and not the protocol's windows of instructions (disassembly.ts).
 
-import { DecodeResult } from '../machine/isa/decode.ts';
+import { DecodeResult, MAX_LENGTH } from '../machine/isa/decode.ts';
 import { type CodeToDisassemble, Disassembler, type Disassembly } from '../machine/isa/disassemble/disassembler.ts';
 import type { Syntax } from '../machine/isa/disassemble/names.ts';
 import { opcodeTable } from '../machine/isa/table.ts';
@@ -32,9 +32,6 @@ export interface Instruction {
   readonly target: number | undefined;
 }
 
-/** Bytes of the longest instruction (SDM vol. 2, 2.3.11). */
-export const LONGEST = 15;
-
 export class Code {
   private readonly disassembler = new Disassembler(opcodeTable);
   syntax: Syntax = 'intel';
@@ -46,7 +43,7 @@ export class Code {
 
   /** The instruction at a linear address; invalid, of one byte, where nothing can be read. @param base CS.base */
   at(address: number, code32 = true, base = 0): Instruction {
-    const bytes = new Uint8Array(LONGEST);
+    const bytes = new Uint8Array(MAX_LENGTH);
     const mapped = this.target().readMemory(address, bytes);
     return this.decode(address, bytes.subarray(0, mapped), code32, base);
   }

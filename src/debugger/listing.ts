@@ -1,6 +1,7 @@
 // Runs of instructions before and behind an address. IA-32 code cannot be decoded backwards: what lies before an address is decoded
 // forwards from the start of the symbol it lies in, and where there is none, from where decoding comes out at the address.
 
+import { MAX_LENGTH } from '../machine/isa/decode.ts';
 import type { CodeMap } from '../symbols/program.ts';
 import type { Instruction } from './code.ts';
 
@@ -13,7 +14,6 @@ const TOP = 2 ** 32;
 const FAR = 0x4000;
 /** Without one, decoding begins so far back: it falls into step with the code after a few instructions. */
 const NEAR = 48;
-const LONGEST = 15;
 
 /** `count` instructions from `address` on; beyond the end of memory there are none, so invalid ones stand there. */
 export const from = (code: Decoding, address: number, count: number): Instruction[] => {
@@ -44,7 +44,7 @@ export const before = (code: Decoding, symbols: CodeMap, address: number, count:
 const syncBefore = (code: Decoding, symbols: CodeMap, end: number): number => {
   const symbol = symbols.symbolsInRange(Math.max(0, end - FAR), end).at(-1);
   if (symbol !== undefined) return symbol.address;
-  for (let start = Math.max(0, end - NEAR - LONGEST); start < end - 1; start++) {
+  for (let start = Math.max(0, end - NEAR - MAX_LENGTH); start < end - 1; start++) {
     const run = between(code, start, end);
     if (run.every(({ valid }) => valid)) return start;
   }

@@ -82,7 +82,7 @@ export class Activities {
     this.current = {
       work: returning(this.target(), home),
       reason: 'pause',
-      past: { title: `Going back to where the guest stood`, home, cancelled: `${description}: ${title}` },
+      past: { title: 'Going back to where the guest stood', home, cancelled: `${description}: ${title}` },
       slices: 0,
       progress: undefined,
     };

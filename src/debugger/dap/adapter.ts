@@ -9,16 +9,19 @@ import { FIRST_THREAD } from './threads.ts';
 
 /** Requests that look at the moment the guest stands at, or change it. Other moments than the user's are passed on a way through the past. */
 const OF_THE_MOMENT: ReadonlySet<string> = new Set<Command>([
-  ...([
-    'scopes',
-    'variables',
-    'setVariable',
-    'evaluate',
-    'setExpression',
-    'completions',
-    'dataBreakpointInfo',
-  ] as const),
-  ...(['stepInTargets', 'gotoTargets', 'goto', 'readMemory', 'writeMemory', 'disassemble'] as const),
+  'scopes',
+  'variables',
+  'setVariable',
+  'evaluate',
+  'setExpression',
+  'completions',
+  'dataBreakpointInfo',
+  'stepInTargets',
+  'gotoTargets',
+  'goto',
+  'readMemory',
+  'writeMemory',
+  'disassemble',
 ]);
 const ON_THE_WAY = 'The guest is on its way through the recorded past: wait until it stands, or cancel it.';
 

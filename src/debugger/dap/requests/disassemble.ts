@@ -1,7 +1,8 @@
 // Windows of instructions for the Disassembly view: exactly as many as were asked for, with symbols, bytes and source lines.
 
 import { before, from } from '../../listing.ts';
-import { type Instruction, LONGEST } from '../../code.ts';
+import type { Instruction } from '../../code.ts';
+import { MAX_LENGTH } from '../../../machine/isa/decode.ts';
 import { memoryOf } from '../../page-tables.ts';
 import type { Dap, Handler } from '../protocol.ts';
 import type { DebugSession } from '../session.ts';
@@ -38,7 +39,7 @@ const codeOf = (session: DebugSession, pageTable: number): { instruction(address
   const read = memoryOf(session.machine.target, pageTable);
   return {
     instruction: (address) => {
-      const bytes = new Uint8Array(LONGEST);
+      const bytes = new Uint8Array(MAX_LENGTH);
       return session.code.decode(address, bytes.subarray(0, read(address, bytes)));
     },
   };
