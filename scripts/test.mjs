@@ -29,6 +29,7 @@ if (specs.length === 0) {
 const out = join(root, 'out', 'specs', String(process.pid));
 await build({
   entryPoints: specs,
+  inject: [join(root, 'test', 'spec-process.ts')],
   outdir: out,
   outbase: root,
   outExtension: { '.js': '.mjs' },

@@ -1,6 +1,8 @@
 // `kansoku`: the headless front. Finds the command, prints the user's mistakes as one line, sets the exit status.
 
+import { setFlagsFromString } from 'node:v8';
 import { version } from '../../package.json';
+import { branchHintsNeedFlag, FOLLOW_BRANCH_HINTS } from '../workers/branch-hints.ts';
 import { UserError } from '../workers/session.ts';
 import { bench } from './bench/command.ts';
 import { boot, Status } from './boot.ts';
@@ -48,6 +50,7 @@ const main = async (): Promise<number> => {
   return command.run(rest);
 };
 
+if (branchHintsNeedFlag(process.versions)) setFlagsFromString(FOLLOW_BRANCH_HINTS);
 main().then(
   (status) => {
     process.exitCode = status;
