@@ -213,17 +213,13 @@ export class DebugSession implements Judge {
     this.frameHandles.clear();
     this.containers.clear();
     this.frames.forget();
-    this.forgetTasks();
-  }
-  private forgetTasks(): void {
-    this.os.forget();
     this.threads.forget();
   }
 
   /** The guest's state was changed by the user: what the editor shows of it is old. */
   changed(...areas: Dap.InvalidatedAreas[]): void {
     this.frames.forget();
-    this.forgetTasks();
+    this.threads.forget();
     // A guest that runs goes on; panels look by themselves.
     if (!this.running) this.machine.changed();
     this.later(() => this.emit('invalidated', { areas }));
@@ -265,7 +261,6 @@ export class DebugSession implements Judge {
     const address = this.os.awareness?.moduleStart;
     if (address === undefined) return undefined;
     const met = (): void => {
-      this.forgetTasks();
       this.modulesMoved();
       this.placeAgain();
     };
