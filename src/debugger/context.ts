@@ -208,9 +208,8 @@ export class GuestContext implements BackContext {
   }
 
   /** What a frame's names mean. */
-  names(frame: Frame): Names {
+  names(frame: Frame, source = this.source(frame)): Names {
     const { debug } = this.machine;
-    const source = this.source(frame);
     return new Names(debug, frame.physical, frame.level, source, (name) => this.extraRegister(name, frame));
   }
 
@@ -222,25 +221,40 @@ export class GuestContext implements BackContext {
 
   private world(frame: Frame): EvaluationWorld {
     const { target } = this.machine;
+    const source = this.source(frame);
+    // Of its own: what is assigned to a register is there for the rest of the expression.
+    const registers = [...source.registers];
+    const own = { ...source, registers };
     return {
-      names: this.names(frame),
-      source: this.source(frame),
+      names: this.names(frame, own),
+      source: own,
       writeMemory: (address, bytes) => {
         this.written = true;
         return memoryOf(target, frame.task?.pageTable, true)(address, bytes) === bytes.length;
       },
-      // What a caller had in a register lies where its callees have saved it.
       writeRegister: (number, value) => {
-        const name = [...GENERAL, 'eip', 'eflags'][number];
+        if (!this.writeRegister(frame, number, value >>> 0)) return false;
         this.written = true;
-        return (
-          name !== undefined &&
-          frame.task === undefined &&
-          (frame.physical?.level ?? 0) === 0 &&
-          this.vcpu.write(name, value >>> 0)
-        );
+        registers[number] = value >>> 0;
+        return true;
       },
     };
+  }
+
+  /** What a caller had in a register lies where its callees have saved it. @throws ExpressionError where it is kept nowhere */
+  private writeRegister({ physical, task }: Frame, number: number, value: number): boolean {
+    const name = [...GENERAL, 'eip', 'eflags'][number];
+    const home = physical?.homes[number];
+    if (name === undefined) return false;
+    if (home === undefined) throw new ExpressionError(`$${name} of this frame follows from others: it is kept nowhere`);
+    if (home.kind === 'memory')
+      return memoryOf(this.machine.target, task?.pageTable, true)(home.address, toBytes(BigInt(value), 4)) === 4;
+    if (task !== undefined)
+      throw new ExpressionError(
+        `$${name} is the processor's, and ${task.name} ${task.id} does not run: where it is saved is not known`,
+      );
+    // It may be in another register than that of its name.
+    return this.vcpu.write([...GENERAL, 'eip', 'eflags'][home.register]!, value);
   }
   /** An expression has changed the guest. */
   written = false;

@@ -40,14 +40,27 @@ export const registerContainer = (session: DebugSession, groups: readonly Regist
   };
 };
 
-/** What is known of a caller's frame, or of one of a task that does not run: unwinding has given it, and it cannot be set. */
+/** What is known of a caller's frame, or of one of a task that does not run: by unwinding. It is set where it is kept. */
 export const savedRegisters = (session: DebugSession, frame: Frame): Container => {
   const { physical, task } = frame;
   const known = Object.entries(DwarfRegister).flatMap(([name, number]) => {
     const value = physical?.registers[number];
     return value === undefined ? [] : [variableOf(session, registerNamed(name)!, value, task?.pageTable)];
   });
-  return { children: (start, count) => known.slice(start, count === undefined ? undefined : start + count) };
+  return {
+    children: (start, count) => known.slice(start, count === undefined ? undefined : start + count),
+    set: (name, text) => {
+      const register = registerNamed(name);
+      if (register === undefined) throw new Refusal(`There is no register ${name}.`);
+      const value = valueIn(session, register, text, frame);
+      try {
+        session.context.evaluate(`$${name} = ${value}`, frame);
+      } catch (error) {
+        throw cannotBeSet(name, error);
+      }
+      return { value: variableOf(session, register, Number(value), task?.pageTable).value };
+    },
+  };
 };
 
 /** Base, limit and access of a segment stand behind its selector. */
@@ -115,17 +128,27 @@ const extended = (bytes: Uint8Array): string => {
   return `${sign}${significand * 2 ** -63 * 2 ** (exponent - 16383)}`;
 };
 
-/** From `0x1f`, `31`, a symbol or an expression. @throws Refusal */
-export const setRegister = (session: DebugSession, register: Register, text: string): void => {
-  const { name, bits } = register;
-  const { vcpu } = session.context;
+/** Of `0x1f`, `31`, a symbol or an expression. @throws Refusal */
+const valueIn = (session: DebugSession, { name, bits }: Register, text: string, frame?: Frame): bigint => {
   let value: bigint;
   try {
-    value = /^\s*(0x[0-9a-f]+|\d+)\s*$/i.test(text) ? BigInt(text.trim()) : BigInt(session.context.address(text));
+    value = /^\s*(0x[0-9a-f]+|\d+)\s*$/i.test(text)
+      ? BigInt(text.trim())
+      : BigInt(session.context.address(text, frame));
   } catch (error) {
-    throw new Refusal(`${name} cannot be set: ${error instanceof Error ? error.message : String(error)}.`);
+    throw cannotBeSet(name, error);
   }
   if (value >> BigInt(bits) !== 0n) throw new Refusal(`${name} has ${bits} bits: ${text} does not fit.`);
+  return value;
+};
+
+const cannotBeSet = (name: string, error: unknown): Refusal =>
+  new Refusal(`${name} cannot be set: ${error instanceof Error ? error.message : String(error)}.`);
+
+const setRegister = (session: DebugSession, register: Register, text: string): void => {
+  const { name, bits } = register;
+  const { vcpu } = session.context;
+  const value = valueIn(session, register, text);
   const done =
     bits <= 32
       ? vcpu.write(name, Number(value))

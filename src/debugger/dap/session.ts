@@ -205,7 +205,8 @@ export class DebugSession implements Judge {
     if (id === undefined) return this.frames.top;
     const frame = this.frameHandles.get(id);
     if (frame === undefined) throw new Late('The guest has moved on since this frame was shown.');
-    return frame;
+    // Registers may have been set since.
+    return frame.task === undefined ? (this.frames.get(frame.index) ?? frame) : frame;
   }
 
   /** Everything that held for the place the guest stood at. */

@@ -149,12 +149,8 @@ export const assign = (
 ): Dap.SetVariableResponse['body'] => {
   const { context } = session;
   try {
-    context.evaluate(`${expression} = (${text})`, frame);
-    const { text: value, ...rest } = described(
-      session,
-      { expression, value: context.evaluate(expression, frame) },
-      frame,
-    );
+    const assigned = context.evaluate(`${expression} = (${text})`, frame);
+    const { text: value, ...rest } = described(session, { expression, value: assigned }, frame);
     return { value, ...rest };
   } catch (error) {
     throw new Refusal(`${expression} cannot be set: ${error instanceof Error ? error.message : String(error)}.`);
