@@ -19,6 +19,7 @@ import { code32Of, pcOf } from './guest-state.ts';
 import type { DebuggedMachine } from './machine.ts';
 import { memoryOf } from './page-tables.ts';
 import { registerNamed } from './registers.ts';
+import { Refusal, type Saying } from './saying.ts';
 import type { StepLine } from './stepping.ts';
 import type { BackContext } from './stepping-back.ts';
 import type { DebugVcpu } from './target.ts';
@@ -170,13 +171,13 @@ export class GuestContext implements BackContext {
   }
 
   /** What is wrong with a text that should be a C expression; undefined: it is one. */
-  notC(expression: string): string | undefined {
+  notC(expression: string): Saying | undefined {
     try {
       parseExpression(expression, (kind, name) => this.machine.debug.type(kind, name));
       return undefined;
     } catch (error) {
       if (!(error instanceof ExpressionError)) throw error;
-      return `"${expression}" is no C expression: ${error.message}.`;
+      return ['notC', { text: expression, reason: error.message }];
     }
   }
 
@@ -194,7 +195,7 @@ export class GuestContext implements BackContext {
     const value = this.evaluate(text, frame);
     const { kind } = stripped(value.type);
     if (value.address !== undefined && kind !== 'pointer' && kind !== 'base' && kind !== 'enum') return value.address;
-    if (value.integer === undefined) throw new Error(`"${text}" has no address`);
+    if (value.integer === undefined) throw new Refusal('hasNoAddress', { text });
     return Number(BigInt.asUintN(32, value.integer));
   }
 
@@ -203,7 +204,7 @@ export class GuestContext implements BackContext {
     const text = expression.trim();
     if (/^(0x[0-9a-f]+|\d+)$/i.test(text)) return { address: Number(text) >>> 0, bytes: 4 };
     const value = this.evaluate(text, frame);
-    if (value.address === undefined) throw new Error(`"${text}" does not lie in memory`);
+    if (value.address === undefined) throw new Refusal('liesNotInMemory', { text });
     return { address: value.address, bytes: sizeOf(value.type) };
   }
 

@@ -3,6 +3,7 @@
 import { describeFields, REGISTERS, type Register, registerNamed, type RegisterGroup } from '../registers.ts';
 import { Register as DwarfRegister } from '../../symbols/unwind/unwinder.ts';
 import type { Frame } from '../frames.ts';
+import { reasonOf, type Saying } from '../saying.ts';
 import type { DebugVcpu } from '../target.ts';
 import type { Container } from './containers.ts';
 import { type Dap, Refusal } from './protocol.ts';
@@ -11,14 +12,14 @@ import type { DebugSession } from './session.ts';
 
 /** The groups of one scope. Those that take long to read, or to look through, wait until they are opened. */
 export const REGISTER_SCOPES: readonly {
-  readonly name: string;
+  readonly name: Saying;
   readonly groups: readonly RegisterGroup[];
   readonly expensive: boolean;
 }[] = [
-  { name: 'Registers', groups: ['general', 'segment'], expensive: false },
-  { name: 'Control and debug registers', groups: ['control', 'debug', 'table'], expensive: true },
-  { name: 'x87, MMX and SSE', groups: ['x87', 'mmx', 'sse'], expensive: true },
-  { name: 'MSRs', groups: ['msr'], expensive: true },
+  { name: ['registers'], groups: ['general', 'segment'], expensive: false },
+  { name: ['controlRegisters'], groups: ['control', 'debug', 'table'], expensive: true },
+  { name: ['vectorRegisters'], groups: ['x87', 'mmx', 'sse'], expensive: true },
+  { name: ['msrs'], groups: ['msr'], expensive: true },
 ];
 
 export const registerContainer = (session: DebugSession, groups: readonly RegisterGroup[]): Container => {
@@ -32,7 +33,7 @@ export const registerContainer = (session: DebugSession, groups: readonly Regist
         .filter((found) => found !== undefined),
     set: (name, value) => {
       const register = registerNamed(name);
-      if (register === undefined) throw new Refusal(`There is no register ${name}.`);
+      if (register === undefined) throw new Refusal('noRegister', { name });
       setRegister(session, register, value);
       const { value: text } = variable(session, vcpu(), register)!;
       return { value: text };
@@ -51,7 +52,7 @@ export const savedRegisters = (session: DebugSession, frame: Frame): Container =
     children: (start, count) => known.slice(start, count === undefined ? undefined : start + count),
     set: (name, text) => {
       const register = registerNamed(name);
-      if (register === undefined) throw new Refusal(`There is no register ${name}.`);
+      if (register === undefined) throw new Refusal('noRegister', { name });
       const value = valueIn(session, register, text, frame);
       try {
         session.context.evaluate(`$${name} = ${value}`, frame);
@@ -73,7 +74,12 @@ const variable = (session: DebugSession, vcpu: DebugVcpu, register: Register): D
   if (bits > 32) {
     const bytes = vcpu.readWide(name);
     if (bytes.length === 0) return undefined;
-    return { name, value: wideText(register, bytes), variablesReference: 0, type: `${bits} bits` };
+    return {
+      name,
+      value: wideText(register, bytes),
+      variablesReference: 0,
+      type: session.tell('bits', { count: bits }),
+    };
   }
   const value = vcpu.read(name);
   const text = hex(value, bits / 4);
@@ -85,7 +91,7 @@ const variable = (session: DebugSession, vcpu: DebugVcpu, register: Register): D
       value: `${text} base ${hex(base!, 8)} limit ${hex(limit!, 8)} ${rights}`,
       variablesReference: 0,
       memoryReference: hex(base!, 8),
-      type: `${bits} bits`,
+      type: session.tell('bits', { count: bits }),
     };
   }
   return variableOf(session, register, value);
@@ -101,7 +107,7 @@ const variableOf = (session: DebugSession, register: Register, value: number, pa
     name,
     value: text + note,
     variablesReference: 0,
-    type: `${bits} bits`,
+    type: session.tell('bits', { count: bits }),
     evaluateName: `$${name}`,
     ...(bits === 32 ? { memoryReference: reference(value, pageTable) } : {}),
   };
@@ -138,12 +144,12 @@ const valueIn = (session: DebugSession, { name, bits }: Register, text: string, 
   } catch (error) {
     throw cannotBeSet(name, error);
   }
-  if (value >> BigInt(bits) !== 0n) throw new Refusal(`${name} has ${bits} bits: ${text} does not fit.`);
+  if (value >> BigInt(bits) !== 0n) throw new Refusal('tooWide', { name, bits, text });
   return value;
 };
 
 const cannotBeSet = (name: string, error: unknown): Refusal =>
-  new Refusal(`${name} cannot be set: ${error instanceof Error ? error.message : String(error)}.`);
+  new Refusal('cannotBeSet', { name, reason: reasonOf(error) });
 
 const setRegister = (session: DebugSession, register: Register, text: string): void => {
   const { name, bits } = register;
@@ -156,5 +162,5 @@ const setRegister = (session: DebugSession, register: Register, text: string): v
           name,
           Uint8Array.from({ length: bits / 8 }, (_, i) => Number((value >> BigInt(8 * i)) & 0xffn)),
         );
-  if (!done) throw new Refusal(`${name} does not take the value ${text}.`);
+  if (!done) throw new Refusal('valueNotTaken', { name, text });
 };
