@@ -1,6 +1,7 @@
 // The breakpoints of a session: what the user set, where they came to lie, and what is done when one is met: condition, hit count, log.
 // Not where a line has its code (places.ts) and not the machine's points themselves (target.ts).
 
+import { reasonOf, type Saying, type Tell } from './saying.ts';
 import type { DebugStop, StopPoint } from './target.ts';
 
 type Without<T> = T extends unknown ? Omit<T, 'id'> : never;
@@ -29,6 +30,7 @@ export interface Judge {
   means(address: number, space: number): boolean;
   /** Text of a log message whose {expressions} are replaced. */
   expand(message: string): string;
+  readonly tell: Tell;
 }
 
 export interface Verdict {
@@ -63,15 +65,15 @@ export class Breakpoint {
   }
 
   /** Met, but never stopped, since it was last asked: a sentence that says why. */
-  whyMissed(): string | undefined {
+  whyMissed(): Saying | undefined {
     const { condition, hitCondition, logMessage, name } = this.order;
     const met = this.hits + this.refused;
     if (met === this.told || logMessage !== undefined) return undefined;
     this.told = met;
     if (this.refused > 0 && this.hits === 0)
-      return `${name} was met ${times(this.refused)}; its condition "${condition}" was false each time.`;
+      return ['conditionFalse', { name, times: times(this.refused), condition: condition ?? '' }];
     if (this.hitTest !== undefined && !this.hitTest(this.hits))
-      return `${name} was met ${times(met)}; its hit count "${hitCondition}" does not stop there.`;
+      return ['hitsElsewhere', { name, times: times(met), count: hitCondition ?? '' }];
     return undefined;
   }
 }
@@ -130,7 +132,7 @@ export class BreakpointBook {
         }
       } catch (error) {
         // A condition that cannot be told is not one that is false: the guest stops, so that the mistake is seen.
-        output.push(`${name}: its condition "${condition}" cannot be told: ${messageOf(error)}`);
+        output.push(judge.tell('conditionUntold', { name, condition: condition ?? '', reason: reasonOf(error) }));
         breakpoint.hits++;
         stops.push(breakpoint);
         continue;
@@ -204,5 +206,4 @@ export const hitTest = (text: string): HitTest | undefined => {
   }
 };
 
-const times = (count: number): string => (count === 1 ? 'once' : `${count} times`);
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+const times = (count: number): Saying => (count === 1 ? ['once'] : ['times', { count }]);

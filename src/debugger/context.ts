@@ -19,6 +19,7 @@ import { code32Of, pcOf } from './guest-state.ts';
 import type { DebuggedMachine } from './machine.ts';
 import { memoryOf } from './page-tables.ts';
 import { registerNamed } from './registers.ts';
+import { Refusal, type Saying } from './saying.ts';
 import type { StepLine } from './stepping.ts';
 import type { BackContext } from './stepping-back.ts';
 import type { DebugVcpu } from './target.ts';
@@ -170,13 +171,13 @@ export class GuestContext implements BackContext {
   }
 
   /** What is wrong with a text that should be a C expression; undefined: it is one. */
-  notC(expression: string): string | undefined {
+  notC(expression: string): Saying | undefined {
     try {
       parseExpression(expression, (kind, name) => this.machine.debug.type(kind, name));
       return undefined;
     } catch (error) {
       if (!(error instanceof ExpressionError)) throw error;
-      return `"${expression}" is no C expression: ${error.message}.`;
+      return ['notC', { text: expression, reason: error.message }];
     }
   }
 
@@ -194,7 +195,7 @@ export class GuestContext implements BackContext {
     const value = this.evaluate(text, frame);
     const { kind } = stripped(value.type);
     if (value.address !== undefined && kind !== 'pointer' && kind !== 'base' && kind !== 'enum') return value.address;
-    if (value.integer === undefined) throw new Error(`"${text}" has no address`);
+    if (value.integer === undefined) throw new Refusal('hasNoAddress', { text });
     return Number(BigInt.asUintN(32, value.integer));
   }
 
@@ -203,14 +204,13 @@ export class GuestContext implements BackContext {
     const text = expression.trim();
     if (/^(0x[0-9a-f]+|\d+)$/i.test(text)) return { address: Number(text) >>> 0, bytes: 4 };
     const value = this.evaluate(text, frame);
-    if (value.address === undefined) throw new Error(`"${text}" does not lie in memory`);
+    if (value.address === undefined) throw new Refusal('liesNotInMemory', { text });
     return { address: value.address, bytes: sizeOf(value.type) };
   }
 
   /** What a frame's names mean. */
-  names(frame: Frame): Names {
+  names(frame: Frame, source = this.source(frame)): Names {
     const { debug } = this.machine;
-    const source = this.source(frame);
     return new Names(debug, frame.physical, frame.level, source, (name) => this.extraRegister(name, frame));
   }
 
@@ -222,25 +222,40 @@ export class GuestContext implements BackContext {
 
   private world(frame: Frame): EvaluationWorld {
     const { target } = this.machine;
+    const source = this.source(frame);
+    // Of its own: what is assigned to a register is there for the rest of the expression.
+    const registers = [...source.registers];
+    const own = { ...source, registers };
     return {
-      names: this.names(frame),
-      source: this.source(frame),
+      names: this.names(frame, own),
+      source: own,
       writeMemory: (address, bytes) => {
         this.written = true;
         return memoryOf(target, frame.task?.pageTable, true)(address, bytes) === bytes.length;
       },
-      // What a caller had in a register lies where its callees have saved it.
       writeRegister: (number, value) => {
-        const name = [...GENERAL, 'eip', 'eflags'][number];
+        if (!this.writeRegister(frame, number, value >>> 0)) return false;
         this.written = true;
-        return (
-          name !== undefined &&
-          frame.task === undefined &&
-          (frame.physical?.level ?? 0) === 0 &&
-          this.vcpu.write(name, value >>> 0)
-        );
+        registers[number] = value >>> 0;
+        return true;
       },
     };
+  }
+
+  /** What a caller had in a register lies where its callees have saved it. @throws ExpressionError where it is kept nowhere */
+  private writeRegister({ physical, task }: Frame, number: number, value: number): boolean {
+    const name = [...GENERAL, 'eip', 'eflags'][number];
+    const home = physical?.homes[number];
+    if (name === undefined) return false;
+    if (home === undefined) throw new ExpressionError(`$${name} of this frame follows from others: it is kept nowhere`);
+    if (home.kind === 'memory')
+      return memoryOf(this.machine.target, task?.pageTable, true)(home.address, toBytes(BigInt(value), 4)) === 4;
+    if (task !== undefined)
+      throw new ExpressionError(
+        `$${name} is the processor's, and ${task.name} ${task.id} does not run: where it is saved is not known`,
+      );
+    // It may be in another register than that of its name.
+    return this.vcpu.write([...GENERAL, 'eip', 'eflags'][home.register]!, value);
   }
   /** An expression has changed the guest. */
   written = false;

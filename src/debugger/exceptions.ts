@@ -4,6 +4,7 @@
 import { EXIT_REASONS } from '../machine/vmx/exit-reasons.ts';
 import { EXCEPTION_NAMES } from '../machine/vmx/qualification.ts';
 import type { Spot } from './breakpoints.ts';
+import { type Part, Refusal, type Saying } from './saying.ts';
 
 const NAMES: Readonly<Record<number, string>> = {
   0: 'Divide error',
@@ -37,19 +38,19 @@ export const exceptionName = (vector: number): string => {
 
 export interface Filter {
   readonly id: string;
-  readonly label: string;
-  readonly description: string;
+  readonly label: Saying;
+  readonly description: Saying;
   readonly enabled: boolean;
   /** What the text behind the filter is; undefined: a C expression that must be true. */
-  readonly text?: string;
-  /** Where to stop. @throws Error with a sentence, for a text that says nothing. */
+  readonly text?: Saying;
+  /** Where to stop. @throws Refusal, for a text that says nothing. */
   readonly spots: (text: string) => readonly Spot[];
 }
 
 const vector = (id: string, number: number, enabled: boolean): Filter => ({
   id,
-  label: exceptionName(number),
-  description: `Stops at the handler of exception ${number}`,
+  label: ['plain', { text: exceptionName(number) }],
+  description: ['stopsAtException', { vector: number }],
   enabled,
   spots: () => [{ on: 'exception', vectors: [number] }],
 });
@@ -58,16 +59,15 @@ const vector = (id: string, number: number, enabled: boolean): Filter => ({
 export const FILTERS: readonly Filter[] = [
   {
     id: 'triple-fault',
-    label: 'Triple fault',
-    description: 'Stands still where the guest died instead of ending the session',
+    label: ['tripleFault'],
+    description: ['tripleFaultFilter'],
     enabled: true,
     spots: () => [],
   },
   {
     id: 'vm-entry-failure',
-    label: 'VM-entry failure',
-    description:
-      'Stands still when a check on the guest state refuses a VM entry, or the guest does what cannot be emulated',
+    label: ['entryFailure'],
+    description: ['entryFailureFilter'],
     enabled: true,
     spots: () => [],
   },
@@ -77,26 +77,26 @@ export const FILTERS: readonly Filter[] = [
   vector('invalid-opcode', 6, false),
   {
     id: 'exception',
-    label: 'Exceptions by vector',
-    description: 'Stops at the handler of every exception, or of those in the list',
+    label: ['exceptionsByVector'],
+    description: ['exceptionsFilter'],
     enabled: false,
-    text: 'vectors, such as 0, 13, 14; nothing: every exception',
+    text: ['exceptionsText'],
     spots: (text) => deliveries('exception', text),
   },
   {
     id: 'interrupt',
-    label: 'Interrupts by vector',
-    description: 'Stops where an interrupt is delivered',
+    label: ['interruptsByVector'],
+    description: ['interruptsFilter'],
     enabled: false,
-    text: 'vectors, such as 0x20; nothing: every interrupt',
+    text: ['interruptsText'],
     spots: (text) => deliveries('interrupt', text),
   },
   {
     id: 'exit',
-    label: 'VM exits by reason',
-    description: 'Stops at a VM exit, before the hypervisor handles it',
+    label: ['exitsByReason'],
+    description: ['exitsFilter'],
     enabled: false,
-    text: "reasons, such as CPUID, 30 or 'CR access'; nothing: every exit",
+    text: ['exitsText'],
     spots: (text) => {
       const reasons = exitReasons(text);
       return [reasons.length > 0 ? { on: 'exit', reasons } : { on: 'exit' }];
@@ -104,18 +104,18 @@ export const FILTERS: readonly Filter[] = [
   },
   {
     id: 'port',
-    label: 'Port accesses',
-    description: 'Stops behind an IN or OUT',
+    label: ['portAccesses'],
+    description: ['portsFilter'],
     enabled: false,
-    text: 'ports, such as in 0x60, out 0x3f8-0x3ff; nothing: every port',
+    text: ['portsText'],
     spots: (text) => ports(text),
   },
   {
     id: 'msr',
-    label: 'MSR accesses',
-    description: 'Stops behind RDMSR or WRMSR of an MSR',
+    label: ['msrAccesses'],
+    description: ['msrsFilter'],
     enabled: false,
-    text: 'MSRs, such as 0x10, write 0x174',
+    text: ['msrsText'],
     spots: (text) => msrs(text),
   },
 ];
@@ -126,40 +126,39 @@ const parts = (text: string): string[] =>
     .map((part) => part.trim())
     .filter((part) => part !== '');
 
-const number = (text: string, what: string, most: number): number => {
+const number = (text: string, what: Part, most: number): number => {
   const value = /^(0x[0-9a-f]+|\d+)$/i.test(text) ? Number(text) : NaN;
-  if (!(value <= most)) throw new Error(`"${text}" is no ${what}: give a number from 0 to ${most}, decimal or with 0x`);
+  if (!(value <= most)) throw new Refusal('badNumber', { text, what, most });
   return value;
 };
-const numbers = (text: string, what: string, most: number): number[] =>
+const numbers = (text: string, what: Part, most: number): number[] =>
   parts(text).map((part) => number(part, what, most));
 
 const deliveries = (on: 'exception' | 'interrupt', text: string): Spot[] => {
-  const vectors = numbers(text, 'vector', 255);
+  const vectors = numbers(text, ['vector'], 255);
   return [vectors.length > 0 ? { on, vectors } : { on }];
 };
 
 const exitReasons = (text: string): number[] =>
   parts(text).flatMap((part) => {
     const wanted = part.replace(/^['"]|['"]$/g, '').toLowerCase();
-    if (/^(0x[0-9a-f]+|\d+)$/.test(wanted)) return [number(wanted, 'exit reason', 255)];
+    if (/^(0x[0-9a-f]+|\d+)$/.test(wanted)) return [number(wanted, ['exitReason'], 255)];
     const found = EXIT_REASONS.filter(
       (info) =>
         info !== undefined &&
         (info.id.toLowerCase() === wanted.replaceAll(' ', '_') || info.name.toLowerCase().includes(wanted)),
     );
-    if (found.length === 0) throw new Error(`"${part}" is no exit reason: give a name of the SDM, or its number`);
+    if (found.length === 0) throw new Refusal('noExitReason', { text: part });
     return found.map((info) => info!.reason);
   });
 
 const ports = (text: string): Spot[] => {
   const found = parts(text).map((part): Spot => {
     const match = /^(?:(in|out)\s+)?(\w+)(?:\s*-\s*(\w+))?$/i.exec(part);
-    if (match === null)
-      throw new Error(`"${part}" is no port: give one such as 0x3f8, a range 0x3f8-0x3ff, with in or out before it`);
-    const first = number(match[2]!, 'port', 0xffff);
-    const last = match[3] === undefined ? first : number(match[3], 'port', 0xffff);
-    if (last < first) throw new Error(`"${part}" is no range of ports: its end comes before its beginning`);
+    if (match === null) throw new Refusal('noPort', { text: part });
+    const first = number(match[2]!, ['port'], 0xffff);
+    const last = match[3] === undefined ? first : number(match[3], ['port'], 0xffff);
+    if (last < first) throw new Refusal('noPortRange', { text: part });
     const direction = match[1]?.toLowerCase() as 'in' | 'out' | undefined;
     return { on: 'port', first, last, ...(direction === undefined ? {} : { direction }) };
   });
@@ -169,15 +168,14 @@ const ports = (text: string): Spot[] => {
 const msrs = (text: string): Spot[] => {
   const found = parts(text).map((part): Spot => {
     const match = /^(?:(read|write)\s+)?(\w+)$/i.exec(part);
-    if (match === null)
-      throw new Error(`"${part}" is no MSR: give its number, such as 0x174, with read or write before it`);
+    if (match === null) throw new Refusal('noMsr', { text: part });
     const direction = match[1]?.toLowerCase() as 'read' | 'write' | undefined;
     return {
       on: 'msr',
-      index: number(match[2]!, 'MSR', 0xffff_ffff),
+      index: number(match[2]!, ['msr'], 0xffff_ffff),
       ...(direction === undefined ? {} : { direction }),
     };
   });
-  if (found.length === 0) throw new Error('say which MSR: edit the condition and give its number, such as 0x174');
+  if (found.length === 0) throw new Refusal('whichMsr');
   return found;
 };

@@ -9,6 +9,7 @@ import { code32Of, pcOf } from './guest-state.ts';
 import type { DebuggedMachine } from './machine.ts';
 import type { GuestTask } from './os/awareness.ts';
 import { memoryOf } from './page-tables.ts';
+import { english, type Saying } from './saying.ts';
 import type { DebugVcpu } from './target.ts';
 
 export interface Frame {
@@ -16,6 +17,7 @@ export interface Frame {
   /** A label is no frame: it says what lies between two. */
   readonly kind: 'function' | 'label';
   readonly name: string;
+  readonly label?: Saying;
   /** Linear address of the next instruction in this frame. */
   readonly pc: number;
   /** An address inside the instruction that the frame is at: of a caller, in its CALL. */
@@ -130,11 +132,13 @@ export const stackOfTask = (machine: DebuggedMachine, task: GuestTask): Stack =>
   return new Stack(framesFrom(machine, innermost, () => 0, task));
 };
 
+const labelled = (...label: Saying): Pick<Frame, 'name' | 'label'> => ({ name: english(...label), label });
+
 /** Instead of frames, where there are none. */
 const label = ({ symbols }: DebuggedMachine, task: GuestTask): Frame => ({
   index: 0,
   kind: 'label',
-  name: `<where it goes on is not known: ${task.state}>`,
+  ...labelled('goesOnNowhere', { state: task.state }),
   pc: 0,
   lookup: 0,
   place: symbols.locate(0),
@@ -161,7 +165,7 @@ function* framesFrom(
       yield {
         index: index++,
         kind: 'label',
-        name: '<interrupted>',
+        ...labelled('interrupted'),
         pc,
         lookup: pc,
         place,

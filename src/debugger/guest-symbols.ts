@@ -13,15 +13,14 @@ import type { InterruptHook } from '../symbols/unwind/unwinder.ts';
 import type { Spot } from './breakpoints.ts';
 import { gateSelector } from './descriptor-tables.ts';
 import { interruptFrames } from './interrupt-frames.ts';
-import { ModuleSymbols, type ModuleList } from './module-symbols.ts';
-import type { GuestModule } from './os/awareness.ts';
+import { ModuleSymbols } from './module-symbols.ts';
 import { linuxStart } from './os/linux-start.ts';
-import { Linux, PT_REGS } from './os/linux.ts';
+import { Linux, type LinuxGuest, PT_REGS } from './os/linux.ts';
 import type { ModuleFiles } from './os/module-files.ts';
-import type { DebugTarget, Position } from './target.ts';
+import type { DebugTarget } from './target.ts';
 
 /** What of the machine is looked at. */
-type Guest = Pick<DebugTarget, 'vcpus' | 'position' | 'readMemory' | 'readPhysical'>;
+type Guest = LinuxGuest & Pick<DebugTarget, 'vcpus' | 'readPhysical'>;
 
 /** Kernels are above the memory that the boot protocols of real mode know. */
 const FIRST_KERNEL = 1 << 20;
@@ -39,11 +38,10 @@ export class GuestSymbols {
   private current: DebugInfo;
   private found = false;
   private nextLook = 0;
-  private linux: { readonly os: Linux | undefined; readonly ptRegs: readonly number[] | undefined } | undefined;
+  private system: { readonly linux: Linux | undefined } | undefined;
   /** Debug data of the kernel's modules; undefined: no files were given. */
   modules: ModuleSymbols | undefined;
   private whole: ProgramInfo;
-  private listed: { readonly at: Position; readonly list: ModuleList } | undefined;
 
   /** @param zeroPage boot parameters of a Linux kernel, which places itself; undefined: another, which runs where its file says */
   constructor(
@@ -98,8 +96,7 @@ export class GuestSymbols {
     this.nextLook = 2 * guest.position.instructions + 1;
     if (symbols === undefined) return false;
     this.found = true;
-    this.linux = undefined;
-    this.listed = undefined;
+    this.system = undefined;
     this.current = this.movedFile(symbols) ?? DebugInfo.ofSymbols(this.ownTable(symbols), this.interrupted);
     this.whole = this.join();
     this.generation++;
@@ -109,20 +106,8 @@ export class GuestSymbols {
   private join(): ProgramInfo {
     const { moduleFiles, current } = this;
     if (moduleFiles === undefined || !current.hasDebugData) return current;
-    this.modules = new ModuleSymbols(current, moduleFiles, () => this.modulesNow);
+    this.modules = new ModuleSymbols(current, moduleFiles, () => this.linux);
     return joinProgram(current, this.modules, this.interrupted);
-  }
-  /** Loaded modules; read once a moment. */
-  private get modulesNow(): ModuleList | undefined {
-    const { os } = this.system;
-    if (os === undefined) return undefined;
-    const { position } = this.guest();
-    const { listed } = this;
-    if (listed?.at.instructions === position.instructions && listed.at.events === position.events) return listed.list;
-    let modules: readonly GuestModule[] | undefined;
-    const list = { lowestModule: os.lowestModule, modules: () => (modules ??= os.modules()) };
-    this.listed = { at: position, list };
-    return list;
   }
 
   private ownTable(symbols: readonly KernelSymbol[]): AddressMap {
@@ -163,17 +148,13 @@ export class GuestSymbols {
       map: () => symbols.map,
       kernelCs: () => gateSelector(symbols.guest(), PAGE_FAULT) ?? symbols.guest().vcpus[0]!.read('cs') & ~3,
       get ptRegs() {
-        return symbols.system.ptRegs;
+        return symbols.linux?.ptRegs ?? (symbols.found ? PT_REGS : undefined);
       },
     });
   }
 
-  /** What the kernel's types say of it. */
-  private get system(): NonNullable<GuestSymbols['linux']> {
-    if (this.linux === undefined) {
-      const os = Linux.recognise(this.current, (linear, into) => this.guest().readMemory(linear, into));
-      this.linux = { os, ptRegs: os?.ptRegs ?? (this.found ? PT_REGS : undefined) };
-    }
-    return this.linux;
+  /** By what the kernel's types say of it. */
+  get linux(): Linux | undefined {
+    return (this.system ??= { linux: Linux.recognise(this.current, this.guest) }).linux;
   }
 }

@@ -5,7 +5,7 @@
 
 import type { CodeMap } from '../symbols/program.ts';
 import { fromBytes } from '../symbols/location-value.ts';
-import { Register, type Frame, type InterruptHook, type Registers } from '../symbols/unwind/unwinder.ts';
+import { Kept, Register, type Frame, type InterruptHook, type KeptRegisters } from '../symbols/unwind/unwinder.ts';
 
 export interface InterruptWorld {
   /** Lines and symbols of the kernel. */
@@ -61,19 +61,21 @@ const frameBefore = (frame: Frame, world: InterruptWorld): number | undefined =>
   return undefined;
 };
 
-const interrupted = (frame: Frame, at: number, world: InterruptWorld): Registers => {
-  const registers = [...frame.registers];
+const interrupted = (frame: Frame, at: number, world: InterruptWorld): KeptRegisters => {
+  const kept = new Kept(frame);
+  for (const number of Object.values(Register)) kept.same(number);
   const { ptRegs } = world;
   const start = ptRegs === undefined ? 0 : at - ptRegs[Register.eip]!;
   const esp = frame.registers[Register.esp] ?? at;
   const pushed = ptRegs === undefined ? pushaBefore(frame, esp, at) : undefined;
-  if (ptRegs !== undefined) ptRegs.forEach((offset, register) => (registers[register] = wordAt(frame, start + offset)));
-  if (pushed !== undefined) PUSHA.forEach((offset, register) => (registers[register] = wordAt(frame, pushed + offset)));
-  registers[Register.eip] = wordAt(frame, at);
-  registers[Register.eflags] = wordAt(frame, at + 8);
+  if (ptRegs !== undefined) ptRegs.forEach((offset, register) => kept.saved(register, start + offset));
+  if (pushed !== undefined) PUSHA.forEach((offset, register) => kept.saved(register, pushed + offset));
+  kept.saved(Register.eip, at);
+  kept.saved(Register.eflags, at + 8);
   // ESP and SS are pushed only where the privilege level changes.
-  registers[Register.esp] = fromUser(frame, at) ? wordAt(frame, at + 12) : (at + 12) >>> 0;
-  return registers;
+  if (fromUser(frame, at)) kept.saved(Register.esp, at + 12);
+  else kept.computed(Register.esp, (at + 12) >>> 0);
+  return kept.all;
 };
 
 /** PUSHA stores the ESP before it, so its eight words know where they end. The nearest to the frame. */

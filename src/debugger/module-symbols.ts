@@ -7,7 +7,7 @@ import type { DebugInfo } from '../symbols/debug-info.ts';
 import { debugLinkOf } from '../symbols/debug-link.ts';
 import { DebugSections } from '../symbols/dwarf/sections.ts';
 import type { Parts } from '../symbols/program.ts';
-import { holds, type GuestModule } from './os/awareness.ts';
+import { holds, type GuestModule, type OsAwareness } from './os/awareness.ts';
 import type { ModuleFiles } from './os/module-files.ts';
 
 /** What is known of a module's file. */
@@ -18,43 +18,37 @@ export type ModuleSymbolState =
   /** One sentence without its full stop. */
   | { readonly kind: 'missing'; readonly reason: string };
 
-/** The modules of a moment. */
-export interface ModuleList {
-  modules(): readonly GuestModule[];
-  /** No module lies below. */
-  readonly lowestModule: number | undefined;
-}
+type System = Pick<OsAwareness, 'modules' | 'lowestModule'>;
 
 export class ModuleSymbols implements Parts {
   /** By name, build and place. */
   private readonly known = new Map<string, ModuleSymbolState>();
   /** Names of modules that files were looked at for. */
   private readonly asked = new Set<string>();
-  private opened: { readonly list: ModuleList; readonly infos: readonly DebugInfo[] } | undefined;
+  private opened: { readonly modules: readonly GuestModule[]; readonly infos: readonly DebugInfo[] } | undefined;
   /** The source files that a module's file names, as one text. */
   private readonly sources = new Map<string, string>();
 
   constructor(
     private readonly kernel: DebugInfo,
     private readonly files: ModuleFiles,
-    private readonly list: () => ModuleList | undefined,
+    private readonly system: () => System | undefined,
   ) {}
 
   at(address: number): DebugInfo | undefined {
-    const list = this.list();
-    if (list === undefined || address < (list.lowestModule ?? 0)) return undefined;
-    const module = list.modules().find(({ regions }) => holds(regions, address));
+    const system = this.system();
+    if (system === undefined || address < (system.lowestModule ?? 0)) return undefined;
+    const module = system.modules().find(({ regions }) => holds(regions, address));
     return module === undefined ? undefined : this.read(module);
   }
 
   get open(): readonly DebugInfo[] {
     if (this.asked.size === 0) return [];
-    const list = this.list();
-    if (list === undefined) return [];
-    if (this.opened?.list !== list) {
+    const { modules } = this;
+    if (this.opened?.modules !== modules) {
       // Of those that nobody has asked for, not even the place is looked up.
-      const states = list.modules().flatMap((module) => (this.asked.has(module.name) ? [this.state(module)] : []));
-      this.opened = { list, infos: states.flatMap((state) => (state.kind === 'read' ? [state.info] : [])) };
+      const states = modules.flatMap((module) => (this.asked.has(module.name) ? [this.state(module)] : []));
+      this.opened = { modules, infos: states.flatMap((state) => (state.kind === 'read' ? [state.info] : [])) };
     }
     return this.opened.infos;
   }
@@ -86,7 +80,7 @@ export class ModuleSymbols implements Parts {
   }
 
   private get modules(): readonly GuestModule[] {
-    return this.list()?.modules() ?? [];
+    return this.system()?.modules() ?? NONE;
   }
 
   private read(module: GuestModule): DebugInfo | undefined {
@@ -144,6 +138,8 @@ export class ModuleSymbols implements Parts {
     return text;
   }
 }
+
+const NONE: readonly GuestModule[] = [];
 
 const keyOf = ({ name, sections, buildId }: GuestModule): string =>
   `${name} ${buildId} ${sections.map((section) => `${section.name}@${section.address}`).join(' ')}`;

@@ -2,6 +2,7 @@
 
 import { exitReasonName } from '../machine/vmx/exit-reasons.ts';
 import { exceptionName } from './exceptions.ts';
+import type { Part, Saying } from './saying.ts';
 import type { StopDetail } from './target.ts';
 
 const hex = (value: number, digits = 8): string => `0x${(value >>> 0).toString(16).padStart(digits, '0')}`;
@@ -17,29 +18,33 @@ const bytesText = (bytes: Uint8Array): string =>
       (bytes.length > 16 ? ' ...' : '');
 
 /**
- * One sentence without its full stop; the editor and gdb have the same.
+ * Without a full stop; the editor and gdb have the same.
  * @param place an address, with its symbol where one is known
  * @param watched what the user calls the bytes that were accessed
  */
-export const stopSentence = (detail: StopDetail, place: (address: number) => string, watched?: string): string => {
+export const stopSentence = (detail: StopDetail, place: (address: number) => string, watched?: string): Saying => {
   switch (detail.on) {
     case 'access': {
       const name = watched ?? place(detail.address);
-      if (!detail.write) return `Read of ${name} (${bytesText(detail.after)}) at ${place(detail.eip)}`;
-      return `Write to ${name}: ${bytesText(detail.before)} became ${bytesText(detail.after)} at ${place(detail.eip)}`;
+      const [before, after, at] = [bytesText(detail.before), bytesText(detail.after), place(detail.eip)];
+      if (!detail.write) return ['stopRead', { name, value: after, place: at }];
+      return ['stopWrite', { name, before, after, place: at }];
     }
     case 'exception': {
-      const code = detail.errorCode === undefined ? '' : `, error code ${hex(detail.errorCode, 4)}`;
-      const address = detail.address === undefined ? '' : `, linear address ${place(detail.address)}`;
-      return `${exceptionName(detail.vector)}${code}${address} at ${place(detail.eip)}`;
+      const code: Part = detail.errorCode === undefined ? '' : ['withErrorCode', { code: hex(detail.errorCode, 4) }];
+      const address: Part = detail.address === undefined ? '' : ['withLinearAddress', { place: place(detail.address) }];
+      return ['stopException', { name: exceptionName(detail.vector), code, address, place: place(detail.eip) }];
     }
     case 'interrupt':
-      return `Interrupt ${hex(detail.vector, 2)} at ${place(detail.eip)}`;
+      return ['stopInterrupt', { vector: hex(detail.vector, 2), place: place(detail.eip) }];
     case 'exit':
-      return `VM exit: ${exitReasonName(detail.reason)}, qualification ${hex(detail.qualification)}`;
+      return ['stopExit', { name: exitReasonName(detail.reason), qualification: hex(detail.qualification) }];
     case 'port':
-      return `${detail.out ? 'OUT to' : 'IN from'} port ${hex(detail.port, 4)}, value ${hex(detail.value, 2)}, at ${place(detail.eip)}`;
+      return [
+        detail.out ? 'stopOut' : 'stopIn',
+        { port: hex(detail.port, 4), value: hex(detail.value, 2), place: place(detail.eip) },
+      ];
     case 'msr':
-      return `${detail.write ? 'WRMSR' : 'RDMSR'} of MSR ${hex(detail.index)} at ${place(detail.eip)}`;
+      return [detail.write ? 'stopWriteMsr' : 'stopReadMsr', { index: hex(detail.index), place: place(detail.eip) }];
   }
 };

@@ -37,6 +37,8 @@ export interface DebugVcpu {
 export interface DebugTarget {
   readonly vcpus: readonly DebugVcpu[];
   readonly position: Position;
+  /** Counts what has changed the guest without running it: the debugger's writes, and putting the machine to another moment. */
+  readonly changes: number;
 
   /** Copies guest memory by the guest's own page tables; returns how many bytes from the start are mapped. */
   readMemory(linear: number, into: Uint8Array): number;

@@ -51,6 +51,8 @@ export interface TargetParts {
   /** "d0v0". */
   readonly vcpuName: string;
   readonly position: () => Position;
+  /** Counts changes, and what else changes the guest without running it. */
+  readonly changes: () => number;
   readonly history: () => History;
   /** The debugger has changed the guest: what was recorded behind this moment is not its future any more. */
   readonly changed: () => void;
@@ -67,6 +69,9 @@ export class MachineTarget implements DebugTarget {
 
   get position(): Position {
     return this.parts.position();
+  }
+  get changes(): number {
+    return this.parts.changes();
   }
   get history(): History {
     return this.parts.history();

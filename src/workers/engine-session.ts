@@ -94,6 +94,8 @@ class EngineSession implements Session {
   /** How many of them lie before the present moment. */
   private hashed = 0;
   private future = 0;
+  /** By the debugger, or by loading a state. */
+  private changes = 0;
   readonly snapshots: Snapshots;
   private readonly history: RecordedHistory<SessionSaved, Input> | undefined;
   private readonly presentOnly: History;
@@ -180,7 +182,11 @@ class EngineSession implements Session {
       vcpuName: this.domain === undefined ? 'v0' : `d${this.domain.id}v0`,
       position: () => this.position(),
       history: () => this.history ?? this.presentOnly,
-      changed: () => this.history?.beginFuture(),
+      changes: () => this.changes,
+      changed: () => {
+        this.changes++;
+        this.history?.beginFuture();
+      },
     });
     this.debug = target;
     const zeroPage = 'kernel' in start && start.kernel.protocol === 'linux' ? start.kernel.state.esi : undefined;
@@ -253,6 +259,7 @@ class EngineSession implements Session {
       position: this.machine.points.position,
     }),
     loadState: ({ stop, waiting, hashed, position }) => {
+      this.changes++;
       this.machine.points.position = position;
       this.stop = stop;
       this.waiting = waiting;

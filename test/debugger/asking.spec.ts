@@ -77,6 +77,44 @@ test('the registers of a caller are those that it goes on with', () => {
   assert.notEqual(registers(frames[0]!.id).get('esp'), caller.get('esp'));
 });
 
+test('a register of a caller is set where it is kept: the caller goes on with it', () => {
+  const { bench, frames } = atPageFault();
+  const registers = (frameId: number): number => {
+    const { scopes } = bench.request('scopes', { frameId });
+    return scopes.find(({ name }) => name === 'Registers')!.variablesReference;
+  };
+  const valueOf = (name: string, frameId: number): number => {
+    const { variables } = bench.request('variables', { variablesReference: registers(frameId) });
+    return Number(variables.find((one) => one.name === name)!.value.split(' ')[0]);
+  };
+  const set = (name: string, value: string, frameId = frames[1]!.id): string => {
+    const body = bench.ask('setVariable', { variablesReference: registers(frameId), name, value });
+    return typeof body === 'string' ? `refused: ${body}` : body.value;
+  };
+  const wanted = { ebx: 0x1111_1111, esi: 0x2222_2222, edi: 0x3333_3333 };
+  const before = [valueOf('esp', frames[1]!.id), valueOf('eip', frames[1]!.id)];
+  for (const [name, value] of Object.entries(wanted)) {
+    assert.match(set(name, `0x${value.toString(16)}`), new RegExp(`^0x${value.toString(16)}`));
+    assert.equal(valueOf(name, frames[1]!.id), value, 'the frame that was shown has it at once');
+  }
+  assert.deepEqual([valueOf('esp', frames[1]!.id), valueOf('eip', frames[1]!.id)], before);
+  const refused = set('esp', '0');
+  assert.equal(refused, 'refused: esp cannot be set: $esp of this frame follows from others: it is kept nowhere.');
+  assert.match(set('ebx', 'no_such'), /^refused: ebx cannot be set: there is no "no_such" here/);
+  assert.match(set('ebx', '0x123456789'), /^refused: ebx has 32 bits/);
+  // What it was: by the processor itself, when the callee has come back.
+  bench.run('stepOut');
+  const { stackFrames } = bench.request('stackTrace', { threadId: 1, levels: 1 });
+  assert.equal(stackFrames[0]!.name, frames[1]!.name);
+  for (const [name, value] of Object.entries(wanted)) assert.equal(valueOf(name, stackFrames[0]!.id), value, name);
+  // On the console, and of the frame that the guest stands in.
+  const ask = (expression: string): string =>
+    bench.request('evaluate', { expression, frameId: stackFrames[0]!.id, context: 'repl' }).result;
+  assert.equal(ask('$ecx = 5'), '5');
+  assert.equal(ask('$ecx + 1'), '6');
+  assert.equal(ask('($edx = 7) + $edx'), '14');
+});
+
 test('what is asked by itself changes nothing; on the console it may', () => {
   const { bench, frameId } = atPageFault();
   const before = bench.request('evaluate', { expression: 'frames_free', frameId }).result;

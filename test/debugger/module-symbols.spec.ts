@@ -8,8 +8,9 @@ import { GuestSymbols } from '../../src/debugger/guest-symbols.ts';
 import { evaluate } from '../../src/debugger/expression/evaluate.ts';
 import { Names } from '../../src/debugger/expression/names.ts';
 import type { GuestModule } from '../../src/debugger/os/awareness.ts';
-import { Linux } from '../../src/debugger/os/linux.ts';
+import { GuestOs } from '../../src/debugger/os/guest-os.ts';
 import { ModuleFiles } from '../../src/debugger/os/module-files.ts';
+import type { DebugTarget } from '../../src/debugger/target.ts';
 import { Elf, parseElf } from '../../src/machine/elf.ts';
 import { SymbolFile } from '../../src/symbols/symbol-file.ts';
 import { printValue } from '../../src/symbols/value/format.ts';
@@ -163,8 +164,11 @@ interface Bench {
   readonly symbols: GuestSymbols;
   /** Files that were read. */
   readonly reads: string[];
-  /** Writes a word where a symbol of the kernel is; the guest has moved. */
-  poke(symbol: string, offset: number, value: number): void;
+  /** Writes a word where a symbol of the kernel is; the guest has moved, or it was the debugger. */
+  poke(symbol: string, offset: number, value: number, by?: 'guest' | 'debugger'): void;
+  /** How often the kernel's list of modules was read. */
+  readonly lists: number;
+  readonly os: GuestOs;
   readonly modules: readonly GuestModule[];
 }
 
@@ -181,28 +185,40 @@ const benchOf = async (kernel: string, inMemory: string, places: readonly string
   });
   const opened = SymbolFile.open('vmlinux', read(kernel));
   assert.ok(opened.ok);
-  let instructions = 0;
+  let [instructions, changes, lists] = [0, 0, 0];
   const readMemory = memoryOf(regions);
+  const head = (): number => symbols.map.lookup('modules')!;
   const guest = {
     vcpus: [{ read: () => 0 }],
     get position() {
       return { instructions, events: 0 };
     },
-    readMemory,
+    get changes() {
+      return changes;
+    },
+    readMemory: (linear: number, into: Uint8Array) => {
+      if (linear === head()) lists++;
+      return readMemory(linear, into);
+    },
     readPhysical: () => 0,
   } as unknown as ReturnType<ConstructorParameters<typeof GuestSymbols>[3]>;
   const symbols = new GuestSymbols(opened.file, 'kernel', undefined, () => guest, files);
   return {
     symbols,
     reads,
-    poke: (symbol, offset, value) => {
+    os: new GuestOs({ guestSymbols: symbols, target: guest as DebugTarget }, () => {}),
+    poke: (symbol, offset, value, by = 'guest') => {
       const address = symbols.map.lookup(symbol)! + offset;
       const region = regions.find((one) => address >= one.address && address < one.address + one.bytes.length)!;
       new DataView(region.bytes.buffer, region.bytes.byteOffset).setUint32(address - region.address, value, true);
-      instructions++;
+      if (by === 'guest') instructions++;
+      else changes++;
+    },
+    get lists() {
+      return lists;
     },
     get modules() {
-      return Linux.recognise(symbols.kernel, readMemory)!.modules();
+      return symbols.linux!.modules();
     },
   };
 };
@@ -267,6 +283,28 @@ describe('debug data of modules', { skip }, () => {
       assert.match(symbols.map.locate(places[0]!.address).file!, /driver\.c$/);
     }
     assert.deepEqual(reads, [path]);
+  });
+
+  it('asks the kernel for its modules once a moment, whoever asks', async () => {
+    const bench = await benchOf(buildKernel(601), build(), [own]);
+    const { symbols, os } = bench;
+    const askAll = (): void => {
+      assert.equal(symbols.map.locate(0xf880_1000).function, 'work');
+      assert.equal(os.moduleAt(0xf880_1000)?.name, 'my_driver');
+      assert.deepEqual(os.modules(), bench.modules);
+      assert.equal(symbols.info.global('counter')?.name, 'counter');
+    };
+    askAll();
+    askAll();
+    assert.equal(bench.lists, 1);
+    bench.poke('kernel_thing', 0, 1);
+    askAll();
+    assert.equal(bench.lists, 2, 'it has moved');
+    bench.poke('modules', 0, symbols.map.lookup('modules')!, 'debugger');
+    assert.deepEqual(os.modules(), []);
+    assert.equal(symbols.map.locate(0xf880_1000).function, undefined);
+    assert.equal(bench.lists, 3, 'it was changed where it stands');
+    assert.equal(os.awareness!.name, 'Linux 6.1.0-test');
   });
 
   it('has variables and types, the kernel\u2019s too', async () => {

@@ -17,6 +17,8 @@ const NO_STATE: readonly RegExp[] = [
   /^\.session\.(stateHashes|config|symbols)/,
   /\.(recorder|observer|monitor)\.(store|room|begun|madeEver|ownAt|halfFull|icountBase|cyclesBase|high(Word|Context))/,
   /^\.session\.(serial|debugConsole)\.(sentEver|bytes)/,
+  // Tells what was read before from what is there now.
+  /^\.session\.changes$/,
   // As of the last record.
   /\.point\.(icount|cycles|eip|cr3|cpl)$/,
   // The snapshots themselves, and which pages they still have to look at.

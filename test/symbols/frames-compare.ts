@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Names } from '../../src/debugger/expression/names.ts';
 import type { DebugInfo, Variable } from '../../src/symbols/debug-info.ts';
-import type { Frame } from '../../src/symbols/unwind/unwinder.ts';
+import { Register, type Frame } from '../../src/symbols/unwind/unwinder.ts';
 import { formatValue, type FormatOptions } from '../../src/symbols/value/format.ts';
 import { memoryOf, writeCore, type Region, type ThreadRegisters } from './core.ts';
 import { gdb } from './gdb.ts';
@@ -89,6 +89,13 @@ export function random(seed: number): (below: number) => number {
   };
 }
 
+/** What `info frame` says of registers that the function has saved: `ebx at 0x2000`. */
+const savedIn = (answer: string): string[] =>
+  (/Saved registers:\n +(.*)$/m.exec(answer)?.[1] ?? '')
+    .split(', ')
+    .filter((text) => text !== '')
+    .sort();
+
 const nameOf = (variable: string): string => variable.slice(0, variable.indexOf(' = '));
 
 const STACK = 0x2000_0000;
@@ -143,6 +150,8 @@ export interface Compared {
   readonly frames: number;
   readonly variables: number;
   readonly optimizedOut: number;
+  /** Registers of callers that lie in memory. */
+  readonly savedRegisters: number;
   readonly differences: string[];
 }
 
@@ -171,7 +180,7 @@ export function compareThreads(
     const differences: string[] = [];
     const labels: { readonly thread: number; readonly level: number; readonly name: string; readonly pc: string }[] =
       [];
-    let [at, variables, optimizedOut, count] = [0, 0, 0, 0];
+    let [at, variables, optimizedOut, count, savedRegisters] = [0, 0, 0, 0, 0];
     ours.forEach((list, i) => {
       at++;
       const pc = `0x${threads[i]![8]!.toString(16)}`;
@@ -215,6 +224,7 @@ export function compareThreads(
       });
       const cfa = / at (0x[0-9a-f]+):/.exec(answers[at]!)?.[1];
       const saved = /saved eip = (0x[0-9a-f]+)/.exec(answers[at]!)?.[1];
+      const homes = savedIn(answers[at]!);
       at++;
       const frame = frames[i]!;
       const caller = frame.caller();
@@ -234,6 +244,15 @@ export function compareThreads(
       ) {
         differences.push(`${pc}: CFA ${ownCfa}, caller ${ownSaved}; gdb has ${cfa} and ${saved}`);
       }
+      if (list.length > 0 && !guessed && !unread && !('end' in caller)) {
+        const own = Object.entries(Register).flatMap(([name, number]) => {
+          const home = caller.homes[number];
+          return home?.kind === 'memory' ? [`${name} at 0x${home.address.toString(16)}`] : [];
+        });
+        savedRegisters += own.length;
+        if (own.sort().join() !== homes.join())
+          differences.push(`${pc}: saved ${own.join(', ')}; gdb has ${homes.join(', ')}`);
+      }
     });
     const questions = labels.flatMap(({ thread, level, name }) => [
       `thread ${thread}`,
@@ -244,7 +263,7 @@ export function compareThreads(
     labels.forEach(({ name, level, pc }, i) => {
       if (/ is optimized out\.$/.test(told[3 * i + 2]!)) differences.push(`${pc} level ${level}: ${name} is missing`);
     });
-    return { frames: count, variables, optimizedOut, differences };
+    return { frames: count, variables, optimizedOut, savedRegisters, differences };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

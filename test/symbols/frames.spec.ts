@@ -55,10 +55,17 @@ for (const [compiler, ...options] of BUILDS) {
   describe(`frames of ${compiler} ${options.join(' ')}`, { skip: missing(compiler) || gdbMissing() }, () => {
     it('are those of gdb', (t) => {
       const path = compile(compiler, [...options, '-fasynchronous-unwind-tables', '-Wno-everything'], ['frames.c']);
-      const { frames, variables, optimizedOut, differences } = compare(path, read(path), 150, 0x1234567);
-      t.diagnostic(`${frames} frames, ${variables} variables, ${optimizedOut} of them optimized out`);
+      const { frames, variables, optimizedOut, savedRegisters, differences } = compare(
+        path,
+        read(path),
+        150,
+        0x1234567,
+      );
+      t.diagnostic(
+        `${frames} frames, ${variables} variables, ${optimizedOut} of them optimized out, ${savedRegisters} registers saved`,
+      );
       assert.deepEqual(differences, []);
-      assert.ok(frames > 100 && variables > 300);
+      assert.ok(frames > 100 && variables > 300 && savedRegisters > 200);
     });
   });
 }

@@ -3,6 +3,7 @@
 // as what lies between is nowhere that the user has been. Not where the ways lead (../stepping.ts, ../reverse.ts) and not what is told about stops
 // (session.ts).
 
+import type { Saying, Tell } from '../saying.ts';
 import type { StepEnd } from '../stepping.ts';
 import type { DebugTarget, Position, Work } from '../target.ts';
 import type { Events } from './protocol.ts';
@@ -10,7 +11,7 @@ import type { Events } from './protocol.ts';
 /** A way through the recorded past. */
 export interface Past {
   /** What a person calls it. */
-  readonly title: string;
+  readonly title: Saying;
   /** It looks for places of its own, so that breakpoints set meanwhile wait until it has ended. */
   readonly ownPoints?: boolean;
 }
@@ -19,13 +20,13 @@ interface Activity {
   readonly work: Work<StepEnd>;
   /** What a stop at its end is called. */
   readonly reason: string;
-  readonly past: (Past & { readonly home: Position; readonly cancelled?: string }) | undefined;
+  readonly past: (Past & { readonly home: Position; readonly cancelled?: Saying }) | undefined;
   slices: number;
   progress: string | undefined;
 }
 
 /** How it came to its end; `description` where it was broken off. */
-export type ActivityEnd = StepEnd & { readonly reason: string; readonly description?: string };
+export type ActivityEnd = StepEnd & { readonly reason: string; readonly description?: Saying };
 
 /** Slices of silence before progress is shown. */
 const QUIET_SLICES = 40;
@@ -41,6 +42,7 @@ export class Activities {
   constructor(
     private readonly target: () => DebugTarget,
     private readonly emit: Emit,
+    private readonly tell: Tell,
   ) {}
 
   get running(): boolean {
@@ -72,7 +74,7 @@ export class Activities {
   }
 
   /** Breaks off what is under way; how it ended, unless the guest is on its way back now. */
-  breakOff(description: string): ActivityEnd | undefined {
+  breakOff(description: Saying): ActivityEnd | undefined {
     const { current } = this;
     if (current === undefined || current.past?.cancelled !== undefined) return undefined;
     this.drop();
@@ -82,7 +84,7 @@ export class Activities {
     this.current = {
       work: returning(this.target(), home),
       reason: 'pause',
-      past: { title: 'Going back to where the guest stood', home, cancelled: `${description}: ${title}` },
+      past: { title: ['goingHome'], home, cancelled: ['brokenOff', { how: description, way: title }] },
       slices: 0,
       progress: undefined,
     };
@@ -91,7 +93,7 @@ export class Activities {
 
   /** The way with this progress is broken off. */
   cancel(progressId: string): ActivityEnd | undefined {
-    return this.current?.progress === progressId ? this.breakOff('Cancelled') : undefined;
+    return this.current?.progress === progressId ? this.breakOff(['cancelled']) : undefined;
   }
 
   /** Ends what is under way where it is: another takes its place, or nothing comes any more. */
@@ -122,7 +124,7 @@ export class Activities {
     if (activity.progress === undefined) {
       activity.progress = `p${++this.progressCount}`;
       const cancellable = past.cancelled === undefined;
-      this.emit('progressStart', { progressId: activity.progress, title: past.title, cancellable });
+      this.emit('progressStart', { progressId: activity.progress, title: this.tell(...past.title), cancellable });
     } else if (activity.slices % QUIET_SLICES === 0)
       this.emit('progressUpdate', {
         progressId: activity.progress,

@@ -1,6 +1,7 @@
 // The debug adapter: takes the protocol's requests, has each answered by its handler, sends events. It knows neither VS Code nor the
 // thread it lives in. Not what a request does (requests/) and not the state behind them (session.ts).
 
+import type { Tell } from '../saying.ts';
 import { checked } from './arguments.ts';
 import { CAPABILITIES, HANDLERS } from './handlers.ts';
 import { type Command, type Dap, type Events, type Handler, Late, Refusal } from './protocol.ts';
@@ -23,8 +24,6 @@ const OF_THE_MOMENT: ReadonlySet<string> = new Set<Command>([
   'writeMemory',
   'disassemble',
 ]);
-const ON_THE_WAY = 'The guest is on its way through the recorded past: wait until it stands, or cancel it.';
-
 type Send = (message: Dap.ProtocolMessage) => void;
 
 export class DebugAdapter {
@@ -46,13 +45,13 @@ export class DebugAdapter {
     const handler = (Object.hasOwn(HANDLERS, request.command) ? HANDLERS[request.command as Command] : undefined) as
       Handler<Command> | undefined;
     try {
-      if (handler === undefined) throw new Refusal(`Kansoku does not know the request ${request.command}.`);
-      if (session.travelling && OF_THE_MOMENT.has(request.command)) throw new Late(ON_THE_WAY);
+      if (handler === undefined) throw new Refusal('unknownRequest', { command: request.command });
+      if (session.travelling && OF_THE_MOMENT.has(request.command)) throw new Late('onTheWay');
       const body = handler.answer(session, checked(request.command as Command, request.arguments) as never);
       this.respond(request, { success: true, ...(body === undefined ? {} : { body }) });
       session.answered();
     } catch (error) {
-      this.respond(request, { success: false, ...failure(error) });
+      this.respond(request, { success: false, ...failure(error, session.tell) });
     }
   }
 
@@ -82,9 +81,9 @@ export class DebugAdapter {
 }
 
 /** Error numbers: 1 for what the user asked in vain, 2 for defects. */
-const failure = (error: unknown): { message: string; body: { error: Dap.Message } } => {
+const failure = (error: unknown, tell: Tell): { message: string; body: { error: Dap.Message } } => {
   const user = error instanceof Refusal;
-  const text = error instanceof Error ? (user ? error.message : (error.stack ?? error.message)) : String(error);
+  const text = error instanceof Error ? (user ? tell(...error.saying) : (error.stack ?? error.message)) : String(error);
   return {
     message: text.split('\n')[0]!,
     body: { error: { id: user ? 1 : 2, format: escape(text), showUser: !(error instanceof Late) } },

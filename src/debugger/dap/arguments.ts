@@ -1,34 +1,37 @@
 // What each request's arguments must be, in one table, and the sentence about one that is not: every client is answered, also one that is wrong.
 // Fields that the table does not name are left alone. Not what the arguments mean (requests/). Debug Adapter Protocol, "Requests".
 
+import type { Part, Saying } from '../saying.ts';
 import { type Command, Refusal } from './protocol.ts';
 
 /** What a value should be; undefined: it is. */
-type Shape = (value: unknown, name: string) => string | undefined;
+type Shape = (value: unknown, name: string) => Saying | undefined;
 
-const wrong = (value: unknown, name: string, wanted: string): string =>
-  value === undefined ? `${name} is missing: give ${wanted}` : `${name} is ${brief(value)}: give ${wanted}`;
+const wrong = (value: unknown, name: Part, wanted: Saying): Saying =>
+  value === undefined ? ['isMissing', { name, wanted }] : ['isWrong', { name, value: brief(value), wanted }];
 const brief = (value: unknown): string => {
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 60 ? `${text.slice(0, 60)}...` : text;
 };
 
-const text: Shape = (value, name) => (typeof value === 'string' ? undefined : wrong(value, name, 'a text'));
-const flag: Shape = (value, name) => (typeof value === 'boolean' ? undefined : wrong(value, name, 'true or false'));
+const text: Shape = (value, name) => (typeof value === 'string' ? undefined : wrong(value, name, ['aText']));
+const flag: Shape = (value, name) => (typeof value === 'boolean' ? undefined : wrong(value, name, ['trueOrFalse']));
 const whole =
   (least: number, most: number): Shape =>
   (value, name) =>
     typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most
       ? undefined
-      : wrong(value, name, `a whole number from ${least} to ${most}`);
+      : wrong(value, name, ['wholeNumber', { least, most }]);
 const choice =
   (...names: readonly string[]): Shape =>
   (value, name) =>
-    typeof value === 'string' && names.includes(value) ? undefined : wrong(value, name, `one of ${names.join(', ')}`);
+    typeof value === 'string' && names.includes(value)
+      ? undefined
+      : wrong(value, name, ['oneOf', { names: names.join(', ') }]);
 const list =
   (of: Shape): Shape =>
   (value, name) => {
-    if (!Array.isArray(value)) return wrong(value, name, 'a list');
+    if (!Array.isArray(value)) return wrong(value, name, ['aList']);
     for (const [index, item] of value.entries()) {
       const problem = of(item, `${name}[${index}]`);
       if (problem !== undefined) return problem;
@@ -39,7 +42,7 @@ const fields =
   (needed: Readonly<Record<string, Shape>>, optional: Readonly<Record<string, Shape>> = {}): Shape =>
   (value, name) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value))
-      return wrong(value, name === '' ? 'its arguments' : name, 'an object');
+      return wrong(value, name === '' ? ['itsArguments'] : name, ['anObject']);
     const given = value as Readonly<Record<string, unknown>>;
     const inner = (key: string): string => (name === '' ? key : `${name}.${key}`);
     for (const [key, shape] of Object.entries(needed)) {
@@ -143,6 +146,6 @@ const ARGUMENTS: Readonly<Record<Command, Shape>> = {
 export const checked = (command: Command, given: unknown): object => {
   const values = given ?? {};
   const problem = ARGUMENTS[command](values, '');
-  if (problem !== undefined) throw new Refusal(`The request ${command} cannot be answered: ${problem}.`);
+  if (problem !== undefined) throw new Refusal('badRequest', { command, problem });
   return values as object;
 };

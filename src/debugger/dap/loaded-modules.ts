@@ -3,6 +3,7 @@
 
 import type { ModuleSymbols } from '../module-symbols.ts';
 import type { GuestModule } from '../os/awareness.ts';
+import type { Tell } from '../saying.ts';
 import type { Dap } from './protocol.ts';
 import { reference } from './references.ts';
 import type { DebugSession } from './session.ts';
@@ -28,10 +29,12 @@ export class LoadedModules {
   }
 
   private now(): Map<string, Dap.Module> {
-    const { os, machine } = this.session;
+    const { os, machine, tell } = this.session;
     const { modules: files } = machine.guestSymbols;
     return new Map(
-      os.modules().map((module) => [`${module.base} ${module.name}`, { ...shown(module), ...stateOf(module, files) }]),
+      os
+        .modules()
+        .map((module) => [`${module.base} ${module.name}`, { ...shown(module), ...stateOf(module, files, tell) }]),
     );
   }
 }
@@ -46,18 +49,19 @@ const shown = ({ name, base, bytes }: GuestModule): Omit<Dap.Module, 'symbolStat
 export const stateOf = (
   module: GuestModule,
   files: ModuleSymbols | undefined,
+  tell: Tell,
 ): Pick<Dap.Module, 'symbolStatus' | 'symbolFilePath'> => {
   const state = files?.state(module);
   switch (state?.kind) {
     case undefined:
-      return { symbolStatus: 'address and name only' };
+      return { symbolStatus: tell('nameOnly') };
     case 'missing':
-      return { symbolStatus: `address and name only: ${state.reason}` };
+      return { symbolStatus: tell('nameOnlyBecause', { reason: state.reason }) };
     case 'unread':
-      return { symbolStatus: 'not needed yet', symbolFilePath: state.path };
+      return { symbolStatus: tell('notNeededYet'), symbolFilePath: state.path };
     case 'read': {
       const { map, problems } = state.info;
-      const status = map.hasLines ? 'symbols and line table loaded' : 'symbols loaded, no line table';
+      const status = tell(map.hasLines ? 'symbolsAndLines' : 'symbolsOnly');
       return { symbolStatus: [status, ...problems].join('; '), symbolFilePath: state.path };
     }
   }

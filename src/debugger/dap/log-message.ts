@@ -1,8 +1,10 @@
 // The text of a log point: C expressions stand in braces, `\{` and `\}` are braces. Each expression may end in `,x`. Not when a message is due
 // (../breakpoints.ts).
 
-/** @param value text of an expression's value. @throws Error with a sentence */
-export const expandMessage = (message: string, value: (expression: string) => string): string => {
+import { reasonOf, type Tell } from '../saying.ts';
+
+/** @param value text of an expression's value; where it throws, the message has what that says instead */
+export const expandMessage = (message: string, value: (expression: string) => string, tell: Tell): string => {
   let text = '';
   for (let at = 0; at < message.length;) {
     const here = message[at]!;
@@ -21,7 +23,7 @@ export const expandMessage = (message: string, value: (expression: string) => st
     try {
       text += value(expression);
     } catch (error) {
-      text += `{${expression}: ${error instanceof Error ? error.message : String(error)}}`;
+      text += `{${tell('withReason', { text: expression, reason: reasonOf(error) })}}`;
     }
     at = end + 1;
   }

@@ -15,33 +15,35 @@ export const osScope = (session: DebugSession, task: GuestTask | undefined): Dap
   const { awareness } = session.os;
   if (awareness === undefined) return undefined;
   return {
-    name: 'Operating system',
+    name: session.tell('operatingSystem'),
     expensive: true,
     variablesReference: session.containers.add(container(session, task)),
   };
 };
 
 const container = (session: DebugSession, task: GuestTask | undefined): Container => {
-  const { os } = session;
+  const { os, tell } = session;
   const all = (): Dap.Variable[] => {
     const whose = task ?? os.current;
     const system = os.awareness!;
     const log = system.log();
     return [
-      row('system', system.name),
-      ...(whose === undefined ? [] : [{ ...row('task', taskLabel(whose)), memoryReference: reference(whose.address) }]),
-      ...(whose?.call === undefined ? [] : [row('system call', callText(session, whose.call))]),
-      list(session, 'tasks', os.tasks(), (one) => ({
-        ...row(
-          String(one.id),
-          `${one.name}${one.state === '' ? '' : ` (${one.state})`}${one.kernel ? ', kernel' : ''}`,
-        ),
-        memoryReference: reference(one.address),
-      })),
+      row(tell('system'), system.name),
+      ...(whose === undefined
+        ? []
+        : [{ ...row(tell('task'), taskLabel(whose)), memoryReference: reference(whose.address) }]),
+      ...(whose?.call === undefined ? [] : [row(tell('systemCall'), callText(session, whose.call))]),
+      list(session, tell('tasks'), os.tasks(), (one) => {
+        const task = `${one.name}${one.state === '' ? '' : ` (${one.state})`}`;
+        return {
+          ...row(String(one.id), one.kernel ? tell('kernelTask', { task }) : task),
+          memoryReference: reference(one.address),
+        };
+      }),
       ...(os.modules().length === 0
         ? []
         : [
-            list(session, 'modules', os.modules(), (module) => ({
+            list(session, tell('modules'), os.modules(), (module) => ({
               ...row(module.name, moduleText(session, module)),
               memoryReference: reference(module.base),
             })),
@@ -49,7 +51,7 @@ const container = (session: DebugSession, task: GuestTask | undefined): Containe
       ...(log.length === 0
         ? []
         : [
-            list(session, 'log', log, ({ seconds, text }, index) =>
+            list(session, tell('log'), log, ({ seconds, text }, index) =>
               row(String(index), `[${seconds.toFixed(6)}] ${text}`),
             ),
           ]),
@@ -62,8 +64,8 @@ const row = (name: string, value: string): Dap.Variable => ({ name, value, varia
 
 const moduleText = (session: DebugSession, module: GuestModule): string => {
   const { modules: files } = session.machine.guestSymbols;
-  const place = `${reference(module.base)}, ${module.bytes} bytes`;
-  return files === undefined ? place : `${place}; ${stateOf(module, files).symbolStatus}`;
+  const place = session.tell('moduleAt', { place: reference(module.base), bytes: module.bytes });
+  return files === undefined ? place : `${place}; ${stateOf(module, files, session.tell).symbolStatus}`;
 };
 
 const list = <T>(
@@ -87,7 +89,7 @@ const list = <T>(
 export const callText = (session: DebugSession, call: CallInProgress): string => {
   const known = session.os.awareness?.systemCall(call.number);
   const value = (index: number): string => `0x${(call.arguments[index] ?? 0).toString(16)}`;
-  if (known === undefined) return `number ${call.number}`;
+  if (known === undefined) return session.tell('callNumber', { number: call.number });
   const parameters = known.parameters.map(({ name, type }, index) => `${type} ${name} = ${value(index)}`);
   return `${known.name}(${parameters.join(', ')})`;
 };

@@ -33,7 +33,7 @@ export const setGroup = <W extends Wanted>(
   const set = (again: boolean): Dap.Breakpoint[] => {
     const placed = wanted.map((one) => {
       const { name, spots, answer, space } = place(one);
-      const problem = typeof spots === 'string' ? spots : (badHit(one) ?? badCondition(session, one));
+      const problem = typeof spots === 'string' ? spots : (badHit(session, one) ?? badCondition(session, one));
       return { name, spots: problem === undefined ? (spots as readonly Spot[]) : [], answer, problem, space };
     });
     const breakpoints = session.book.replace(
@@ -70,10 +70,12 @@ const given = (text: string | undefined): string | undefined =>
   text === undefined || text.trim() === '' ? undefined : text;
 
 /** A condition that is no C is told where it is set; one whose names mean nothing, where it is met. */
-const badCondition = (session: DebugSession, { condition }: Wanted): string | undefined =>
-  given(condition) === undefined ? undefined : session.context.notC(condition!);
+const badCondition = (session: DebugSession, { condition }: Wanted): string | undefined => {
+  const problem = given(condition) === undefined ? undefined : session.context.notC(condition!);
+  return problem === undefined ? undefined : session.tell(...problem);
+};
 
-const badHit = ({ hitCondition }: Wanted): string | undefined =>
+const badHit = (session: DebugSession, { hitCondition }: Wanted): string | undefined =>
   given(hitCondition) === undefined || hitTest(hitCondition!) !== undefined
     ? undefined
-    : `"${hitCondition}" is no hit count: give a number, or one behind ==, >=, >, <=, < or % (every so many).`;
+    : session.tell('noHitCount', { text: hitCondition! });

@@ -2,8 +2,10 @@
 // handler is. Types only, and the one error class. Which handlers there are is in handlers.ts, who calls them is adapter.ts.
 
 import type { DebugProtocol as Dap } from '@vscode/debugprotocol';
+import { Refusal } from '../saying.ts';
 import type { DebugSession } from './session.ts';
 
+export { Refusal } from '../saying.ts';
 export type { DebugProtocol as Dap } from '@vscode/debugprotocol';
 
 interface Of<Request extends { arguments?: unknown }, Response extends Dap.Response> {
@@ -100,11 +102,6 @@ export interface Events {
 export interface Handler<C extends Command> {
   readonly capabilities?: Dap.Capabilities;
   readonly answer: (session: DebugSession, request: NonNullable<Requests[C]['arguments']>) => Requests[C]['body'];
-}
-
-/** What cannot be done, in one sentence for the user. Every other error is a defect. */
-export class Refusal extends Error {
-  override readonly name = 'Refusal';
 }
 
 /** A question about a moment that is over: nobody waits for the answer, and nobody is to be told. */

@@ -33,7 +33,8 @@ export const QUESTIONS: Readonly<Record<string, (session: DebugSession, argument
       ),
     );
     return {
-      result: walk.levels.length === 0 ? lines[0]! : `${walk.paging} paging: ${lines.at(-1)!}`,
+      result:
+        walk.levels.length === 0 ? lines[0]! : session.tell('walked', { paging: walk.paging, text: lines.at(-1)! }),
       variablesReference: walk.levels.length === 0 ? 0 : variablesReference,
       memoryReference: reference(linear, frame.task?.pageTable),
     };

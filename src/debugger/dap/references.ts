@@ -20,15 +20,13 @@ export const placeAt = (text: string, offset = 0): Place => {
   const [address = '', pageTable] = text.split('@');
   const sum = numberIn(address, text) + offset;
   if (sum < 0 || sum >= 2 ** 32)
-    throw new Refusal(
-      `${text}${offset === 0 ? '' : ` and ${offset} bytes`} lies outside the 4 GB of linear addresses.`,
-    );
+    throw offset === 0 ? new Refusal('outsideMemory', { text }) : new Refusal('outsideMemoryBy', { text, offset });
   const place = { address: sum };
   return pageTable === undefined ? place : { ...place, pageTable: numberIn(pageTable, text) };
 };
 
 const numberIn = (word: string, text: string): number => {
   const value = Number(word);
-  if (word.trim() === '' || !Number.isInteger(value)) throw new Refusal(`"${text}" is no address.`);
+  if (word.trim() === '' || !Number.isInteger(value)) throw new Refusal('quotedNoAddress', { text });
   return value;
 };

@@ -3,6 +3,7 @@
 import { describeFields, REGISTERS, type Register, registerNamed, type RegisterGroup } from '../registers.ts';
 import { Register as DwarfRegister } from '../../symbols/unwind/unwinder.ts';
 import type { Frame } from '../frames.ts';
+import { reasonOf, type Saying } from '../saying.ts';
 import type { DebugVcpu } from '../target.ts';
 import type { Container } from './containers.ts';
 import { type Dap, Refusal } from './protocol.ts';
@@ -11,14 +12,14 @@ import type { DebugSession } from './session.ts';
 
 /** The groups of one scope. Those that take long to read, or to look through, wait until they are opened. */
 export const REGISTER_SCOPES: readonly {
-  readonly name: string;
+  readonly name: Saying;
   readonly groups: readonly RegisterGroup[];
   readonly expensive: boolean;
 }[] = [
-  { name: 'Registers', groups: ['general', 'segment'], expensive: false },
-  { name: 'Control and debug registers', groups: ['control', 'debug', 'table'], expensive: true },
-  { name: 'x87, MMX and SSE', groups: ['x87', 'mmx', 'sse'], expensive: true },
-  { name: 'MSRs', groups: ['msr'], expensive: true },
+  { name: ['registers'], groups: ['general', 'segment'], expensive: false },
+  { name: ['controlRegisters'], groups: ['control', 'debug', 'table'], expensive: true },
+  { name: ['vectorRegisters'], groups: ['x87', 'mmx', 'sse'], expensive: true },
+  { name: ['msrs'], groups: ['msr'], expensive: true },
 ];
 
 export const registerContainer = (session: DebugSession, groups: readonly RegisterGroup[]): Container => {
@@ -32,7 +33,7 @@ export const registerContainer = (session: DebugSession, groups: readonly Regist
         .filter((found) => found !== undefined),
     set: (name, value) => {
       const register = registerNamed(name);
-      if (register === undefined) throw new Refusal(`There is no register ${name}.`);
+      if (register === undefined) throw new Refusal('noRegister', { name });
       setRegister(session, register, value);
       const { value: text } = variable(session, vcpu(), register)!;
       return { value: text };
@@ -40,14 +41,27 @@ export const registerContainer = (session: DebugSession, groups: readonly Regist
   };
 };
 
-/** What is known of a caller's frame, or of one of a task that does not run: unwinding has given it, and it cannot be set. */
+/** What is known of a caller's frame, or of one of a task that does not run: by unwinding. It is set where it is kept. */
 export const savedRegisters = (session: DebugSession, frame: Frame): Container => {
   const { physical, task } = frame;
   const known = Object.entries(DwarfRegister).flatMap(([name, number]) => {
     const value = physical?.registers[number];
     return value === undefined ? [] : [variableOf(session, registerNamed(name)!, value, task?.pageTable)];
   });
-  return { children: (start, count) => known.slice(start, count === undefined ? undefined : start + count) };
+  return {
+    children: (start, count) => known.slice(start, count === undefined ? undefined : start + count),
+    set: (name, text) => {
+      const register = registerNamed(name);
+      if (register === undefined) throw new Refusal('noRegister', { name });
+      const value = valueIn(session, register, text, frame);
+      try {
+        session.context.evaluate(`$${name} = ${value}`, frame);
+      } catch (error) {
+        throw cannotBeSet(name, error);
+      }
+      return { value: variableOf(session, register, Number(value), task?.pageTable).value };
+    },
+  };
 };
 
 /** Base, limit and access of a segment stand behind its selector. */
@@ -60,7 +74,12 @@ const variable = (session: DebugSession, vcpu: DebugVcpu, register: Register): D
   if (bits > 32) {
     const bytes = vcpu.readWide(name);
     if (bytes.length === 0) return undefined;
-    return { name, value: wideText(register, bytes), variablesReference: 0, type: `${bits} bits` };
+    return {
+      name,
+      value: wideText(register, bytes),
+      variablesReference: 0,
+      type: session.tell('bits', { count: bits }),
+    };
   }
   const value = vcpu.read(name);
   const text = hex(value, bits / 4);
@@ -72,7 +91,7 @@ const variable = (session: DebugSession, vcpu: DebugVcpu, register: Register): D
       value: `${text} base ${hex(base!, 8)} limit ${hex(limit!, 8)} ${rights}`,
       variablesReference: 0,
       memoryReference: hex(base!, 8),
-      type: `${bits} bits`,
+      type: session.tell('bits', { count: bits }),
     };
   }
   return variableOf(session, register, value);
@@ -88,7 +107,7 @@ const variableOf = (session: DebugSession, register: Register, value: number, pa
     name,
     value: text + note,
     variablesReference: 0,
-    type: `${bits} bits`,
+    type: session.tell('bits', { count: bits }),
     evaluateName: `$${name}`,
     ...(bits === 32 ? { memoryReference: reference(value, pageTable) } : {}),
   };
@@ -115,17 +134,27 @@ const extended = (bytes: Uint8Array): string => {
   return `${sign}${significand * 2 ** -63 * 2 ** (exponent - 16383)}`;
 };
 
-/** From `0x1f`, `31`, a symbol or an expression. @throws Refusal */
-export const setRegister = (session: DebugSession, register: Register, text: string): void => {
-  const { name, bits } = register;
-  const { vcpu } = session.context;
+/** Of `0x1f`, `31`, a symbol or an expression. @throws Refusal */
+const valueIn = (session: DebugSession, { name, bits }: Register, text: string, frame?: Frame): bigint => {
   let value: bigint;
   try {
-    value = /^\s*(0x[0-9a-f]+|\d+)\s*$/i.test(text) ? BigInt(text.trim()) : BigInt(session.context.address(text));
+    value = /^\s*(0x[0-9a-f]+|\d+)\s*$/i.test(text)
+      ? BigInt(text.trim())
+      : BigInt(session.context.address(text, frame));
   } catch (error) {
-    throw new Refusal(`${name} cannot be set: ${error instanceof Error ? error.message : String(error)}.`);
+    throw cannotBeSet(name, error);
   }
-  if (value >> BigInt(bits) !== 0n) throw new Refusal(`${name} has ${bits} bits: ${text} does not fit.`);
+  if (value >> BigInt(bits) !== 0n) throw new Refusal('tooWide', { name, bits, text });
+  return value;
+};
+
+const cannotBeSet = (name: string, error: unknown): Refusal =>
+  new Refusal('cannotBeSet', { name, reason: reasonOf(error) });
+
+const setRegister = (session: DebugSession, register: Register, text: string): void => {
+  const { name, bits } = register;
+  const { vcpu } = session.context;
+  const value = valueIn(session, register, text);
   const done =
     bits <= 32
       ? vcpu.write(name, Number(value))
@@ -133,5 +162,5 @@ export const setRegister = (session: DebugSession, register: Register, text: str
           name,
           Uint8Array.from({ length: bits / 8 }, (_, i) => Number((value >> BigInt(8 * i)) & 0xffn)),
         );
-  if (!done) throw new Refusal(`${name} does not take the value ${text}.`);
+  if (!done) throw new Refusal('valueNotTaken', { name, text });
 };

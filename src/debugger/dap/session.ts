@@ -9,6 +9,7 @@ import type { DebuggedMachine } from '../machine.ts';
 import { GuestContext } from '../context.ts';
 import type { StepEnd } from '../stepping.ts';
 import { sameBytes, walkPages } from '../page-tables.ts';
+import { english, type Saying, type Tell } from '../saying.ts';
 import { stopSentence } from '../stop-sentence.ts';
 import type { StopDetail, Work } from '../target.ts';
 import { formatAddress, type SourceLocation } from '../../symbols/location.ts';
@@ -48,6 +49,8 @@ export class DebugSession implements Judge {
   /** By group: places the breakpoints anew, and gives those that lie elsewhere now. */
   readonly placements = new Map<string, () => readonly Dap.Breakpoint[]>();
   private placedBy = 0;
+  /** In the user's language. */
+  tell: Tell = english;
   /** How the editor counts. */
   firstLine = 1;
   firstColumn = 1;
@@ -68,7 +71,11 @@ export class DebugSession implements Judge {
     readonly emit: Emit,
     readonly capabilities: Dap.Capabilities,
   ) {
-    this.activities = new Activities(() => machine.target, emit);
+    this.activities = new Activities(
+      () => machine.target,
+      emit,
+      (...saying) => this.tell(...saying),
+    );
     this.code = new Code(
       () => machine.target,
       (address) => this.nameOf(address),
@@ -83,7 +90,7 @@ export class DebugSession implements Judge {
       () => this.kernelStart ?? this.moduleStart,
     );
     this.frames = new Frames(machine);
-    this.os = new GuestOs(machine, (sentence) => this.say(`${sentence}.`));
+    this.os = new GuestOs(machine, (text) => this.say(this.tell('sentence', { text })));
     this.context = new GuestContext(machine, this.execution, this.code, this.frames);
   }
 
@@ -105,9 +112,9 @@ export class DebugSession implements Judge {
 
   /** Begins work; the guest leaves the place it stands at. @param past it goes through what is recorded */
   begin(reason: string, work: Work<StepEnd>, past?: Past): void {
-    if (this.running) throw new Refusal('The guest runs already: pause it first.');
+    if (this.running) throw new Refusal('runsAlready');
     if (this.machine.end !== undefined && past === undefined)
-      throw new Refusal(`The guest cannot go on: ${this.machine.end.message}.`);
+      throw new Refusal('cannotGoOn', { reason: this.machine.end.message });
     this.forget();
     this.lastStop = undefined;
     this.activities.begin(reason, work, past);
@@ -133,7 +140,7 @@ export class DebugSession implements Judge {
 
   /** Stops what runs between two instructions; what goes through the past goes back to where it began. */
   pause(): void {
-    this.finish(this.activities.breakOff('Paused'));
+    this.finish(this.activities.breakOff(['paused']));
   }
 
   /** What runs ends without a word to the editor: before another takes its place, and at the end. */
@@ -157,7 +164,8 @@ export class DebugSession implements Judge {
     this.forget();
     const { reason, description } = end;
     if (end.kind === 'ended') return this.guestEnded();
-    if (end.kind === 'done') return this.stopped(reason, description === undefined ? {} : { description });
+    if (end.kind === 'done')
+      return this.stopped(reason, description === undefined ? {} : { description: this.tell(...description) });
     this.lastStop = end;
     const [first] = end.breakpoints;
     this.stopped(first === undefined ? reason : REASONS[first.order.kind], {
@@ -169,8 +177,10 @@ export class DebugSession implements Judge {
   /** What a stop was about; one sentence without its full stop. */
   describeStop(detail: StopDetail | undefined, breakpoint: Breakpoint | undefined): string {
     const order = breakpoint?.order;
-    if (detail === undefined) return order === undefined ? 'Paused' : `Paused on ${order.name}`;
-    return stopSentence(detail, (address) => this.place(address), order?.kind === 'data' ? order.name : undefined);
+    if (detail === undefined)
+      return order === undefined ? this.tell('paused') : this.tell('pausedOn', { name: order.name });
+    const watched = order?.kind === 'data' ? order.name : undefined;
+    return this.tell(...stopSentence(detail, (address) => this.place(address), watched));
   }
 
   private guestEnded(): void {
@@ -185,15 +195,15 @@ export class DebugSession implements Judge {
   }
 
   /** The guest stands still already: says so. */
-  stand(reason: string, description: string): void {
-    this.stopped(reason, { description });
+  stand(reason: string, ...description: Saying): void {
+    this.stopped(reason, { description: this.tell(...description) });
   }
 
   private stopped(reason: string, body: Partial<Dap.StoppedEvent['body']>): void {
     this.lookForKernel();
     for (const breakpoint of this.book.all) {
       const why = breakpoint.whyMissed();
-      if (why !== undefined) this.say(why);
+      if (why !== undefined) this.say(this.tell(...why));
     }
     this.machine.changed();
     this.loadedModules.stopped();
@@ -204,8 +214,9 @@ export class DebugSession implements Judge {
   frame(id: number | undefined): Frame {
     if (id === undefined) return this.frames.top;
     const frame = this.frameHandles.get(id);
-    if (frame === undefined) throw new Late('The guest has moved on since this frame was shown.');
-    return frame;
+    if (frame === undefined) throw new Late('frameIsOver');
+    // Registers may have been set since.
+    return frame.task === undefined ? (this.frames.get(frame.index) ?? frame) : frame;
   }
 
   /** Everything that held for the place the guest stood at. */
@@ -213,17 +224,13 @@ export class DebugSession implements Judge {
     this.frameHandles.clear();
     this.containers.clear();
     this.frames.forget();
-    this.forgetTasks();
-  }
-  private forgetTasks(): void {
-    this.os.forget();
     this.threads.forget();
   }
 
   /** The guest's state was changed by the user: what the editor shows of it is old. */
   changed(...areas: Dap.InvalidatedAreas[]): void {
     this.frames.forget();
-    this.forgetTasks();
+    this.threads.forget();
     // A guest that runs goes on; panels look by themselves.
     if (!this.running) this.machine.changed();
     this.later(() => this.emit('invalidated', { areas }));
@@ -243,7 +250,8 @@ export class DebugSession implements Judge {
     }
     this.placedBy = guestSymbols.generation;
     this.frames.forget();
-    if (guestSymbols.problem !== undefined) this.say(`${guestSymbols.problem}.`);
+    const { problem } = guestSymbols;
+    if (problem !== undefined) this.say(this.tell('sentence', { text: problem }));
     this.placeAgain();
     return true;
   }
@@ -265,7 +273,6 @@ export class DebugSession implements Judge {
     const address = this.os.awareness?.moduleStart;
     if (address === undefined) return undefined;
     const met = (): void => {
-      this.forgetTasks();
       this.modulesMoved();
       this.placeAgain();
     };
@@ -343,10 +350,11 @@ export class DebugSession implements Judge {
   }
 
   expand(message: string): string {
-    return expandMessage(message, (expression) => {
+    const value = (expression: string): string => {
       const { plain, hex } = withoutFormat(expression);
       return wholeText(this, this.context.look(plain), hex);
-    });
+    };
+    return expandMessage(message, value, this.tell);
   }
 
   /** A line on the debug console. */

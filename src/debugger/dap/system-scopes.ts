@@ -40,7 +40,7 @@ export const systemScopes = (session: DebugSession): Dap.Scope[] => {
     expensive: true,
     variablesReference: session.containers.add(container),
   });
-  const found = [scope('Descriptor tables', tables(session))];
+  const found = [scope(session.tell('descriptorTables'), tables(session))];
   if (session.machine.vmcs().length > 0) found.push(scope('VMCS', vmcs(session)));
   return found;
 };
@@ -59,7 +59,7 @@ const tables = (session: DebugSession): Container => {
 const table = (session: DebugSession, name: TableName): Dap.Variable => {
   const { target } = session.machine;
   const total = entryCount(target, name);
-  if (total === 0) return { name, value: 'not in use', variablesReference: 0 };
+  if (total === 0) return { name, value: session.tell('notInUse'), variablesReference: 0 };
   const container = rows(
     () => total,
     (start, count) =>
@@ -73,25 +73,29 @@ const table = (session: DebugSession, name: TableName): Dap.Variable => {
         };
       }),
   );
-  return opening(session, name, `${total} ${total === 1 ? 'entry' : 'entries'}`, container, total);
+  const count = session.tell(total === 1 ? 'entry' : 'entries', { count: total });
+  return opening(session, name, count, container, total);
 };
 
 const taskSegment = (session: DebugSession): Dap.Variable => {
   const fields = taskState(session.machine.target);
-  if (fields.length === 0) return { name: 'TSS', value: 'not in use', variablesReference: 0 };
+  if (fields.length === 0) return { name: 'TSS', value: session.tell('notInUse'), variablesReference: 0 };
   const container = rows(
     () => fields.length,
     (start, count) =>
       fields.slice(start, start + count).map(({ name, at, bytes, value }) => ({
         name,
-        value:
-          value === undefined ? 'beyond the limit, or not mapped' : `0x${value.toString(16).padStart(bytes * 2, '0')}`,
+        value: value === undefined ? session.tell('beyondLimit') : `0x${value.toString(16).padStart(bytes * 2, '0')}`,
         variablesReference: 0,
         memoryReference: reference(at),
       })),
   );
-  return opening(session, 'TSS', `${fields.length} fields at ${reference(fields[0]!.at)}`, container);
+  const text = session.tell('fieldsAt', { count: fields.length, place: reference(fields[0]!.at) });
+  return opening(session, 'TSS', text, container);
 };
+
+/** A group of fields, as the SDM calls it. */
+const GUEST_STATE = 'Guest state';
 
 /** By the SDM's groups of fields. */
 const vmcs = (session: DebugSession): Container => {
@@ -114,13 +118,13 @@ const vmcs = (session: DebugSession): Container => {
                   .filter((part) => part !== '')
                   .join(' '),
                 variablesReference: 0,
-                type: `${width} bits`,
+                type: session.tell('bits', { count: width }),
               };
             }),
         );
         // The processor keeps the guest's state to itself until it exits.
-        const when = group === 'Guest state' ? ', as of the last VM exit' : '';
-        return opening(session, group, `${fields.length} fields${when}`, container);
+        const text = session.tell(group === GUEST_STATE ? 'fieldsOfExit' : 'fields', { count: fields.length });
+        return opening(session, group, text, container);
       }),
   );
 };

@@ -47,7 +47,7 @@ export class Threads {
       ...[...this.shown].map(([id, task]) => ({ id, name: taskLabel(task) })),
       ...(chosen.length === others.length
         ? []
-        : [{ id: THE_REST, name: `${others.length - chosen.length} more: see Operating system` }]),
+        : [{ id: THE_REST, name: session.tell('moreTasks', { count: others.length - chosen.length }) }]),
     ];
   }
 
@@ -58,7 +58,7 @@ export class Threads {
     let stack = this.stacks.get(threadId);
     if (stack === undefined) {
       const task = this.task(threadId);
-      if (task === undefined) throw new Late('The guest has moved on since this task was shown.');
+      if (task === undefined) throw new Late('taskIsOver');
       this.stacks.set(threadId, (stack = stackOfTask(this.session.machine, task)));
     }
     return stack.get(index);
@@ -68,16 +68,13 @@ export class Threads {
   mustRun(threadId: number): void {
     if (this.isVcpu(threadId)) return;
     const task = this.task(threadId);
-    const who = task === undefined ? 'This task' : taskLabel(task);
-    throw new Refusal(
-      `${who} does not run: only a processor can be stepped. Set a breakpoint where it goes on, and continue.`,
-    );
+    throw new Refusal('taskDoesNotRun', { who: task === undefined ? ['thisTask'] : taskLabel(task) });
   }
 
   private isVcpu(threadId: number): boolean {
     const { vcpus } = this.session.machine.target;
     if (threadId < THE_REST && (threadId < FIRST_THREAD || threadId >= FIRST_THREAD + vcpus.length))
-      throw new Refusal(`There is no thread ${threadId}: the request "threads" lists those that there are.`);
+      throw new Refusal('noThread', { id: threadId });
     return threadId < THE_REST;
   }
 

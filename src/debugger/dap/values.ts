@@ -6,6 +6,7 @@ import { formatValue, type FormatOptions, printValue } from '../../symbols/value
 import { type Part, partCount, partsOf } from '../../symbols/value/parts.ts';
 import type { Value } from '../../symbols/value/value.ts';
 import type { Frame } from '../frames.ts';
+import { reasonOf } from '../saying.ts';
 import type { Container } from './containers.ts';
 import { type Dap, Refusal } from './protocol.ts';
 import { reference } from './references.ts';
@@ -93,7 +94,7 @@ const partsContainer = (
   const named = ({ name, value: part, access }: Part): Named => {
     const whole = expression === undefined ? undefined : /^[\w$]+$/.test(expression) ? expression : `(${expression})`;
     return {
-      name: name ?? '<anonymous>',
+      name: name ?? session.tell('anonymous'),
       value: part,
       expression: whole === undefined ? undefined : name === '*' ? `*${whole}` : `${whole}${access}`,
     };
@@ -120,7 +121,7 @@ export const listContainer = (
     // Of a long array not all elements are made to find one.
     const index = /^\[(\d+)\]$/.exec(name);
     const found = (index === null ? page(0, total) : page(Number(index[1]), 1)).find((one) => one.name === name);
-    if (found === undefined) throw new Refusal(`There is no ${name} here.`);
+    if (found === undefined) throw new Refusal('nothingNamed', { name });
     return found;
   };
   return {
@@ -128,7 +129,7 @@ export const listContainer = (
       page(start, count ?? total - start).map((named) => variable(session, named, frame, hex)),
     set: (name, text) => {
       const { expression } = find(name);
-      if (expression === undefined) throw new Refusal(`${name} has no name in C: it cannot be set.`);
+      if (expression === undefined) throw new Refusal('noNameInC', { name });
       return assign(session, expression, text, frame);
     },
     place: (name) => {
@@ -149,14 +150,10 @@ export const assign = (
 ): Dap.SetVariableResponse['body'] => {
   const { context } = session;
   try {
-    context.evaluate(`${expression} = (${text})`, frame);
-    const { text: value, ...rest } = described(
-      session,
-      { expression, value: context.evaluate(expression, frame) },
-      frame,
-    );
+    const assigned = context.evaluate(`${expression} = (${text})`, frame);
+    const { text: value, ...rest } = described(session, { expression, value: assigned }, frame);
     return { value, ...rest };
   } catch (error) {
-    throw new Refusal(`${expression} cannot be set: ${error instanceof Error ? error.message : String(error)}.`);
+    throw new Refusal('cannotBeSet', { name: expression, reason: reasonOf(error) });
   }
 };

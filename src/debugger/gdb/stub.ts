@@ -6,6 +6,7 @@ import { continueBack, type Met, stepBack } from '../reverse.ts';
 import type { DebugStop, DebugTarget, StopPoint, Work } from '../target.ts';
 import { type MonitorCommand, runMonitor } from './monitor.ts';
 import { formatAddress } from '../../symbols/location.ts';
+import { english } from '../saying.ts';
 import { stopSentence } from '../stop-sentence.ts';
 import { bytesOfHex, hexOfText, PacketStream, textOf } from './packet.ts';
 import { numberOf, PACKET_SIZE, WireState } from './wire-state.ts';
@@ -156,7 +157,8 @@ export class GdbStub {
       return this.replyOf(Signal.TRAP, this.tellsBreakpoints ? kind : '');
     }
     // A watchpoint GDB describes itself.
-    const sentence = detail === undefined || detail.on === 'access' ? undefined : stopSentence(detail, formatAddress);
+    const sentence =
+      detail === undefined || detail.on === 'access' ? undefined : english(...stopSentence(detail, formatAddress));
     if (sentence !== undefined) this.say(sentence);
     return this.replyOf(Signal.TRAP);
   }

@@ -78,10 +78,11 @@ export interface LogLine {
 export interface OsAwareness {
   /** "Linux 6.1.0-50-686". */
   readonly name: string;
-  tasks(): GuestTask[];
+  tasks(): readonly GuestTask[];
   /** Address of the structure of the task that a processor runs; undefined: not known. */
   currentTask(processor: number): number | undefined;
-  modules(): GuestModule[];
+  /** Read once a moment. */
+  modules(): readonly GuestModule[];
   /** No module lies below; undefined: not known. */
   readonly lowestModule: number | undefined;
   /** Where the kernel comes by with a module that is loaded and has not run yet; undefined: it has no such place. */

@@ -1,28 +1,34 @@
 // The operating system in the guest, as far as it is known: Linux by its own debug data, any other by a file that describes it. Joins them with the
-// machine, and remembers the tasks of one moment. Not what a system looks like (linux.ts, described.ts).
+// machine, and reads its tasks once a moment. Not what a system looks like (linux.ts, described.ts).
 
-import { toBytes, type ReadMemory } from '../../symbols/location-value.ts';
+import { toBytes } from '../../symbols/location-value.ts';
 import type { Value } from '../../symbols/value/value.ts';
 import { BUILTIN } from '../expression/builtin-types.ts';
 import { evaluate, type EvaluationWorld } from '../expression/evaluate.ts';
 import { Names } from '../expression/names.ts';
+import type { GuestSymbols } from '../guest-symbols.ts';
 import type { DebuggedMachine } from '../machine.ts';
+import { OfMoment } from '../moment.ts';
 import { registerNamed } from '../registers.ts';
 import { holds, type GuestModule, type GuestTask, type ModuleFunction, type OsAwareness } from './awareness.ts';
 import { DescribedOs } from './described.ts';
 import type { OsDescription } from './description.ts';
-import { Linux } from './linux.ts';
 
 /** What of the machine is looked at. */
 type Machine = Pick<DebuggedMachine, 'guestSymbols' | 'target'>;
 
+/** What is known of the system as long as the symbols stay what they are. */
+interface Known {
+  readonly symbols: GuestSymbols;
+  readonly generation: number;
+  readonly os: OsAwareness | undefined;
+  readonly tasks: OfMoment<readonly GuestTask[]>;
+}
+
 export class GuestOs {
   private description: { readonly file: string; readonly description: OsDescription } | undefined;
-  private known: { readonly generation: number; readonly os: OsAwareness | undefined } | undefined;
-  private listed: readonly GuestTask[] | undefined;
-  private loaded: readonly GuestModule[] | undefined;
-  /** For the expressions of a description; `$task` in them is `task`. */
-  private world: EvaluationWorld | undefined;
+  private last: Known | undefined;
+  /** `$task` in the expressions of a description. */
   private task: Value | undefined;
   private readonly told = new Set<string>();
 
@@ -34,28 +40,26 @@ export class GuestOs {
 
   describe(file: string, description: OsDescription): void {
     this.description = { file, description };
-    this.known = undefined;
-    this.forget();
+    this.last = undefined;
   }
 
-  /** The guest has moved, or was changed. */
-  forget(): void {
-    this.listed = undefined;
-    this.loaded = undefined;
-    this.world = undefined;
+  private get known(): Known {
+    const { guestSymbols: symbols } = this.machine;
+    const { generation } = symbols;
+    const { last } = this;
+    if (last?.symbols === symbols && last.generation === generation) return last;
+    const os = this.described() ?? symbols.linux;
+    const tasks = this.ofMoment(() => os?.tasks() ?? []);
+    return (this.last = { symbols, generation, os, tasks });
   }
-
   get awareness(): OsAwareness | undefined {
-    const { generation } = this.machine.guestSymbols;
-    if (this.known?.generation !== generation) this.known = { generation, os: this.recognise() };
     return this.known.os;
   }
-
   tasks(): readonly GuestTask[] {
-    return (this.listed ??= this.awareness?.tasks() ?? []);
+    return this.known.tasks.now;
   }
   modules(): readonly GuestModule[] {
-    return (this.loaded ??= this.awareness?.modules() ?? []);
+    return this.awareness?.modules() ?? [];
   }
   /** The loaded module that an address belongs to, without a look at the list where no module can be. */
   moduleAt(address: number): GuestModule | undefined {
@@ -91,21 +95,21 @@ export class GuestOs {
     return this.tasks().filter((task) => task !== current);
   }
 
-  private recognise(): OsAwareness | undefined {
-    const debug = this.machine.guestSymbols.kernel;
-    const memory: ReadMemory = (linear, into) => this.machine.target.readMemory(linear, into);
-    if (this.description !== undefined) {
-      const { file, description } = this.description;
-      return new DescribedOs(
-        file,
-        description,
-        (text, task) => this.evaluate(text, task),
-        memory,
-        (sentence) => this.tell(sentence),
-      );
-    }
-    if (!debug.hasDebugData) return undefined;
-    return Linux.recognise(debug, memory, (linear) => this.machine.target.translate(linear));
+  private ofMoment<T>(read: () => T): OfMoment<T> {
+    return new OfMoment(() => this.machine.target, read);
+  }
+
+  private described(): OsAwareness | undefined {
+    if (this.description === undefined) return undefined;
+    const { file, description } = this.description;
+    const world = this.ofMoment(() => this.makeWorld());
+    return new DescribedOs(
+      file,
+      description,
+      (text, task) => this.evaluate(text, task, world.now),
+      (linear, into) => this.machine.target.readMemory(linear, into),
+      (sentence) => this.tell(sentence),
+    );
   }
 
   private tell(sentence: string): void {
@@ -115,8 +119,7 @@ export class GuestOs {
   }
 
   /** In no frame: globals, and the registers of the processor. @throws Error with a sentence */
-  private evaluate(text: string, task: Value | undefined): Value {
-    const world = (this.world ??= this.makeWorld());
+  private evaluate(text: string, task: Value | undefined, world: EvaluationWorld): Value {
     this.task = task;
     const result = evaluate(text, world);
     if (!result.ok) throw new Error(result.reason);

@@ -2,10 +2,11 @@
 // needed. include/linux/sched.h, arch/x86/include/asm/{switch_to,current,processor}.h, include/linux/module.h. The log is linux-log.ts.
 
 import type { DebugInfo } from '../../symbols/debug-info.ts';
-import type { ReadMemory } from '../../symbols/location-value.ts';
 import type { SectionPlace } from '../../symbols/object-file.ts';
 import { typeName } from '../../symbols/type-names.ts';
 import { Register, type Registers } from '../../symbols/unwind/unwinder.ts';
+import { type Moments, OfMoment } from '../moment.ts';
+import type { DebugTarget } from '../target.ts';
 import type {
   CallInProgress,
   GuestModule,
@@ -35,6 +36,7 @@ const STATES: readonly (readonly [bits: number, letter: string])[] = [
 ];
 const PF_KTHREAD = 0x0020_0000;
 const LONGEST_NAME = 256;
+const LONGEST_BANNER = 512;
 /** Members of pt_regs in the order of DWARF's numbers, EAX to EFLAGS. */
 const PT_REGS_MEMBERS = ['ax', 'cx', 'dx', 'bx', 'sp', 'bp', 'si', 'di', 'ip', 'flags'] as const;
 /** Where they are, for kernels without debug data: the same since 2.6.30 (arch/x86/include/asm/ptrace.h). */
@@ -43,36 +45,35 @@ const MORE_THAN_ANY_CALL = 1024;
 /** Members of pt_regs with a system call's arguments. */
 const CALL_ARGUMENTS = ['bx', 'cx', 'dx', 'si', 'di', 'bp'] as const;
 
+/** What of the machine is looked at, with the kernel mapped. */
+export type LinuxGuest = Moments & Pick<DebugTarget, 'readMemory' | 'translate'>;
+
 export class Linux implements OsAwareness {
-  readonly name: string;
   private readonly structures: Structures;
+  private readonly loaded: OfMoment<readonly GuestModule[]>;
 
   private constructor(
     info: DebugInfo,
-    memory: ReadMemory,
-    private readonly translate: (linear: number) => number | undefined,
+    private readonly guest: () => LinuxGuest,
   ) {
-    this.structures = new Structures(info, memory);
-    const banner = this.structures.symbol('linux_banner');
-    const text = banner === undefined ? undefined : this.structures.text(banner, 512);
-    this.name = /^Linux version \S+/.exec(text ?? '')?.[0].replace(' version', '') ?? 'Linux';
+    this.structures = new Structures(info, (linear, into) => guest().readMemory(linear, into));
+    this.loaded = new OfMoment(guest, () => this.readModules());
   }
 
-  /**
-   * Undefined unless the symbols are those of a Linux kernel with types.
-   * @param memory linear, with the kernel mapped
-   * @param translate to physical addresses, in the same address space
-   */
-  static recognise(
-    info: DebugInfo,
-    memory: ReadMemory,
-    translate: (linear: number) => number | undefined = () => undefined,
-  ): Linux | undefined {
-    const linux = new Linux(info, memory, translate);
+  /** Undefined unless the symbols are those of a Linux kernel with types. */
+  static recognise(info: DebugInfo, guest: () => LinuxGuest): Linux | undefined {
+    const linux = new Linux(info, guest);
     const { structures } = linux;
     const known =
       structures.symbol('init_task') !== undefined && structures.field('task_struct', 'tasks') !== undefined;
     return known ? linux : undefined;
+  }
+
+  /** With its version, once the kernel is there to be read. */
+  get name(): string {
+    const banner = this.structures.symbol('linux_banner');
+    const text = banner === undefined ? undefined : this.structures.text(banner, LONGEST_BANNER);
+    return /^Linux version \S+/.exec(text ?? '')?.[0].replace(' version', '') ?? 'Linux';
   }
 
   tasks(): GuestTask[] {
@@ -117,7 +118,7 @@ export class Linux implements OsAwareness {
     const s = this.structures;
     const mm = s.read(address, 'task_struct', 'mm');
     const directory = mm ? s.read(mm, 'mm_struct', 'pgd') : undefined;
-    return directory === undefined ? undefined : this.translate(directory);
+    return directory === undefined ? undefined : this.guest().translate(directory);
   }
 
   /** By what the entry from user space left at the top of the kernel stack: orig_ax is a number for system calls, negative for the rest. */
@@ -195,7 +196,10 @@ export class Linux implements OsAwareness {
     return this.structures.symbol('_text');
   }
 
-  modules(): GuestModule[] {
+  modules(): readonly GuestModule[] {
+    return this.loaded.now;
+  }
+  private readModules(): GuestModule[] {
     const s = this.structures;
     const head = s.symbol('modules');
     if (head === undefined) return [];

@@ -12,11 +12,24 @@ export type Registers = readonly (number | undefined)[];
 
 export const Register = { eax: 0, ecx: 1, edx: 2, ebx: 3, esp: 4, ebp: 5, esi: 6, edi: 7, eip: 8, eflags: 9 } as const;
 
+/**
+ * Where what a frame has in a register is kept: in the register still, or in memory, where a callee has saved it. Undefined: nowhere, it is computed or
+ * lost. By the same numbers.
+ */
+export type RegisterHomes = readonly (RegisterHome | undefined)[];
+export type RegisterHome =
+  { readonly kind: 'register'; readonly register: number } | { readonly kind: 'memory'; readonly address: number };
+
+export interface KeptRegisters {
+  readonly registers: Registers;
+  readonly homes: RegisterHomes;
+}
+
 /** How a frame was found in its callee: what to think of its values. */
 export type FrameOrigin = 'innermost' | 'frame-information' | 'prologue' | 'frame-pointer' | 'interrupt';
 
 /** The registers of what a frame's code interrupted, for frames that an interrupt or exception made; undefined for all others. */
-export type InterruptHook = (frame: Frame) => Registers | undefined;
+export type InterruptHook = (frame: Frame) => KeptRegisters | undefined;
 
 export interface UnwindSources {
   readonly tables: readonly FrameTable[];
@@ -28,11 +41,10 @@ export interface UnwindSources {
   readonly unit: Unit | undefined;
 }
 
-export interface Frame {
+export interface Frame extends KeptRegisters {
   readonly pc: number;
   /** An address within the instruction that is executing: in callers, `pc` may lie in the next line or function already. */
   readonly lookupPc: number;
-  readonly registers: Registers;
   readonly registerBytes?: (number: number) => Uint8Array | undefined;
   readonly memory: ReadMemory;
   readonly origin: FrameOrigin;
@@ -60,7 +72,8 @@ export class Unwinder {
     memory: ReadMemory,
     registerBytes?: (number: number) => Uint8Array | undefined,
   ): Frame {
-    return new UnwoundFrame(this, registers, memory, 'innermost', 0, true, registerBytes);
+    const homes = registers.map((_, register): RegisterHome => ({ kind: 'register', register }));
+    return new UnwoundFrame(this, { registers, homes }, memory, 'innermost', 0, true, registerBytes);
   }
 
   /** @param frame one of this unwinder's */
@@ -68,7 +81,7 @@ export class Unwinder {
     const { memory, level, registers } = frame;
     if (level >= MAX_FRAMES) return { end: 'the stack has too many frames' };
     const before = this.interrupted(frame);
-    if (before !== undefined) return this.#frame(frame, before, 'interrupt', true);
+    if (before !== undefined) return new UnwoundFrame(this, before, memory, 'interrupt', level + 1, true);
     const step = frame.step;
     if (step === undefined) return { end: 'neither frame information nor frame pointers tell the caller' };
     if ('end' in step) return step;
@@ -79,11 +92,7 @@ export class Unwinder {
     // A caller's frame lies above. The same place twice would be found again and again.
     if (step.origin !== 'frame-information' && esp <= old) return { end: 'the stack does not lead on from here' };
     if (esp === old && pc === frame.pc) return { end: 'the stack leads back to the same frame' };
-    return new UnwoundFrame(this, step.registers, memory, step.origin, level + 1, step.signalFrame);
-  }
-
-  #frame(inner: UnwoundFrame, registers: Registers, origin: FrameOrigin, exact: boolean): Frame {
-    return new UnwoundFrame(this, registers, inner.memory, origin, inner.level + 1, exact);
+    return new UnwoundFrame(this, step, memory, step.origin, level + 1, step.signalFrame);
   }
 
   step(frame: UnwoundFrame): Step | { readonly end: string } | undefined {
@@ -110,16 +119,15 @@ export class Unwinder {
     if (cfa === undefined) return undefined;
     const { returnRegister, signalFrame } = fde.cie;
     if (row.rules.get(returnRegister)?.kind === 'undefined') return { end: 'the outermost function' };
-    const registers: (number | undefined)[] = [];
+    const kept = new Kept(frame);
     for (let number = 0; number <= Register.eflags; number++) {
       const rule = row.rules.get(number === Register.eip ? returnRegister : number);
-      if (rule !== undefined) registers[number] = this.#apply(frame, number, rule, cfa);
-      else if (number === Register.esp) registers[number] = cfa;
+      if (rule !== undefined) this.#apply(frame, number, rule, cfa, kept);
+      else if (number === Register.esp) kept.computed(number, cfa);
       // The others are the callee's to change.
-      else if (signalFrame || isPreserved(number)) registers[number] = frame.registers[number];
-      else registers[number] = undefined;
+      else if (signalFrame || isPreserved(number)) kept.same(number);
     }
-    return { registers, cfa, origin: 'frame-information', signalFrame };
+    return { ...kept.all, cfa, origin: 'frame-information', signalFrame };
   }
 
   #cfa(frame: UnwoundFrame, rule: CfaRule): number | undefined {
@@ -130,24 +138,22 @@ export class Unwinder {
     return this.#evaluate(frame, rule.expression, []);
   }
 
-  #apply(frame: UnwoundFrame, number: number, rule: RegisterRule, cfa: number): number | undefined {
+  #apply(frame: UnwoundFrame, number: number, rule: RegisterRule, cfa: number, kept: Kept): void {
     switch (rule.kind) {
       case 'undefined':
-        return undefined;
+        return;
       case 'same':
-        return frame.registers[number];
+        return kept.same(number);
       case 'offset':
-        return readWord(frame.memory, (cfa + rule.offset) >>> 0);
+        return kept.saved(number, cfa + rule.offset);
       case 'value-offset':
-        return (cfa + rule.offset) >>> 0;
+        return kept.computed(number, (cfa + rule.offset) >>> 0);
       case 'register':
-        return frame.registers[rule.register];
-      case 'expression': {
-        const address = this.#evaluate(frame, rule.expression, [cfa]);
-        return address === undefined ? undefined : readWord(frame.memory, address);
-      }
+        return kept.same(number, rule.register);
+      case 'expression':
+        return kept.saved(number, this.#evaluate(frame, rule.expression, [cfa]));
       case 'value-expression':
-        return this.#evaluate(frame, rule.expression, [cfa]);
+        return kept.computed(number, this.#evaluate(frame, rule.expression, [cfa]));
     }
   }
 
@@ -187,14 +193,12 @@ export class Unwinder {
   #found(frame: UnwoundFrame, cfa: number, saved: ReadonlyMap<number, number>): Step | undefined {
     const pc = readWord(frame.memory, (cfa - 4) >>> 0);
     if (pc === undefined) return undefined;
-    const registers: (number | undefined)[] = [];
-    for (let number = 0; number <= Register.eflags; number++) {
-      registers[number] = isPreserved(number) ? frame.registers[number] : undefined;
-    }
-    for (const [number, depth] of saved) registers[number] = readWord(frame.memory, (cfa - 4 - depth) >>> 0);
-    registers[Register.esp] = cfa >>> 0;
-    registers[Register.eip] = pc;
-    return { registers, cfa: cfa >>> 0, origin: 'prologue', signalFrame: false };
+    const kept = new Kept(frame);
+    for (let number = 0; number <= Register.eflags; number++) if (isPreserved(number)) kept.same(number);
+    for (const [number, depth] of saved) kept.saved(number, cfa - 4 - depth);
+    kept.computed(Register.esp, cfa >>> 0);
+    kept.saved(Register.eip, cfa - 4);
+    return { ...kept.all, cfa: cfa >>> 0, origin: 'prologue', signalFrame: false };
   }
 
   #byFramePointer(frame: UnwoundFrame): Step | undefined {
@@ -207,27 +211,57 @@ export class Unwinder {
   }
 }
 
-interface Step {
-  readonly registers: Registers;
+interface Step extends KeptRegisters {
   readonly cfa: number;
   readonly origin: FrameOrigin;
   readonly signalFrame: boolean;
 }
 
+/** What a frame's caller goes on with, and where that is kept; each is lost until something is said of it. */
+export class Kept {
+  readonly #registers: (number | undefined)[] = Array<undefined>(Register.eflags + 1).fill(undefined);
+  readonly #homes: (RegisterHome | undefined)[] = Array<undefined>(Register.eflags + 1).fill(undefined);
+
+  constructor(private readonly callee: Frame) {}
+
+  /** It is where the callee has it, in this register or in another. */
+  same(number: number, register = number): void {
+    this.#registers[number] = this.callee.registers[register];
+    this.#homes[number] = this.callee.homes[register];
+  }
+  /** It was saved in memory. */
+  saved(number: number, address: number | undefined): void {
+    this.#registers[number] = address === undefined ? undefined : readWord(this.callee.memory, address >>> 0);
+    this.#homes[number] = address === undefined ? undefined : { kind: 'memory', address: address >>> 0 };
+  }
+  computed(number: number, value: number | undefined): void {
+    this.#registers[number] = value;
+    this.#homes[number] = undefined;
+  }
+  get all(): KeptRegisters {
+    return { registers: this.#registers, homes: this.#homes };
+  }
+}
+
 class UnwoundFrame implements Frame {
+  readonly registers: Registers;
+  readonly homes: RegisterHomes;
   #step: { readonly value: Step | { readonly end: string } | undefined } | undefined;
   #caller: Frame | { readonly end: string } | undefined;
 
   constructor(
     private readonly unwinder: Unwinder,
-    readonly registers: Registers,
+    { registers, homes }: KeptRegisters,
     readonly memory: ReadMemory,
     readonly origin: FrameOrigin,
     readonly level: number,
     /** `pc` is the next instruction, not the one behind a call. */
     private readonly exact: boolean,
     readonly registerBytes: (number: number) => Uint8Array | undefined = () => undefined,
-  ) {}
+  ) {
+    this.registers = registers;
+    this.homes = homes;
+  }
 
   get pc(): number {
     return this.registers[Register.eip] ?? 0;

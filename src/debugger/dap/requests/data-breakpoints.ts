@@ -1,6 +1,7 @@
 // Breakpoints on data: any number of bytes, any number of them, on reading, writing or changing. Variables, registers that point somewhere,
 // expressions and plain addresses; in the address space of a task that sleeps too, where only accesses to the same bytes count.
 
+import { type Part, reasonOf, type Saying } from '../../saying.ts';
 import type { StopPoint } from '../../target.ts';
 import { setGroup } from '../placing.ts';
 import { type Dap, type Handler, Refusal } from '../protocol.ts';
@@ -26,12 +27,12 @@ const parseId = (dataId: string): Bytes => {
 const MOST_BYTES = 1 << 24;
 
 /** Why they cannot be watched; undefined: they can. */
-const unfit = (session: DebugSession, { address, bytes, space }: Bytes): string | undefined => {
-  if (!Number.isInteger(bytes) || bytes < 1) return `There are no bytes to watch at ${reference(address)}.`;
-  if (bytes > MOST_BYTES) return `${bytes} bytes are too many to watch: at most ${MOST_BYTES} go in one breakpoint.`;
-  if (address + bytes > 2 ** 32) return `${bytes} bytes at ${reference(address)} reach beyond the end of memory.`;
+const unfit = (session: DebugSession, { address, bytes, space }: Bytes): Saying | undefined => {
+  if (!Number.isInteger(bytes) || bytes < 1) return ['nothingToWatch', { place: reference(address) }];
+  if (bytes > MOST_BYTES) return ['tooMuchToWatch', { bytes, most: MOST_BYTES }];
+  if (address + bytes > 2 ** 32) return ['watchBeyondMemory', { bytes, place: reference(address) }];
   if (space !== undefined && !session.isMapped(address, space))
-    return `${reference(address)} is not mapped in the address space ${reference(space)}: its task has ended, or never had it. Set the breakpoint from a frame of a task that has it.`;
+    return ['notInItsSpace', { place: reference(address), space: reference(space) }];
   return undefined;
 };
 
@@ -48,17 +49,22 @@ export const dataBreakpointInfo: Handler<'dataBreakpointInfo'> = {
     try {
       const place = placeOf(session, wanted);
       const problem = unfit(session, place);
-      if (problem !== undefined) throw new Refusal(problem);
-      const whose = place.space === undefined ? '' : ` in the address space ${reference(place.space)}`;
+      if (problem !== undefined) throw new Refusal(...problem);
+      const { bytes, space } = place;
+      const whose: Part = space === undefined ? '' : ['inSpace', { space: reference(space) }];
       return {
         dataId: idOf(place),
-        description: `${place.bytes} ${place.bytes === 1 ? 'byte' : 'bytes'} at ${session.place(place.address)}${whose}`,
+        description: session.tell(bytes === 1 ? 'byteAt' : 'bytesAt', {
+          bytes,
+          place: session.place(place.address),
+          whose,
+        }),
         accessTypes: [...ACCESSES],
-        canPersist: place.space === undefined,
+        canPersist: space === undefined,
       };
     } catch (error) {
       if (!(error instanceof Error)) throw error;
-      return { dataId: null, description: error.message };
+      return { dataId: null, description: session.tell('plain', { text: reasonOf(error) }) };
     }
   },
 };
@@ -79,7 +85,7 @@ export const placeOf = (
   });
   if (variablesReference > 0) {
     const place = session.containers.get(variablesReference)?.place?.(name);
-    if (place === undefined) throw new Refusal(`${name} does not lie in memory: it cannot be watched.`);
+    if (place === undefined) throw new Refusal('notInMemory', { name });
     return within(place, place.pageTable);
   }
   const frame = session.frame(frameId);
@@ -91,9 +97,11 @@ export const setDataBreakpoints: Handler<'setDataBreakpoints'> = {
     breakpoints: setGroup(session, 'data', 'data', breakpoints, ({ dataId, accessType }) => {
       const wanted = parseId(dataId);
       const { address, bytes, space } = wanted;
+      const name = session.nameOf(address) ?? reference(address);
+      const problem = unfit(session, wanted);
       return {
-        name: `${session.nameOf(address) ?? reference(address)}${bytes === 4 ? '' : ` (${bytes} bytes)`}`,
-        spots: unfit(session, wanted) ?? [{ on: ON[accessType ?? 'write'], address, bytes }],
+        name: bytes === 4 ? name : session.tell('dataName', { name, bytes }),
+        spots: problem !== undefined ? session.tell(...problem) : [{ on: ON[accessType ?? 'write'], address, bytes }],
         space,
       };
     }),

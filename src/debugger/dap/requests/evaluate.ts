@@ -1,5 +1,6 @@
 // C expressions: evaluate for watches, hovers, the console and the clipboard, setExpression.
 
+import { reasonOf } from '../../saying.ts';
 import { type Handler, Refusal } from '../protocol.ts';
 import { answerTo } from '../questions.ts';
 import { assign, described, wholeText, withoutFormat } from '../values.ts';
@@ -22,7 +23,7 @@ export const evaluate: Handler<'evaluate'> = {
       const whole = purpose === 'repl' || purpose === 'clipboard';
       return { result: whole ? wholeText(session, value, hex) : text, ...rest };
     } catch (error) {
-      throw new Refusal(error instanceof Error ? error.message : String(error));
+      throw new Refusal('plain', { text: reasonOf(error) });
     } finally {
       if (session.context.written) session.changed('all');
     }

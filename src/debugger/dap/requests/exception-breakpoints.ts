@@ -2,21 +2,23 @@
 
 import { exceptionName, FILTERS } from '../../exceptions.ts';
 import type { BreakpointOrder, Spot } from '../../breakpoints.ts';
+import { english, reasonOf, type Tell } from '../../saying.ts';
 import { type Dap, type Handler, Refusal } from '../protocol.ts';
 
-const filters: Dap.ExceptionBreakpointsFilter[] = FILTERS.map(({ id, label, description, enabled, text }) => ({
-  filter: id,
-  label,
-  description,
-  default: enabled,
-  // The guest's end has no condition.
-  supportsCondition: id !== 'triple-fault' && id !== 'vm-entry-failure',
-  conditionDescription: text ?? 'C expression, such as $cr2 < 0x1000',
-}));
+export const filtersIn = (tell: Tell): Dap.ExceptionBreakpointsFilter[] =>
+  FILTERS.map(({ id, label, description, enabled, text = ['cCondition'] }) => ({
+    filter: id,
+    label: tell(...label),
+    description: tell(...description),
+    default: enabled,
+    // The guest's end has no condition.
+    supportsCondition: id !== 'triple-fault' && id !== 'vm-entry-failure',
+    conditionDescription: tell(...text),
+  }));
 
 export const setExceptionBreakpoints: Handler<'setExceptionBreakpoints'> = {
-  // Complete here: the editor takes no later word on them.
-  capabilities: { exceptionBreakpointFilters: filters, supportsExceptionFilterOptions: true },
+  // `initialize` tells the filters in the user's language.
+  capabilities: { exceptionBreakpointFilters: filtersIn(english), supportsExceptionFilterOptions: true },
   answer: (session, { filters: plain, filterOptions = [] }) => {
     const wanted: Dap.ExceptionFilterOptions[] = [...plain.map((filterId) => ({ filterId })), ...filterOptions];
     session.standsAtEnd = new Set(wanted.map(({ filterId }) => filterId));
@@ -26,18 +28,18 @@ export const setExceptionBreakpoints: Handler<'setExceptionBreakpoints'> = {
       let message: string | undefined;
       try {
         if (filter === undefined)
-          throw new Error(`There is no filter ${filterId}: known are ${FILTERS.map(({ id }) => id).join(', ')}.`);
+          throw new Refusal('noFilter', { id: filterId, ids: FILTERS.map(({ id }) => id).join(', ') });
         spots = filter.spots(filter.text === undefined ? '' : (condition ?? ''));
         const problem = filter.text === undefined && condition?.trim() ? session.context.notC(condition) : undefined;
-        if (problem !== undefined) throw new Error(problem);
+        if (problem !== undefined) throw new Refusal(...problem);
       } catch (error) {
         spots = [];
-        message = error instanceof Error ? error.message : String(error);
+        message = session.tell('plain', { text: reasonOf(error) });
       }
       return {
         order: {
           kind: 'exception',
-          name: filter?.label ?? filterId,
+          name: filter === undefined ? filterId : session.tell(...filter.label),
           spots,
           condition: filter?.text === undefined ? condition : undefined,
         },
@@ -70,7 +72,7 @@ export const exceptionInfo: Handler<'exceptionInfo'> = {
         breakMode: 'always',
       };
     const detail = lastStop?.detail;
-    if (detail === undefined) throw new Refusal('The guest did not stop because of an exception.');
+    if (detail === undefined) throw new Refusal('noException');
     const text = session.describeStop(detail, lastStop?.breakpoints[0]);
     const id =
       detail.on === 'exception' ? exceptionName(detail.vector) : (lastStop?.breakpoints[0]?.order.name ?? detail.on);

@@ -2,6 +2,7 @@
 // `file.c:25`. In C they lie behind the prologue, in assembly on the label itself. Of several functions with one name each has one.
 
 import { at } from '../../execution.ts';
+import { reasonOf } from '../../saying.ts';
 import type { Handler } from '../protocol.ts';
 import { type Placement, setGroup } from '../placing.ts';
 import { reference } from '../references.ts';
@@ -15,10 +16,8 @@ export const setFunctionBreakpoints: Handler<'setFunctionBreakpoints'> = {
   }),
 };
 
-const NOTHING = 'Give the name of a function, name+0x12, *0x00101234, file.c:function or file.c:25.';
-
 const place = (session: DebugSession, name: string): Placement => {
-  if (name === '') return { name, spots: NOTHING };
+  if (name === '') return { name, spots: session.tell('giveFunction') };
   const found = addressesOf(session, name);
   if (typeof found === 'string') return { name, spots: found };
   const [first] = found;
@@ -30,7 +29,7 @@ const place = (session: DebugSession, name: string): Placement => {
       instructionReference: reference(first!),
       ...(file === undefined ? {} : { source: session.source(file) }),
       ...(line === undefined ? {} : { line: session.toLine(line) }),
-      ...(found.length === 1 ? {} : { message: `${found.length} places have this name.` }),
+      ...(found.length === 1 ? {} : { message: session.tell('severalPlaces', { count: found.length }) }),
     },
   };
 };
@@ -47,7 +46,7 @@ const addressesOf = (session: DebugSession, name: string): readonly number[] | s
   if (functions.length > 0) return functions.map((address) => session.context.bodyOf(address) ?? address);
   return inFile === null
     ? elsewhere(session, name)
-    : `${session.machine.image} has no function ${inFile[2]} in ${inFile[1]}.`;
+    : session.tell('noFunctionInFile', { image: session.machine.image, name: inFile[2]!, file: inFile[1]! });
 };
 
 const addressOf = (session: DebugSession, expression: string): readonly number[] | string => {
@@ -55,13 +54,11 @@ const addressOf = (session: DebugSession, expression: string): readonly number[]
   const symbol = sum === null ? undefined : session.machine.symbols.symbol(sum[1]!);
   if (symbol !== undefined) return [(symbol.address + Number(sum![2])) >>> 0];
   if (/^0x[0-9a-f]+$/i.test(expression))
-    return Number(expression) < 2 ** 32
-      ? [Number(expression)]
-      : `${expression} lies outside the 4 GB of linear addresses.`;
+    return Number(expression) < 2 ** 32 ? [Number(expression)] : session.tell('outsideMemory', { text: expression });
   try {
     return [session.context.address(expression)];
   } catch (error) {
-    return `${expression} is no address: ${error instanceof Error ? error.message : String(error)}.`;
+    return session.tell('isNoAddress', { text: expression, reason: reasonOf(error) });
   }
 };
 
@@ -83,10 +80,10 @@ const elsewhere = (session: DebugSession, name: string): readonly number[] | str
   const { symbols, image, guestSymbols } = session.machine;
   const loaded = session.os.moduleFunction(name)?.is;
   if (loaded !== undefined) return [session.context.bodyOf(loaded.address) ?? loaded.address];
-  if (symbols.symbol(name) !== undefined)
-    return `${name} is data, not a function: set a data breakpoint on it, or *&${name} for its address.`;
-  if (guestSymbols.awaited) return `${name} is looked for when the kernel has come up.`;
-  return session.os.awareness?.moduleStart === undefined
-    ? `${image} has no function ${name}.`
-    : `${image} has no function ${name}; it is looked for in each module that is loaded.`;
+  if (symbols.symbol(name) !== undefined) return session.tell('isData', { name });
+  if (guestSymbols.awaited) return session.tell('awaitsKernel', { name });
+  return session.tell(session.os.awareness?.moduleStart === undefined ? 'noFunction' : 'noFunctionYet', {
+    image,
+    name,
+  });
 };

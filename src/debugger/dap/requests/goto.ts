@@ -28,11 +28,11 @@ export const gotoTargets: Handler<'gotoTargets'> = {
 export const goto: Handler<'goto'> = {
   answer: (session, { threadId, targetId }) => {
     session.threads.mustRun(threadId);
-    if (session.running) throw new Refusal('The guest runs: pause it first.');
+    if (session.running) throw new Refusal('runsPauseFirst');
     const { vcpu } = session.context;
     if (!vcpu.write('eip', (targetId - vcpu.read('cs_base')) >>> 0))
-      throw new Refusal(`The guest cannot go on at ${reference(targetId)}.`);
+      throw new Refusal('cannotGoOnAt', { place: reference(targetId) });
     session.forget();
-    session.later(() => session.stand('goto', 'Paused after the jump'));
+    session.later(() => session.stand('goto', 'pausedAfterJump'));
   },
 };

@@ -3,12 +3,14 @@
 
 import { at } from '../../execution.ts';
 import { isAssembly } from '../../context.ts';
+import { tellIn } from '../../saying.ts';
 import { type DescriptionResult, parseDescription } from '../../os/description.ts';
 import type { StepEnd } from '../../stepping.ts';
 import type { Work } from '../../target.ts';
 import type { Dap, Handler } from '../protocol.ts';
 import { Refusal } from '../protocol.ts';
 import type { DebugSession } from '../session.ts';
+import { filtersIn } from './exception-breakpoints.ts';
 
 /** What a launch configuration may say to the adapter; the rest of it is the extension's, for the boot. */
 interface LaunchConfiguration extends Dap.LaunchRequestArguments {
@@ -25,17 +27,24 @@ const describeOs = (session: DebugSession, { osDescription }: LaunchConfiguratio
   const parsed: DescriptionResult =
     problem === undefined ? parseDescription(name, text) : { ok: false, reason: `${name}: ${problem}` };
   if (parsed.ok) session.os.describe(name, parsed.description);
-  else session.say(`${parsed.reason}.`);
+  else session.say(session.tell('sentence', { text: parsed.reason }));
 };
 
 export const initialize: Handler<'initialize'> = {
-  answer: (session, { linesStartAt1, columnsStartAt1 }) => {
+  answer: (session, { linesStartAt1, columnsStartAt1, locale }) => {
+    session.tell = tellIn(locale);
     session.firstLine = linesStartAt1 === false ? 0 : 1;
     session.firstColumn = columnsStartAt1 === false ? 0 : 1;
     session.later(() => session.emit('initialized', undefined));
     // Only a machine that records its past can go back.
     const recorded = session.machine.target.history.limit > 0;
-    return { ...session.capabilities, supportsStepBack: recorded, supportsRestartFrame: recorded };
+    return {
+      ...session.capabilities,
+      // Complete here: the editor takes no later word on them.
+      exceptionBreakpointFilters: filtersIn(session.tell),
+      supportsStepBack: recorded,
+      supportsRestartFrame: recorded,
+    };
   },
 };
 
@@ -68,7 +77,7 @@ export const configurationDone: Handler<'configurationDone'> = {
   answer: (session) => {
     if (session.attached) {
       if (session.machine.running) session.begin('breakpoint', session.free());
-      else session.later(() => session.stand('pause', 'Paused'));
+      else session.later(() => session.stand('pause', 'paused'));
     } else begin(session);
   },
 };
@@ -78,7 +87,7 @@ const begin = (session: DebugSession): void => {
   const { firstStop } = session;
   if (firstStop === 'run') session.begin('breakpoint', session.free());
   else if (typeof firstStop === 'object' && firstStop.at === 'entry')
-    session.later(() => session.stand('entry', 'Paused on entry'));
+    session.later(() => session.stand('entry', 'pausedOnEntry'));
   else session.begin('entry', toFirst(session, firstStop));
 };
 
@@ -99,7 +108,7 @@ function* toFirst(session: DebugSession, firstStop: 'first-line' | { readonly at
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     // The kernel is up, and has no such name.
-    session.say(error.message);
+    session.say(session.tell(...error.saying));
     return { kind: 'done' };
   }
   const landings = addresses.map((address) => ({ spot: at(address), accept: () => true }));
@@ -136,10 +145,11 @@ const firstLines = (session: DebugSession): number[] => {
     return symbol.kind === 'function' && file !== undefined && !isAssembly(file);
   });
   if (inC.length === 0 || inC.length > MOST_FUNCTIONS) {
+    const { image } = session.machine;
     session.say(
       inC.length === 0
-        ? `${session.machine.image} has no line table for C code: the guest runs without a first stop.`
-        : `${session.machine.image} has ${inC.length} functions, none with a name that is known to come first: say "stopAt" in the launch configuration.`,
+        ? session.tell('noFirstLine', { image })
+        : session.tell('tooManyFirst', { image, count: inC.length }),
     );
     return [];
   }
@@ -152,16 +162,13 @@ const stopAddress = (session: DebugSession, where: string): number => {
   if (symbol !== undefined) return session.context.bodyOf(symbol.address) ?? symbol.address;
   if (/^(0x[0-9a-f]+|\d+)$/i.test(where)) return Number(where) >>> 0;
   if (where === 'entry') return 0;
-  throw new Refusal(
-    `"stopAt" is ${where}: ${session.machine.image} has no such symbol. Give a function, an address, or "entry".`,
-  );
+  throw new Refusal('noSuchStop', { where, image: session.machine.image });
 };
 
 export const restart: Handler<'restart'> = {
   capabilities: { supportsRestartRequest: true },
   answer: (session, request) => {
-    if (session.attached)
-      throw new Refusal('The guest was booted outside this session: boot it again with Reset Guest.');
+    if (session.attached) throw new Refusal('bootedOutside');
     // The configuration may have been edited since.
     if (request.arguments !== undefined) configure(session, request.arguments as LaunchConfiguration);
     session.abandon();

@@ -42,16 +42,12 @@ export const writeMemory: Handler<'writeMemory'> = {
   answer: (session, { memoryReference, offset, data, allowPartial }) => {
     const { address, pageTable } = placeAt(memoryReference, offset);
     const bytes = decodeBase64(data);
-    if (bytes === undefined) throw new Refusal('The bytes to write are no Base64: nothing was written.');
+    if (bytes === undefined) throw new Refusal('noBase64');
     if (bytes.length > 2 ** 32 - address)
-      throw new Refusal(
-        `${bytes.length} bytes at ${reference(address)} reach beyond the end of memory: nothing was written.`,
-      );
+      throw new Refusal('writeBeyondMemory', { bytes: bytes.length, place: reference(address) });
     const { target } = session.machine;
     if (allowPartial !== true && memoryOf(target, pageTable)(address, new Uint8Array(bytes.length)) < bytes.length)
-      throw new Refusal(
-        `Not all of the ${bytes.length} bytes at ${reference(address)} are mapped: nothing was written.`,
-      );
+      throw new Refusal('notAllMapped', { bytes: bytes.length, place: reference(address) });
     const written = memoryOf(target, pageTable, true)(address, bytes);
     session.later(() =>
       session.emit('memory', { memoryReference: reference(address, pageTable), offset: 0, count: written }),

@@ -2,6 +2,7 @@
 // answer is the moment itself: the guest stands there. Requests of ours, named as custom requests are: kansoku/lastWrite, kansoku/lastExecution.
 
 import { lastExecution, lastWrite, type Met } from '../../reverse.ts';
+import type { Saying } from '../../saying.ts';
 import type { StepEnd } from '../../stepping.ts';
 import type { DebugStop, Work } from '../../target.ts';
 import { type Handler, Refusal } from '../protocol.ts';
@@ -10,9 +11,9 @@ import { placeOf } from './data-breakpoints.ts';
 import { mayGoBack } from './reverse.ts';
 
 /** A search that says so where it finds nothing; the guest then stands where it stood. */
-function* search(session: DebugSession, found: Work<Met | undefined>, nothing: string): Work<StepEnd> {
+function* search(session: DebugSession, found: Work<Met | undefined>, nothing: Saying): Work<StepEnd> {
   const met = yield* found;
-  if (met === undefined) session.say(nothing);
+  if (met === undefined) session.say(session.tell(...nothing));
   return { kind: 'done' };
 }
 
@@ -27,9 +28,9 @@ export const lastWriteRequest: Handler<'kansoku/lastWrite'> = {
       search(
         session,
         lastWrite(target, address, bytes, session.book.points, (stop) => inSpace(session, stop, space)),
-        `Nothing has written to ${name} (${bytes} bytes at ${session.place(address)}) since the oldest moment that is recorded.`,
+        ['nothingWrote', { name, bytes, place: session.place(address) }],
       ),
-      { title: 'Searching the past for a write', ownPoints: true },
+      { title: ['searchingWrite'], ownPoints: true },
     );
   },
 };
@@ -46,7 +47,7 @@ export const lastExecutionRequest: Handler<'kansoku/lastExecution'> = {
     const wanted = session.fromLine(line);
     const path = source.path ?? source.name ?? '';
     const places = symbols.statements(path, wanted, wanted).filter((place) => place.line === wanted);
-    if (places.length === 0) throw new Refusal(`No code begins in line ${line} of ${path}: it was never executed.`);
+    if (places.length === 0) throw new Refusal('lineHasNoCode', { line, file: path });
     const { target } = session.execution;
     session.beginOfOurs(
       'step',
@@ -57,9 +58,9 @@ export const lastExecutionRequest: Handler<'kansoku/lastExecution'> = {
           places.map(({ address }) => address),
           session.book.points,
         ),
-        `Line ${line} was not executed since the oldest moment that is recorded.`,
+        ['lineNotExecuted', { line }],
       ),
-      { title: 'Searching the past for the line', ownPoints: true },
+      { title: ['searchingLine'], ownPoints: true },
     );
   },
 };

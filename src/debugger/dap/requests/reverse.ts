@@ -12,7 +12,7 @@ export const stepBack: Handler<'stepBack'> = {
     mayGoBack(session);
     const { context } = session;
     session.begin('step', granularity === 'instruction' ? stepInstructionBack(context) : stepLineBack(context), {
-      title: 'Stepping back',
+      title: ['steppingBack'],
       ownPoints: true,
     });
   },
@@ -22,18 +22,13 @@ export const reverseContinue: Handler<'reverseContinue'> = {
   answer: (session, { threadId }) => {
     session.threads.mustRun(threadId);
     mayGoBack(session);
-    session.begin('step', runBack(session.execution), { title: 'Running back' });
+    session.begin('step', runBack(session.execution), { title: ['runningBack'] });
   },
 };
 
-/** Refuses where nothing lies before the present moment. */
+/** Refuses where nothing lies before the present moment, as in a guest that Boot Guest has booted. */
 export const mayGoBack = (session: DebugSession): void => {
   const { history, position } = session.machine.target;
-  if (history.limit === 0) throw new Refusal(notRecorded('the guest can go back'));
-  if (comparePositions(position, history.oldest) <= 0)
-    throw new Refusal('This is the oldest moment that is recorded: there is nothing before it.');
+  if (history.limit === 0) throw new Refusal('notRecorded', { then: ['thenGoBack'] });
+  if (comparePositions(position, history.oldest) <= 0) throw new Refusal('isOldest');
 };
-
-/** A guest that Boot Guest has booted is such a one. @param then what is possible where the past is recorded */
-export const notRecorded = (then: string): string =>
-  `This machine does not record its past: start it with F5, without "record": 0 in the launch configuration, and ${then}.`;

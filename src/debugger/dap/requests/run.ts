@@ -11,7 +11,7 @@ export const continueRun: Handler<'continue'> = {
 
 export const pause: Handler<'pause'> = {
   answer: (session) => {
-    session.later(() => (session.running ? session.pause() : session.stand('pause', 'Paused')));
+    session.later(() => (session.running ? session.pause() : session.stand('pause', 'paused')));
   },
 };
 

@@ -1,7 +1,8 @@
 // Live values: C expressions read between two slices of a guest that runs, or stands. A request of ours, kansoku/sample, as the Debug Adapter Protocol
 // has watches for stopped programs only. Reading changes nothing: assignments are refused, and the guest does not see it.
 
-import type { Handler } from '../protocol.ts';
+import { reasonOf } from '../../saying.ts';
+import { type Handler, Refusal } from '../protocol.ts';
 import { lineText, withoutFormat } from '../values.ts';
 
 /** A list of more is cut: a sample must not hold up the guest. */
@@ -14,11 +15,11 @@ export const sample: Handler<'kansoku/sample'> = {
     if (running) frames.forget();
     const values = expressions.slice(0, MOST).map((expression) => {
       try {
-        if (travelling) throw new Error('the guest is on its way through the past');
+        if (travelling) throw new Refusal('samplesOnTheWay');
         const { plain, hex } = withoutFormat(expression);
         return { result: lineText(session, context.look(plain), hex) };
       } catch (error) {
-        return { problem: error instanceof Error ? error.message : String(error) };
+        return { problem: session.tell('plain', { text: reasonOf(error) }) };
       }
     });
     if (running) frames.forget();

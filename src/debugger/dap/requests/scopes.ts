@@ -17,15 +17,20 @@ export const scopes: Handler<'scopes'> = {
     const os = osScope(session, frame.task);
     if (frame.task !== undefined) {
       const variablesReference = session.containers.add(savedRegisters(session, frame));
-      found.push({ name: 'Registers', expensive: false, variablesReference, presentationHint: 'registers' });
+      found.push({
+        name: session.tell('registers'),
+        expensive: false,
+        variablesReference,
+        presentationHint: 'registers',
+      });
       return { scopes: os === undefined ? found : [...found, os] };
     }
     const isCaller = (frame.physical?.level ?? 0) > 0;
     for (const { name, groups, expensive } of REGISTER_SCOPES) {
-      const general = name === 'Registers';
+      const general = groups.includes('general');
       const container = general && isCaller ? savedRegisters(session, frame) : registerContainer(session, groups);
       found.push({
-        name,
+        name: session.tell(...name),
         expensive,
         variablesReference: session.containers.add(container),
         ...(general ? { presentationHint: 'registers' } : {}),
@@ -61,7 +66,7 @@ const variableScopes = (session: DebugSession, frame: Frame): Dap.Scope[] => {
     };
   };
   const found: Dap.Scope[] = [];
-  if (locals.length > 0) found.push(scope('Locals', locals, { presentationHint: 'locals' }));
-  if (globals.length > 0) found.push(scope('Globals', globals, { expensive: true }));
+  if (locals.length > 0) found.push(scope(session.tell('locals'), locals, { presentationHint: 'locals' }));
+  if (globals.length > 0) found.push(scope(session.tell('globals'), globals, { expensive: true }));
   return found;
 };

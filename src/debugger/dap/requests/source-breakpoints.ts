@@ -3,6 +3,7 @@
 
 import type { LinePlace } from '../../../symbols/dwarf/line-index.ts';
 import { at } from '../../execution.ts';
+import type { Part } from '../../saying.ts';
 import { type Placement, setGroup } from '../placing.ts';
 import type { Dap, Handler } from '../protocol.ts';
 import { reference } from '../references.ts';
@@ -51,7 +52,7 @@ const lying = (
     instructionReference: reference(addresses[0]!),
     ...(line === session.fromLine(wanted.line)
       ? {}
-      : { message: `Line ${wanted.line} has no code; moved to line ${session.toLine(line)}.` }),
+      : { message: session.tell('lineMoved', { line: wanted.line, moved: session.toLine(line) }) }),
   },
 });
 
@@ -68,18 +69,17 @@ export const placeOnLine = (
 /** Where the breakpoint comes to lie, or why it cannot be placed. */
 const place = (session: DebugSession, path: string, { line, column }: Dap.SourceBreakpoint): Placed | string => {
   const { symbols, image } = session.machine;
-  if (!symbols.hasLines)
-    return `${image} has no line table: compile it with -g, or give an ELF file that has one as its symbols.`;
+  if (!symbols.hasLines) return session.tell('noLineTable', { image });
   if (symbols.matchFiles(path).length === 0)
-    return `No code of ${image} comes from this file${waiting(session, path)}.`;
+    return session.tell('noCodeOfFile', { image, waiting: waiting(session, path) });
   const wanted = session.fromLine(line);
   const places = symbols.statements(path, wanted, wanted + FARTHEST);
   const first = places[0]?.line;
-  if (first === undefined) return `Line ${line} has no code, and none of the ${FARTHEST} lines behind it does.`;
+  if (first === undefined) return session.tell('noCodeNear', { line, count: FARTHEST });
   const onLine = places.filter((found) => found.line === first);
   const wantedColumn = column === undefined || first !== wanted ? undefined : session.fromColumn(column);
   const chosen = wantedColumn === undefined ? onLine : onLine.filter((found) => found.column >= wantedColumn);
-  if (chosen.length === 0) return `No statement begins on line ${line} at column ${column} or behind it.`;
+  if (chosen.length === 0) return session.tell('noStatement', { line, column: column ?? 0 });
   const columnAt = wantedColumn === undefined ? undefined : Math.min(...chosen.map((found) => found.column));
   const begins = columnAt === undefined ? chosen : chosen.filter((found) => found.column === columnAt);
   const addresses = firstOfEach(session, begins);
@@ -90,16 +90,14 @@ const place = (session: DebugSession, path: string, { line, column }: Dap.Source
 };
 
 /** Where a module that is loaded later may have the file. The module of a single file is called like it. */
-const waiting = (session: DebugSession, path: string): string => {
+const waiting = (session: DebugSession, path: string): Part => {
   const { modules } = session.machine.guestSymbols;
   if (modules === undefined || session.os.awareness?.moduleStart === undefined) return '';
   const name = /([^/\\]+)\.[^.]*$/.exec(path)?.[1]?.replaceAll('-', '_') ?? '';
   const loaded = session.os.modules().find((module) => module.name === name);
   const state = loaded === undefined ? undefined : modules.state(loaded);
-  if (state?.kind === 'missing') return `; of module ${name} there is no debug data: ${state.reason}`;
-  return loaded === undefined && modules.has(name)
-    ? `; module ${name} is not loaded yet`
-    : '; it is looked for in each module that is loaded';
+  if (state?.kind === 'missing') return ['moduleHasNoData', { name, reason: state.reason }];
+  return loaded === undefined && modules.has(name) ? ['moduleNotLoaded', { name }] : ['soughtInModules'];
 };
 
 /** A line compiled in parts stops once a pass: at the first part in each function, behind the prologue where the line begins one. */

@@ -11,18 +11,16 @@ export const modules: Handler<'modules'> = {
   capabilities: { supportsModulesRequest: true },
   answer: (session, { startModule = 0, moduleCount = 0 }) => {
     const { symbols, image } = session.machine;
-    const status = symbols.hasLines
-      ? 'symbols and line table loaded'
-      : symbols.hasSymbols
-        ? 'symbols loaded, no line table'
-        : 'no symbols';
-    const problems = symbols.problems.length === 0 ? '' : `; ${symbols.problems.join('; ')}`;
-    const slide = symbols.slide === 0 ? '' : `; moved by 0x${symbols.slide.toString(16)}`;
+    const status = session.tell(
+      symbols.hasLines ? 'symbolsAndLines' : symbols.hasSymbols ? 'symbolsOnly' : 'noSymbols',
+    );
+    const slide = `0x${symbols.slide.toString(16)}`;
+    const placed = symbols.slide === 0 ? status : session.tell('movedBy', { status, slide });
     const kernel: Dap.Module = {
       id: 1,
       name: image.slice(image.lastIndexOf('/') + 1),
       path: image,
-      symbolStatus: status + slide + problems,
+      symbolStatus: [placed, ...symbols.problems].join('; '),
       ...(symbols.name === '' ? {} : { symbolFilePath: symbols.name }),
     };
     const all = [kernel, ...session.loadedModules.list()];
@@ -36,8 +34,6 @@ export const modules: Handler<'modules'> = {
 /** Sources are files of the editor's; the guest has none of their text. */
 export const source: Handler<'source'> = {
   answer: (_, { source: wanted }) => {
-    throw new Refusal(
-      `${wanted?.path ?? wanted?.name ?? 'The source'} is not on this machine: open the folder that has it.`,
-    );
+    throw new Refusal('sourceNotHere', { name: wanted?.path ?? wanted?.name ?? ['theSource'] });
   },
 };

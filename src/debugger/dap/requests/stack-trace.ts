@@ -12,7 +12,7 @@ const PAGE = 20;
 export const stackTrace: Handler<'stackTrace'> = {
   capabilities: { supportsDelayedStackTraceLoading: true },
   answer: (session, { threadId, startFrame = 0, levels = 0 }) => {
-    if (session.running) throw new Late('The guest runs: pause it to see its stack.');
+    if (session.running) throw new Late('runsNoStack');
     const stackFrames: Dap.StackFrame[] = [];
     const end = levels === 0 ? Infinity : startFrame + levels;
     let index = startFrame;
@@ -25,17 +25,19 @@ export const stackTrace: Handler<'stackTrace'> = {
   },
 };
 
+/** Of a loaded module only the kernel's own table has names. */
+const nameOf = (session: DebugSession, { label, place, lookup, name }: Frame): string => {
+  if (label !== undefined) return session.tell(...label);
+  return place.function === undefined ? (session.nameOf(lookup) ?? name) : name;
+};
+
 const shown = (session: DebugSession, frame: Frame): Dap.StackFrame => {
   const id = session.frameHandles.add(frame);
   const { file, line, column } = frame.place;
   const recorded = session.machine.target.history.limit > 0;
   return {
     id,
-    // Of a loaded module only the kernel's own table has names.
-    name:
-      frame.kind === 'function' && frame.place.function === undefined
-        ? (session.nameOf(frame.lookup) ?? frame.name)
-        : frame.name,
+    name: nameOf(session, frame),
     line: file === undefined || line === undefined ? 0 : session.toLine(line),
     column: file === undefined || line === undefined ? 0 : session.toColumn(column ?? 1),
     ...(file === undefined || line === undefined ? {} : { source: session.source(file) }),

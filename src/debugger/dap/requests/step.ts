@@ -57,8 +57,7 @@ export const stepOut: Handler<'stepOut'> = {
     const inlined = context.inlinedRanges;
     const { cfa, returnAddress } = context;
     if (inlined !== undefined) session.begin('step', stepOutOfInlined(context, inlined));
-    else if (cfa === undefined || returnAddress === undefined)
-      throw new Refusal('This frame has no caller that is known: there is nothing to step out to.');
+    else if (cfa === undefined || returnAddress === undefined) throw new Refusal('noCaller');
     else session.begin('step', leaveFrame(context, { cfa, returnAddress }));
   },
 };

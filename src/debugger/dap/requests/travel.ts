@@ -6,24 +6,18 @@ import type { StepEnd } from '../../stepping.ts';
 import type { Position, Work } from '../../target.ts';
 import { type Handler, Refusal } from '../protocol.ts';
 import type { DebugSession } from '../session.ts';
-import { notRecorded } from './reverse.ts';
 
 export const travel: Handler<'kansoku/travel'> = {
   answer: (session, { sequence }) => {
     const { history } = session.machine.target;
-    if (history.limit === 0) throw new Refusal(notRecorded('the guest can go to events'));
+    if (history.limit === 0) throw new Refusal('notRecorded', { then: ['thenGoToEvents'] });
     const to = session.machine.moment(sequence);
-    if (to === undefined)
-      throw new Refusal(
-        `Event ${sequence} is not kept any more: newer ones have taken its place. Choose one that the timeline's table still shows.`,
-      );
-    if (comparePositions(to, history.oldest) < 0)
-      throw new Refusal('The event lies before the oldest moment that is recorded: choose a later one.');
-    if (comparePositions(to, history.newest) > 0)
-      throw new Refusal('The event lies behind the newest moment that is recorded: let the guest run on to it.');
+    if (to === undefined) throw new Refusal('eventIsGone', { sequence });
+    if (comparePositions(to, history.oldest) < 0) throw new Refusal('eventTooOld');
+    if (comparePositions(to, history.newest) > 0) throw new Refusal('eventTooNew');
     // What runs is not waited for: the editor hears of the next stop.
     session.abandon();
-    session.beginOfOurs('event', travelled(session, to), { title: 'Going to the event' });
+    session.beginOfOurs('event', travelled(session, to), { title: ['goingToEvent'] });
   },
 };
 

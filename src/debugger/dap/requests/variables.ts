@@ -14,7 +14,7 @@ export const setVariable: Handler<'setVariable'> = {
   capabilities: { supportsSetVariable: true },
   answer: (session, { variablesReference, name, value }) => {
     const container = containerOf(session, variablesReference);
-    if (container.set === undefined) throw new Refusal(`${name} cannot be changed.`);
+    if (container.set === undefined) throw new Refusal('cannotBeChanged', { name });
     const body = container.set(name, value);
     session.changed('all');
     return body;
@@ -23,6 +23,6 @@ export const setVariable: Handler<'setVariable'> = {
 
 const containerOf = (session: DebugSession, reference: number): Container => {
   const container = session.containers.get(reference);
-  if (container === undefined) throw new Late('The guest has moved on since these values were shown.');
+  if (container === undefined) throw new Late('valuesAreOver');
   return container;
 };
