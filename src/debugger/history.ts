@@ -55,8 +55,14 @@ const DEFAULT_EVERY = 20_000_000;
 /** Instructions run at once: so that they take some ten milliseconds. */
 const FIRST_SLICE = 250_000;
 const SLICE_MS = 15;
-/** Before a moment that was travelled to, snapshots at these distances in instructions make further steps back short. */
-const NEAR = [200_000, 4_000] as const;
+/** Before a moment that was travelled to, snapshots at these distances in instructions make further steps back short, where the way is so long. */
+const NEAR = [
+  { distance: 200_000, way: 400_000 },
+  { distance: 4_000, way: 30_000 },
+] as const;
+/** Running since the last snapshot, in milliseconds or instructions, after which the user's standing somewhere is worth one. */
+const STANDING_MS = 2;
+const STANDING_INSTRUCTIONS = 30_000;
 /** So many snapshots for steps back are kept. */
 const MOST_PASSING = 6;
 
@@ -71,6 +77,8 @@ export class RecordedHistory<Saved, Input> implements History {
   private base = 0;
   private slice: number;
   private sinceSnapshot = 0;
+  /** The same, but passing ones count too. */
+  private sinceAny = 0;
   private interval = SHORTEST;
 
   /** The machine's present moment is the oldest. */
@@ -133,9 +141,10 @@ export class RecordedHistory<Saved, Input> implements History {
       return;
     }
     // One that was passed counts as if it had just been taken.
-    if (last.at.instructions > before) this.sinceSnapshot = 0;
+    if (last.at.instructions > before) this.sinceSnapshot = this.sinceAny = 0;
     const elapsed = now() - started;
     this.sinceSnapshot += elapsed;
+    this.sinceAny += elapsed;
     if (position.instructions - before >= this.slice)
       this.slice = Math.max(10_000, Math.round(this.slice * Math.min(2, SLICE_MS / Math.max(1, elapsed))));
     if (this.sinceSnapshot < this.interval) return;
@@ -170,6 +179,14 @@ export class RecordedHistory<Saved, Input> implements History {
     while (index > 0 && comparePositions(this.snapshots[index]!.at, at) > 0) index--;
     return index;
   }
+  markBefore(at: Position): Position {
+    return this.snapshots[this.indexBefore(at)]!.at;
+  }
+  stand(): void {
+    const { position } = this.machine;
+    const way = position.instructions - this.markBefore(position).instructions;
+    if (this.options.now === undefined ? way >= STANDING_INSTRUCTIONS : this.sinceAny >= STANDING_MS) this.take(true);
+  }
   private take(passing: boolean): void {
     const at = this.machine.position;
     const index = this.snapshots.length === 0 ? -1 : this.indexBefore(at);
@@ -177,6 +194,7 @@ export class RecordedHistory<Saved, Input> implements History {
     const saved = this.machine.take(at.cycles);
     this.snapshots.splice(index + 1, 0, { at, saved, inputs: this.given, passing });
     this.base = at.cycles;
+    this.sinceAny = 0;
     this.thin();
   }
   private drop(index: number): void {
@@ -245,18 +263,17 @@ export class RecordedHistory<Saved, Input> implements History {
     this.machine.goTo(snapshot.at.cycles, snapshot.saved);
     this.base = snapshot.at.cycles;
     this.given = snapshot.inputs;
-    this.sinceSnapshot = 0;
+    this.sinceSnapshot = this.sinceAny = 0;
   }
   /** @param near leave snapshots close before the target */
   private *runTo(target: Position, near: boolean): Work<void> {
     const begin = this.machine.position.instructions;
-    const stages = near
-      ? NEAR.map((distance) => target.instructions - distance).filter((n) => n - begin > NEAR[0])
-      : [];
-    for (const instructions of stages) {
-      yield* this.runTo({ instructions, events: 0 }, false);
-      this.take(true);
-    }
+    if (near)
+      for (const { distance, way } of NEAR) {
+        if (target.instructions - begin < way) continue;
+        yield* this.runTo({ instructions: target.instructions - distance, events: 0 }, false);
+        this.take(true);
+      }
     while (comparePositions(this.machine.position, target) < 0) {
       const { cycles } = this.machine.position;
       this.advance(target, (until, instructions) => this.machine.run(until, instructions));

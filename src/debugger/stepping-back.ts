@@ -6,7 +6,7 @@ import { at, type Execution } from './execution.ts';
 import { comparePositions } from './position.ts';
 import { continueBack, lastMet, stepBack } from './reverse.ts';
 import { isFrame, type StepContext, type StepEnd, type StepLine } from './stepping.ts';
-import type { Position, StopPoint, Work } from './target.ts';
+import type { History, Position, StopPoint, Work } from './target.ts';
 
 /** Instructions of the past that are looked through first, and by what they grow while nothing is found. */
 const FIRST_WINDOW = 2_000;
@@ -61,8 +61,9 @@ function* lineBefore(context: BackContext, first: StepLine, entry: number): Work
   const points = pointsAt(execution, new Set([entry, ...context.statements(pc).lines]));
   // A step into a function without a prologue ends at its entry.
   const stopsAtEntry = context.bodyOf(entry) === entry;
-  for (let window = FIRST_WINDOW; ; window *= GROWTH) {
-    const from = start(target.history.oldest, now, window);
+  let near = nearest(target.history, now);
+  for (let window = FIRST_WINDOW; ;) {
+    const from = near ?? start(target.history.oldest, now, window);
     let key: string | undefined;
     let last: Found | undefined;
     let changes = 0;
@@ -81,8 +82,15 @@ function* lineBefore(context: BackContext, first: StepLine, entry: number): Work
     // The first line that is met in a window may have begun before it.
     if (last !== undefined && (changes > 0 || whole)) return last;
     if (whole) return undefined;
+    if (near === undefined) window *= GROWTH;
+    near = undefined;
   }
 }
+/** A moment with a snapshot, if it is so near that looking behind it costs next to nothing. */
+const nearest = (history: History, now: Position): Position | undefined => {
+  const mark = history.markBefore(now);
+  return before(mark, now) && now.instructions - mark.instructions < FIRST_WINDOW ? mark : undefined;
+};
 
 /** To the last moment at which a breakpoint would have stopped the guest; without one, to the oldest moment. */
 export function* runBack(execution: Execution): Work<StepEnd> {

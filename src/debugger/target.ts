@@ -80,6 +80,10 @@ export interface History {
   limit: number;
   /** Bytes held now. */
   readonly bytes: number;
+  /** The last moment not behind `at` that is reached without running. */
+  markBefore(at: Position): Position;
+  /** The user looks at the present moment: steps back from here are to be short. */
+  stand(): void;
   /** Puts the machine to a moment between `oldest` and `newest`. Stop points do not stop it on the way. */
   travel(to: Position): Work<void>;
   /** As `travel`, but tells every point that is met on the way from where the machine is put first (`from`); for searching the past. */

@@ -137,6 +137,10 @@ export class PresentOnly implements History {
   get newest(): Position {
     return this.points.position;
   }
+  markBefore(): Position {
+    return this.points.position;
+  }
+  stand(): void {}
   travel(to: Position): Work<void> {
     return this.refuse(to);
   }

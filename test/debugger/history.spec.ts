@@ -94,6 +94,30 @@ describe('time travel', () => {
     assert.match(output, /another/);
     assert.doesNotMatch(output, /echo end/);
   });
+  it('where the user stands, a snapshot makes the way back short; many of them do not pile up', () => {
+    const config = configOf(TSUBAME, { bare: true, memoryBytes: 16 << 20, record: { limit: 256 << 20, every: 1e9 } });
+    const { session } = record(config, [], 100_000, randomly(2));
+    const { debug } = session;
+    const { history } = debug;
+    const marks = new Set<number>();
+    for (let i = 0; i < 20; i++) {
+      session.run(40_000);
+      history.stand();
+      assert.deepEqual(history.markBefore(debug.position), debug.position, 'far from the last one');
+      marks.add(debug.position.instructions);
+    }
+    const { position } = debug;
+    session.run(100);
+    history.stand();
+    assert.deepEqual(history.markBefore(debug.position), position, 'near it there is no need');
+    const reached = [...marks].filter((at) => history.markBefore({ instructions: at, events: 0 }).instructions === at);
+    assert.ok(reached.length < 10, `${reached.length} are kept`);
+    const hash = session.stateHash();
+    const here = debug.position;
+    finish(history.travel({ instructions: 300_000, events: 0 }));
+    finish(history.travel(here));
+    assert.equal(session.stateHash(), hash);
+  });
   it('keeps the room below its limit, and its first moment', () => {
     const config = configOf(TSUBAME, { bare: true, memoryBytes: 16 << 20, record: { limit: 3 << 20, every: 50_000 } });
     const { session } = record(config, LINES, 3_000_000, randomly(9));

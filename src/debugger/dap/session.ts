@@ -208,6 +208,7 @@ export class DebugSession implements Judge {
     this.machine.changed();
     this.loadedModules.stopped();
     this.emit('stopped', { reason, threadId: FIRST_THREAD, allThreadsStopped: true, ...body });
+    this.machine.target.history.stand();
   }
 
   /** A frame by its id; left out: the one the guest stands in. */
