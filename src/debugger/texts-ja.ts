@@ -34,6 +34,8 @@ export const JAPANESE: Readonly<Record<keyof typeof TEXTS, string>> = {
   frameIsOver: 'このフレームが表示された後にゲストが先へ進みました。',
   taskIsOver: 'このタスクが表示された後にゲストが先へ進みました。',
   valuesAreOver: 'これらの値が表示された後にゲストが先へ進みました。',
+  readingNames: 'プログラムの名前を読み込んでいます',
+  namesNotRead: '取り消されました。プログラムの名前は読み込まれていません。',
   onTheWay: 'ゲストは記録された過去を移動中です。停止するまで待つか、移動を取り消してください。',
   samplesOnTheWay: 'ゲストは過去を移動中',
   noCaller: 'このフレームの呼び出し元が分からないため、ステップアウトできません。',

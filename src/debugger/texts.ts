@@ -37,6 +37,8 @@ export const TEXTS = {
   frameIsOver: 'The guest has moved on since this frame was shown.',
   taskIsOver: 'The guest has moved on since this task was shown.',
   valuesAreOver: 'The guest has moved on since these values were shown.',
+  readingNames: 'Reading the names of the program',
+  namesNotRead: 'Cancelled: the names of the program are not read.',
   onTheWay: 'The guest is on its way through the recorded past: wait until it stands, or cancel it.',
   samplesOnTheWay: 'the guest is on its way through the past',
   noCaller: 'This frame has no caller that is known: there is nothing to step out to.',

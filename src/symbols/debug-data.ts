@@ -14,6 +14,7 @@ import type { Range } from './dwarf/ranges.ts';
 import { Scopes, type Scope } from './dwarf/scopes.ts';
 import { DebugSections } from './dwarf/sections.ts';
 import { TypeReader } from './dwarf/type-reader.ts';
+import type { Unit } from './dwarf/unit.ts';
 import { Units, type SupplyFile } from './dwarf/units.ts';
 import { placeObject, type SectionPlace } from './object-file.ts';
 import { relocated } from './relocations.ts';
@@ -48,6 +49,8 @@ export class DebugData {
   readonly names: Names;
   readonly types: TypeReader;
   readonly scopes = new Scopes();
+  /** In file order. */
+  readonly compileUnits: readonly CompileUnit[];
   readonly frameTables: readonly FrameTable[];
   readonly #unitRanges: RangeIndex<CompileUnit>;
   readonly #incomplete: readonly CompileUnit[];
@@ -63,7 +66,7 @@ export class DebugData {
   ) {
     this.#host = host;
     const units = (this.units = new Units(new DebugSections(elf), supply));
-    const compileUnits = readCompileUnits(units);
+    const compileUnits = (this.compileUnits = readCompileUnits(units));
     this.#code = codeOf(elf);
     this.lines = new LineIndex(units, this.#code, compileUnits);
     this.debugLink = debugLinkOf(program);
@@ -115,20 +118,23 @@ export class DebugData {
     return [...this.units.sections.problems, ...this.units.problems];
   }
 
-  /** Whether code is in memory: an object file may be loaded in parts. */
+  /** Whether code is in memory: an object file may be loaded in parts, and a linker leaves sections out. */
   isLoaded({ start }: Range): boolean {
-    return this.elf.type !== Elf.ET_REL || this.#code.some((range) => start >= range.start && start < range.end);
+    return this.#code.some((range) => start >= range.start && start < range.end);
   }
 
   /** The compiled function that holds an address of the file's. */
   functionScope(own: number): Scope | undefined {
-    for (const units of [this.#unitRanges.at(own), this.#incomplete]) {
-      for (const { unit } of units) {
-        const scope = this.scopes.functionAt(unit.full, own);
-        if (scope !== undefined) return scope;
-      }
+    for (const unit of this.unitsAt(own)) {
+      const scope = this.scopes.functionAt(unit.full, own);
+      if (scope !== undefined) return scope;
     }
     return undefined;
+  }
+
+  /** The units that may have code at an address. */
+  unitsAt(own: number): Unit[] {
+    return [...this.#unitRanges.at(own), ...this.#incomplete].map(({ unit }) => unit);
   }
 
   /** The entry of a name: that of the unit of `near` (an address of the file's) before others. */
