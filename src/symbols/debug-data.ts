@@ -7,6 +7,7 @@ import { readCompileUnits, type CompileUnit } from './dwarf/compile-units.ts';
 import { DW_TAG } from './dwarf/constants.ts';
 import type { Die } from './dwarf/die.ts';
 import { FrameTable } from './dwarf/frame-table.ts';
+import { InlinedCopies } from './dwarf/inlined.ts';
 import { LineIndex } from './dwarf/line-index.ts';
 import { Names, type NameKind } from './dwarf/names.ts';
 import { RangeIndex } from './dwarf/range-index.ts';
@@ -47,6 +48,7 @@ export class DebugData {
   readonly units: Units;
   readonly lines: LineIndex;
   readonly names: Names;
+  readonly inlined: InlinedCopies;
   readonly types: TypeReader;
   readonly scopes = new Scopes();
   /** In file order. */
@@ -71,6 +73,7 @@ export class DebugData {
     this.lines = new LineIndex(units, this.#code, compileUnits);
     this.debugLink = debugLinkOf(program);
     this.names = new Names(units);
+    this.inlined = new InlinedCopies(this.names);
     this.types = new TypeReader((declared, wanted) => this.#definition(declared, wanted));
     this.#unitRanges = new RangeIndex(
       compileUnits.flatMap((unit) => unit.ranges.map((range) => ({ range, value: unit }))),

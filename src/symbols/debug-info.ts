@@ -128,6 +128,15 @@ export class DebugInfo {
     return this.#functionEntries(name).map((die) => this.#declarations.functionCode(this.data.scopes.tree(die)));
   }
 
+  /** Where the inlined copies of functions of that name begin, in ascending order. @throws NamesWanted where hurried */
+  inlinedEntries(name: string): number[] {
+    const entries = this.data.inlined.find(name).flatMap((die) => {
+      const entry = entryOf(die);
+      return entry === undefined || !this.data.isLoaded({ start: entry, end: entry + 1 }) ? [] : [entry];
+    });
+    return [...new Set(entries)].map((entry) => (entry + this.slide) >>> 0).sort((a, b) => a - b);
+  }
+
   /** The calls that were inlined directly into a function, those in its blocks too. */
   inlinedInto({ scope }: FunctionCode): FunctionCode[] {
     return inlinedScopes(scope)
@@ -282,9 +291,10 @@ export class DebugInfo {
       names.hurried = before;
     }
   }
-  /** Reads names of the file for a few hundredths of a second; how much of it is read then, from 0 to 1. */
+  /** Goes on reading names, or a search for inlined copies, for a few hundredths of a second; how much of that is done, from 0 to 1. */
   indexSome(): number {
-    return this.data.names.indexSome();
+    const { names, inlined } = this.data;
+    return names.complete ? inlined.searchSome() : names.indexSome();
   }
 
   /** Names of functions, variables and types that start so; sorted. */
@@ -377,6 +387,20 @@ export class DebugInfo {
   #own(address: number): number {
     return (address - this.slide) >>> 0;
   }
+}
+
+/**
+ * The first instruction of an inlined copy: DW_AT_entry_pc, which is an address or counts from DW_AT_low_pc. GCC may put it before the code of the copy,
+ * where that was mixed with other code: then the copy's next instruction.
+ */
+function entryOf(die: Die): number | undefined {
+  const ranges = die.unit.rangesOf(die);
+  const first = ranges.reduce((least, { start }) => Math.min(least, start), Infinity);
+  if (first === Infinity) return undefined;
+  const entry = die.address(DW_AT.entry_pc) ?? (die.unit.entryOf(die) ?? first) + (die.number(DW_AT.entry_pc) ?? 0);
+  if (ranges.some(({ start, end }) => entry >= start && entry < end)) return entry;
+  const behind = ranges.map(({ start }) => start).filter((start) => start > entry);
+  return behind.length === 0 ? first : Math.min(...behind);
 }
 
 const inlinedScopes = (scope: Scope): Scope[] =>

@@ -179,6 +179,9 @@ class JoinedInfo implements ProgramInfo {
   functionsNamed(name: string, near?: number): ReturnType<DebugInfo['functionsNamed']> {
     return [...this.#joined.order(near)].flatMap((info) => info.functionsNamed(name));
   }
+  inlinedEntries(name: string): number[] {
+    return [...this.#joined.order()].flatMap((info) => info.inlinedEntries(name));
+  }
   inlinedInto(outer: Parameters<DebugInfo['inlinedInto']>[0]): ReturnType<DebugInfo['inlinedInto']> {
     return this.#joined.owner(outer.scope.die).inlinedInto(outer);
   }

@@ -25,7 +25,7 @@ const OF_THE_MOMENT: ReadonlySet<string> = new Set<Command>([
   'writeMemory',
   'disassemble',
 ]);
-/** Requests that only ask, so that they may be asked again when the names of the program are read. */
+/** Requests that may be made again when the names of the program are read: they only ask, or do nothing before they know all names. */
 const WAIT_FOR_NAMES: ReadonlySet<string> = new Set<Command>([
   'scopes',
   'variables',
@@ -33,6 +33,15 @@ const WAIT_FOR_NAMES: ReadonlySet<string> = new Set<Command>([
   'completions',
   'dataBreakpointInfo',
   'kansoku/sample',
+  'setFunctionBreakpoints',
+]);
+/** May be answered before others that came earlier. */
+const OUT_OF_ORDER: ReadonlySet<string> = new Set<string>([
+  ...WAIT_FOR_NAMES,
+  'cancel',
+  'pause',
+  'threads',
+  'stackTrace',
 ]);
 type Send = (message: Dap.ProtocolMessage) => void;
 
@@ -50,7 +59,11 @@ export class DebugAdapter {
   receive(message: Dap.ProtocolMessage): void {
     // Answers to requests of ours: there are none.
     if (message.type !== 'request') return;
-    this.answer(message as Dap.Request);
+    const request = message as Dap.Request;
+    // What sets breakpoints must not be overtaken by what lets the guest run, or sets them again.
+    if (!OUT_OF_ORDER.has(request.command) || request.command === 'setFunctionBreakpoints')
+      this.session.postponed.finish();
+    this.answer(request);
   }
 
   private answer(request: Dap.Request): void {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DebuggedMachine } from '../machine.ts';
+import { english } from '../saying.ts';
 import { Postponed } from './postponed.ts';
 
 const bench = (slices: number) => {
@@ -8,14 +9,16 @@ const bench = (slices: number) => {
   const said: string[] = [];
   let read = 0;
   const machine = { soon: (task: () => void) => tasks.push(task), debug: { indexSome: () => ++read / slices } };
-  const postponed = new Postponed(machine as unknown as DebuggedMachine, (event, body) =>
-    said.push(`${event} ${'percentage' in body ? body.percentage : body.progressId}`),
+  const postponed = new Postponed(
+    machine as unknown as DebuggedMachine,
+    (event, body) => said.push(`${event} ${'percentage' in body ? body.percentage : body.progressId}`),
+    english,
   );
   return {
     postponed,
     said,
     add: (request: number) =>
-      postponed.add(request, (refused) => said.push(`${request} ${refused === undefined ? 'answered' : 'refused'}`)),
+      postponed.add(request, (cancelled) => said.push(`${request} ${cancelled ? 'refused' : 'answered'}`)),
     turn: () => tasks.shift()?.(),
     get read() {
       return read;

@@ -47,6 +47,15 @@ export class Postponed {
     one.answer(true);
   }
 
+  /** Answers all that wait, however long it takes. */
+  finish(): void {
+    // Some need the names first, then what these lead to.
+    while (this.waiting.length > 0) {
+      while (this.machine.debug.indexSome() < 1);
+      this.answerAll();
+    }
+  }
+
   /** Nobody waits any more. */
   drop(): void {
     const dropped = this.waiting;
@@ -70,6 +79,10 @@ export class Postponed {
       this.soon();
       return;
     }
+    this.answerAll();
+  }
+
+  private answerAll(): void {
     const ready = this.waiting;
     this.end();
     for (const { answer } of ready) answer(false);

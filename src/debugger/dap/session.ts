@@ -343,6 +343,10 @@ export class DebugSession implements Judge {
     return this.context.truth(expression);
   }
 
+  standIn(name: string | undefined): void {
+    this.frames.standIn(name);
+  }
+
   means(address: number, space: number): boolean {
     return sameBytes(this.machine.target, address, space);
   }

@@ -75,7 +75,7 @@ export class NamesWanted extends Error {
 }
 
 /** Bytes of debug data that are read at once where nobody shall wait: a few hundredths of a second. */
-const AT_ONCE = 4 << 20;
+export const AT_ONCE = 4 << 20;
 
 export class Names {
   /** Questions that would take long throw `NamesWanted`. */
