@@ -18,6 +18,8 @@ export interface BreakpointOrder {
   readonly condition?: string | undefined;
   readonly hitCondition?: string | undefined;
   readonly logMessage?: string | undefined;
+  /** A function whose inlined copies count: where one is met the guest stands in it. */
+  readonly inlined?: string | undefined;
   /** CR3 of the address space that the addresses are of; left out: they mean the same in all. It counts only where they mean the same bytes. */
   readonly space?: number | undefined;
 }
@@ -26,6 +28,8 @@ export interface BreakpointOrder {
 export interface Judge {
   /** Value of a C expression where the guest stands. @throws Error with a sentence */
   truth(expression: string): boolean;
+  /** The guest stands in the inlined call of that function that begins here; undefined: before it. */
+  standIn(name: string | undefined): void;
   /** Whether an address means the same bytes in this moment's address space and in another. */
   means(address: number, space: number): boolean;
   /** Text of a log message whose {expressions} are replaced. */
@@ -124,7 +128,8 @@ export class BreakpointBook {
     const stops: Breakpoint[] = [];
     const output: string[] = [];
     for (const breakpoint of this.met(stop, judge)) {
-      const { condition, logMessage, name } = breakpoint.order;
+      const { condition, logMessage, name, inlined } = breakpoint.order;
+      judge.standIn(inlined);
       try {
         if (condition !== undefined && !judge.truth(condition)) {
           breakpoint.refused++;
@@ -142,19 +147,23 @@ export class BreakpointBook {
       if (logMessage === undefined) stops.push(breakpoint);
       else output.push(judge.expand(logMessage));
     }
+    judge.standIn(stops[0]?.order.inlined);
     return { stops, output };
   }
 
   /** The breakpoints that stop at a moment of the past; counts of hits are the present's, they do not say. */
   stopsAt(stop: DebugStop & { readonly kind: 'point' }, judge: Judge): Breakpoint[] {
-    return this.met(stop, judge).filter(({ order: { condition, logMessage } }) => {
+    const stops = this.met(stop, judge).filter(({ order: { condition, logMessage, inlined } }) => {
       if (logMessage !== undefined) return false;
+      judge.standIn(inlined);
       try {
         return condition === undefined || judge.truth(condition);
       } catch {
         return true;
       }
     });
+    judge.standIn(stops[0]?.order.inlined);
+    return stops;
   }
 
   /** The breakpoints whose points were met, in the address space that they are of. */

@@ -24,6 +24,8 @@ import type { StepLine } from './stepping.ts';
 import type { BackContext } from './stepping-back.ts';
 import type { DebugVcpu } from './target.ts';
 
+/** May hold an assignment. */
+const CHANGES = /\+\+|--|<<=|>>=|(?<![=!<>])=(?!=)/;
 /** Sources that have no prologues: every instruction is the programmer's own. */
 const ASSEMBLY = /\.(s|asm|nasm|inc)$/i;
 export const isAssembly = (file: string): boolean => ASSEMBLY.test(file);
@@ -161,7 +163,9 @@ export class GuestContext implements BackContext {
 
   /** The value of a C expression in a frame; left out: where the guest stands. @throws Error with a sentence */
   evaluate(expression: string, frame: Frame = this.frames.top): Value {
-    return valueOf(evaluate(expression, this.world(frame)));
+    const ask = (): Value => valueOf(evaluate(expression, this.world(frame)));
+    // What has begun to change something is not asked again.
+    return CHANGES.test(expression) ? this.machine.debug.hurriedly(ask, false) : ask();
   }
 
   /** The same, but what would change something is refused: for what is asked often, or by itself. @throws Error with a sentence */

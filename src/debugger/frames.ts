@@ -85,6 +85,17 @@ export class Frames {
     this.enteredAt = pc;
     this.forget();
   }
+  /** Stands in the inlined copy of a function that begins here, where a breakpoint on it was met; undefined: at the outermost call that begins here. */
+  standIn(name: string | undefined): void {
+    this.leaveInlined();
+    this.forget();
+    if (name === undefined) return;
+    const pc = pcOf(this.machine.target.vcpus[0]!);
+    const functions = this.machine.debug.functionsAt(pc);
+    const begun = this.notEntered(pc, functions);
+    const level = functions.slice(0, begun).findIndex((one) => one.name === name);
+    if (level >= 0) [this.entered, this.enteredAt] = [begun - level, pc];
+  }
   /** The guest moves: what was entered is so no more. */
   leaveInlined(): void {
     this.enteredAt = -1;

@@ -41,6 +41,8 @@ export interface DebuggedMachine {
   readonly running: boolean;
   /** There is work: `DebugSession.slice` is to be called until there is none. */
   wake(): void;
+  /** Calls a task in a moment, when other messages have been read. */
+  soon(task: () => void): void;
   /** The guest stands still, or moved in time: panels look again. */
   changed(): void;
   /** The debugger goes. */

@@ -1,6 +1,7 @@
 // What is to be said, before it is known in which language: a key of the table of texts, with what goes into the gaps. A sentence that lacks something
 // does not compile. Not the texts (texts.ts, texts-ja.ts).
 
+import { NamesWanted } from '../symbols/dwarf/names.ts';
 import { JAPANESE } from './texts-ja.ts';
 import { TEXTS } from './texts.ts';
 
@@ -42,6 +43,8 @@ export class Refusal extends Error {
   }
 }
 
-/** Why something could not be done, for a gap. */
-export const reasonOf = (error: unknown): Part =>
-  error instanceof Refusal ? error.saying : error instanceof Error ? error.message : String(error);
+/** Why something could not be done, for a gap. @throws the error itself where only the names of the program are not read yet */
+export const reasonOf = (error: unknown): Part => {
+  if (error instanceof NamesWanted) throw error;
+  return error instanceof Refusal ? error.saying : error instanceof Error ? error.message : String(error);
+};

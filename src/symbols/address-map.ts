@@ -22,7 +22,7 @@ export class AddressMap {
   private constructor(
     /** The file's name as the user knows it. */
     readonly name: string,
-    private readonly table: SymbolTable,
+    readonly table: SymbolTable,
     private readonly lines: LineIndex | undefined,
     /** Added to the file's addresses, modulo 2^32: where a relocated kernel runs. */
     readonly slide: number,

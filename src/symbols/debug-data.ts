@@ -7,6 +7,7 @@ import { readCompileUnits, type CompileUnit } from './dwarf/compile-units.ts';
 import { DW_TAG } from './dwarf/constants.ts';
 import type { Die } from './dwarf/die.ts';
 import { FrameTable } from './dwarf/frame-table.ts';
+import { InlinedCopies } from './dwarf/inlined.ts';
 import { LineIndex } from './dwarf/line-index.ts';
 import { Names, type NameKind } from './dwarf/names.ts';
 import { RangeIndex } from './dwarf/range-index.ts';
@@ -14,6 +15,7 @@ import type { Range } from './dwarf/ranges.ts';
 import { Scopes, type Scope } from './dwarf/scopes.ts';
 import { DebugSections } from './dwarf/sections.ts';
 import { TypeReader } from './dwarf/type-reader.ts';
+import type { Unit } from './dwarf/unit.ts';
 import { Units, type SupplyFile } from './dwarf/units.ts';
 import { placeObject, type SectionPlace } from './object-file.ts';
 import { relocated } from './relocations.ts';
@@ -46,8 +48,11 @@ export class DebugData {
   readonly units: Units;
   readonly lines: LineIndex;
   readonly names: Names;
+  readonly inlined: InlinedCopies;
   readonly types: TypeReader;
   readonly scopes = new Scopes();
+  /** In file order. */
+  readonly compileUnits: readonly CompileUnit[];
   readonly frameTables: readonly FrameTable[];
   readonly #unitRanges: RangeIndex<CompileUnit>;
   readonly #incomplete: readonly CompileUnit[];
@@ -63,11 +68,12 @@ export class DebugData {
   ) {
     this.#host = host;
     const units = (this.units = new Units(new DebugSections(elf), supply));
-    const compileUnits = readCompileUnits(units);
+    const compileUnits = (this.compileUnits = readCompileUnits(units));
     this.#code = codeOf(elf);
     this.lines = new LineIndex(units, this.#code, compileUnits);
     this.debugLink = debugLinkOf(program);
     this.names = new Names(units);
+    this.inlined = new InlinedCopies(this.names);
     this.types = new TypeReader((declared, wanted) => this.#definition(declared, wanted));
     this.#unitRanges = new RangeIndex(
       compileUnits.flatMap((unit) => unit.ranges.map((range) => ({ range, value: unit }))),
@@ -115,20 +121,23 @@ export class DebugData {
     return [...this.units.sections.problems, ...this.units.problems];
   }
 
-  /** Whether code is in memory: an object file may be loaded in parts. */
+  /** Whether code is in memory: an object file may be loaded in parts, and a linker leaves sections out. */
   isLoaded({ start }: Range): boolean {
-    return this.elf.type !== Elf.ET_REL || this.#code.some((range) => start >= range.start && start < range.end);
+    return this.#code.some((range) => start >= range.start && start < range.end);
   }
 
   /** The compiled function that holds an address of the file's. */
   functionScope(own: number): Scope | undefined {
-    for (const units of [this.#unitRanges.at(own), this.#incomplete]) {
-      for (const { unit } of units) {
-        const scope = this.scopes.functionAt(unit.full, own);
-        if (scope !== undefined) return scope;
-      }
+    for (const unit of this.unitsAt(own)) {
+      const scope = this.scopes.functionAt(unit.full, own);
+      if (scope !== undefined) return scope;
     }
     return undefined;
+  }
+
+  /** The units that may have code at an address. */
+  unitsAt(own: number): Unit[] {
+    return [...this.#unitRanges.at(own), ...this.#incomplete].map(({ unit }) => unit);
   }
 
   /** The entry of a name: that of the unit of `near` (an address of the file's) before others. */

@@ -4,6 +4,7 @@
 import { AddressMap } from './address-map.ts';
 import { DebugData, type DebugFiles } from './debug-data.ts';
 import type { DebugLink } from './debug-link.ts';
+import { addressOf, Definitions } from './definitions.ts';
 import {
   Declarations,
   type FunctionCode,
@@ -18,6 +19,7 @@ import { scopesAt, type Scope } from './dwarf/scopes.ts';
 import type { Unit } from './dwarf/unit.ts';
 import type { Location, ReadMemory } from './location-value.ts';
 import type { SectionPlace } from './object-file.ts';
+import type { SymbolInfo } from './symbol-table.ts';
 import type { CType, EnumType } from './types.ts';
 import { Unwinder, type Frame, type InterruptHook, type Registers, type UnwindSources } from './unwind/unwinder.ts';
 import { VariablePlaces } from './variable-places.ts';
@@ -31,6 +33,12 @@ export interface DebugInfoOptions extends DebugFiles {
   readonly interrupted?: InterruptHook;
 }
 
+/** What a name means. */
+export type Meaning =
+  | { readonly kind: 'variable'; readonly variable: Variable }
+  | { readonly kind: 'function'; readonly code: FunctionCode }
+  | { readonly kind: 'enumerator'; readonly value: bigint; readonly type: EnumType };
+
 export type DebugInfoResult =
   | { readonly ok: true; readonly info: DebugInfo }
   /** One sentence that starts with the file's name. */
@@ -41,6 +49,7 @@ export class DebugInfo {
   /** By which callers are found. */
   readonly unwindSources: UnwindSources;
   readonly #declarations: Declarations;
+  readonly #definitions: Definitions;
   readonly #places: VariablePlaces;
   readonly #unwinder: Unwinder;
   /** The editor asks at every stop. */
@@ -54,6 +63,7 @@ export class DebugInfo {
   ) {
     this.slide = map.slide;
     this.#declarations = new Declarations(data, this.slide);
+    this.#definitions = new Definitions(data, map.table, this.slide);
     this.#places = new VariablePlaces(data, this.#declarations, this.slide);
     this.unwindSources = {
       tables: data.frameTables,
@@ -115,11 +125,16 @@ export class DebugInfo {
 
   /** Compiled functions of that name, without the copies that were inlined. @param name as `functionsAt` gives it */
   functionsNamed(name: string): FunctionCode[] {
-    return this.data.names
-      .find(name, 'function')
-      .map((die) => this.data.scopes.tree(die))
-      .filter(({ ranges }) => ranges.some((range) => this.data.isLoaded(range)))
-      .map((scope) => this.#declarations.functionCode(scope));
+    return this.#functionEntries(name).map((die) => this.#declarations.functionCode(this.data.scopes.tree(die)));
+  }
+
+  /** Where the inlined copies of functions of that name begin, in ascending order. @throws NamesWanted where hurried */
+  inlinedEntries(name: string): number[] {
+    const entries = this.data.inlined.find(name).flatMap((die) => {
+      const entry = entryOf(die);
+      return entry === undefined || !this.data.isLoaded({ start: entry, end: entry + 1 }) ? [] : [entry];
+    });
+    return [...new Set(entries)].map((entry) => (entry + this.slide) >>> 0).sort((a, b) => a - b);
   }
 
   /** The calls that were inlined directly into a function, those in its blocks too. */
@@ -159,31 +174,68 @@ export class DebugInfo {
     return chain.slice(first, last + 1).map((scope) => this.#declarations.variableScope(scope));
   }
 
-  /** The variable that a name means at an address: the innermost local, else a global. @param level as in `scopesAt` */
-  variable(name: string, address: number, level = 0): Variable | undefined {
-    for (const scope of this.scopesAt(address, level)) {
-      const found = scope.variables.findLast((variable) => variable.name === name);
-      if (found !== undefined) return found;
-    }
-    return this.global(name, address);
+  /**
+   * What a name means at an address, as C has it: the innermost local, what its unit defines or declares, what other units have. Where the symbol table
+   * tells whose a name is, no other unit is read.
+   * @param level as in `scopesAt`
+   */
+  meaning(name: string, address?: number, level = 0): Meaning | undefined {
+    const variable = (found: Variable): Meaning => ({ kind: 'variable', variable: found });
+    const local = address === undefined ? undefined : this.#local(name, address, level);
+    if (local !== undefined) return variable(local);
+    const unit = this.#unitOf(address);
+    const own = this.#inUnit(unit, name, 'variable') ?? undefined;
+    if (own !== undefined) return variable(this.#declarations.variable(own, 'global'));
+    const functions = unit === undefined ? [] : this.#withCode(this.data.names.inUnit(unit, name, 'function'));
+    const constant = functions.length > 0 ? undefined : this.#inUnit(unit, name, 'enumerator');
+    const enumerator = constant === undefined ? undefined : this.#enumeratorOf(constant);
+    if (enumerator !== undefined) return { kind: 'enumerator', ...enumerator };
+    const global = functions.length > 0 ? undefined : this.#bySymbol(name, unit);
+    if (global !== undefined) return variable(global);
+    const [die] = functions.length > 0 ? functions : this.#functionEntries(name);
+    if (die !== undefined)
+      return { kind: 'function', code: this.#declarations.functionCode(this.data.scopes.tree(die)) };
+    if (this.#symbolSuffices(name)) return undefined;
+    const far = this.global(name, address);
+    if (far !== undefined) return variable(far);
+    const other = this.enumerator(name, address);
+    return other === undefined ? undefined : { kind: 'enumerator', ...other };
   }
 
-  /** A variable outside functions: that of the unit of `near` before others, external before static ones. */
+  /** Whether a name means a variable, function or enumerator before it means a type: one in sight, or one that the unit knows as no type. */
+  hidesType(name: string, address?: number, level = 0): boolean {
+    if (address !== undefined && this.#local(name, address, level) !== undefined) return true;
+    const unit = this.#unitOf(address);
+    if (this.#inUnit(unit, name, 'variable', 'declared', 'function') !== undefined) return true;
+    return this.#inUnit(unit, name, 'typedef') === undefined && this.map.symbol(name) !== undefined;
+  }
+
+  /** A variable outside functions: that of the unit of `near` before others; of several the one that the symbol table means, then external ones. */
   global(name: string, near?: number): Variable | undefined {
-    const unit = near === undefined ? undefined : this.#functionScope(near)?.die.unit;
-    const own = unit === undefined ? undefined : this.data.names.inUnit(unit, name, 'variable')[0];
-    const all = own === undefined ? this.data.names.find(name, 'variable') : [own];
-    const die = all.find((one) => one.holder(DW_AT.external) !== undefined) ?? all[0];
+    const unit = this.#unitOf(near);
+    const own = this.#inUnit(unit, name, 'variable');
+    if (own !== undefined) return this.#declarations.variable(own, 'global');
+    const symbol = this.#bySymbol(name, unit);
+    if (symbol !== undefined) return symbol;
+    if (this.#symbolSuffices(name)) return undefined;
+    const all = this.data.names.find(name, 'variable');
+    const address = this.map.lookup(name);
+    const die =
+      (address === undefined ? undefined : all.find((one) => addressOf(one) === this.#own(address))) ??
+      all.find((one) => one.holder(DW_AT.external) !== undefined) ??
+      all[0];
     return die === undefined ? undefined : this.#declarations.variable(die, 'global');
   }
 
   /** Variables of that name in files whose path ends in `file`: what `'file.c'::name` means. */
   globalIn(file: string, name: string): Variable | undefined {
-    const die = this.data.names.find(name, 'variable').find(({ unit }) => {
-      const path = unit.root?.string(DW_AT.name) ?? '';
-      return path === file || path.endsWith(`/${file}`);
-    });
-    return die === undefined ? undefined : this.#declarations.variable(die, 'global');
+    for (const { unit, name: named } of this.data.compileUnits) {
+      const path = named ?? unit.full.root?.string(DW_AT.name);
+      if (path !== file && path?.endsWith(`/${file}`) !== true) continue;
+      const die = this.#inUnit(unit.full, name, 'variable');
+      if (die !== undefined) return this.#declarations.variable(die, 'global');
+    }
+    return undefined;
   }
 
   /** A static variable of a function: what `function::name` means. */
@@ -192,11 +244,14 @@ export class DebugInfo {
       const own = scope.variables.findLast((die) => die.name === name);
       return own ?? scope.children.map(search).find((die) => die !== undefined);
     };
-    for (const die of this.data.names.find(functionName, 'function')) {
-      const found = search(this.data.scopes.tree(die));
-      if (found !== undefined) return this.#declarations.variable(found, 'local');
-    }
-    return undefined;
+    const among = (functions: readonly Die[]): Variable | undefined => {
+      for (const die of functions) {
+        const found = search(this.data.scopes.tree(die));
+        if (found !== undefined) return this.#declarations.variable(found, 'local');
+      }
+      return undefined;
+    };
+    return among(this.#functionEntries(functionName)) ?? among(this.data.names.find(functionName, 'function'));
   }
 
   /** All variables outside functions of the unit that holds an address. */
@@ -222,16 +277,30 @@ export class DebugInfo {
   /** An enumerator with the type it belongs to. */
   enumerator(name: string, near?: number): { readonly value: bigint; readonly type: EnumType } | undefined {
     const die = this.#nearest(name, near, 'enumerator');
-    const value = die?.value(DW_AT.const_value);
-    if (die === undefined || value?.kind !== 'number') return undefined;
-    const parent = this.#declarations.enumOf(die);
-    return parent === undefined ? undefined : { value: value.exact ?? BigInt(value.value), type: parent };
+    return die === undefined ? undefined : this.#enumeratorOf(die);
+  }
+
+  /** Asks what shall not take long: what would need the names of the whole file throws `NamesWanted`. */
+  hurriedly<T>(question: () => T, hurried = true): T {
+    const { names } = this.data;
+    const before = names.hurried;
+    names.hurried = hurried;
+    try {
+      return question();
+    } finally {
+      names.hurried = before;
+    }
+  }
+  /** Goes on reading names, or a search for inlined copies, for a few hundredths of a second; how much of that is done, from 0 to 1. */
+  indexSome(): number {
+    const { names, inlined } = this.data;
+    return names.complete ? inlined.searchSome() : names.indexSome();
   }
 
   /** Names of functions, variables and types that start so; sorted. */
   complete(prefix: string, limit: number): string[] {
     const kinds: NameKind[] = ['function', 'variable', 'typedef', 'enumerator'];
-    return this.data.names.complete(prefix, limit, ...kinds);
+    return this.data.names.startingWith(prefix, limit, ...kinds);
   }
 
   /** The frame of a stopped processor; its callers are `caller()`. */
@@ -258,6 +327,59 @@ export class DebugInfo {
     return this.data.functionScope(this.#own(address));
   }
 
+  #unitOf(address: number | undefined): Unit | undefined {
+    return address === undefined ? undefined : this.#functionScope(address)?.die.unit;
+  }
+
+  #inUnit(unit: Unit | undefined, name: string, ...kinds: readonly NameKind[]): Die | undefined {
+    return unit === undefined ? undefined : this.data.names.inUnit(unit, name, ...kinds)[0];
+  }
+
+  #local(name: string, address: number, level: number): Variable | undefined {
+    for (const scope of this.scopesAt(address, level)) {
+      const found = scope.variables.findLast((variable) => variable.name === name);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** The variable of a symbol, by the unit that defines it, or else as a unit declares it. */
+  #bySymbol(name: string, unit: Unit | undefined): Variable | undefined {
+    const symbol = this.#symbolOf(name);
+    if (symbol === undefined || symbol.kind === 'function') return undefined;
+    const { found } = this.#definitions.variable(symbol);
+    if (found !== undefined) return this.#declarations.variable(found, 'global');
+    const declared = symbol.global ? this.#inUnit(unit, name, 'declared') : undefined;
+    return declared === undefined ? undefined : this.#declarations.variable(declared, 'global', symbol.address);
+  }
+
+  /** The symbol of a name, where symbols tell what is defined. */
+  #symbolOf(name: string): SymbolInfo | undefined {
+    return this.#definitions.usable ? this.map.symbol(name) : undefined;
+  }
+
+  /** Whether a name is only a symbol: of that name no unit has a variable. */
+  #symbolSuffices(name: string): boolean {
+    const symbol = this.#symbolOf(name);
+    return symbol !== undefined && (symbol.kind === 'function' || this.#definitions.variable(symbol).sure);
+  }
+
+  #functionEntries(name: string): Die[] {
+    if (this.#definitions.usable) return this.#definitions.functions(name);
+    return this.#withCode(this.data.names.find(name, 'function'));
+  }
+  #withCode(functions: readonly Die[]): Die[] {
+    return functions.filter((die) => this.data.scopes.tree(die).ranges.some((range) => this.data.isLoaded(range)));
+  }
+
+  #enumeratorOf(die: Die): { readonly value: bigint; readonly type: EnumType } | undefined {
+    const value = die.value(DW_AT.const_value);
+    const type = value?.kind === 'number' ? this.#declarations.enumOf(die) : undefined;
+    return value?.kind !== 'number' || type === undefined
+      ? undefined
+      : { value: value.exact ?? BigInt(value.value), type };
+  }
+
   #nearest(name: string, near: number | undefined, kind: NameKind): Die | undefined {
     return this.data.nearest(name, near === undefined ? undefined : this.#own(near), kind);
   }
@@ -265,6 +387,20 @@ export class DebugInfo {
   #own(address: number): number {
     return (address - this.slide) >>> 0;
   }
+}
+
+/**
+ * The first instruction of an inlined copy: DW_AT_entry_pc, which is an address or counts from DW_AT_low_pc. GCC may put it before the code of the copy,
+ * where that was mixed with other code: then the copy's next instruction.
+ */
+function entryOf(die: Die): number | undefined {
+  const ranges = die.unit.rangesOf(die);
+  const first = ranges.reduce((least, { start }) => Math.min(least, start), Infinity);
+  if (first === Infinity) return undefined;
+  const entry = die.address(DW_AT.entry_pc) ?? (die.unit.entryOf(die) ?? first) + (die.number(DW_AT.entry_pc) ?? 0);
+  if (ranges.some(({ start, end }) => entry >= start && entry < end)) return entry;
+  const behind = ranges.map(({ start }) => start).filter((start) => start > entry);
+  return behind.length === 0 ? first : Math.min(...behind);
 }
 
 const inlinedScopes = (scope: Scope): Scope[] =>

@@ -36,6 +36,8 @@ export interface Variable {
   readonly type: CType;
   readonly declared: SourcePosition | undefined;
   readonly die: Die;
+  /** Of one that this unit only declares: where the symbol table has it, where the program runs. */
+  readonly address?: number;
 }
 
 /** A lexical block, or the outermost of a function, with what is declared in it. */
@@ -82,7 +84,8 @@ export class Declarations {
     };
   }
 
-  variable(die: Die, kind: 'local' | 'global'): Variable {
+  /** @param address of one that is only declared here */
+  variable(die: Die, kind: 'local' | 'global', address?: number): Variable {
     const types = this.data.types;
     const parameter = die.tag === DW_TAG.formal_parameter;
     const location = die.holder(DW_AT.location)?.block(DW_AT.location);
@@ -96,6 +99,7 @@ export class Declarations {
       },
       declared: this.#declared(die),
       die,
+      ...(address === undefined ? {} : { address }),
     };
   }
 

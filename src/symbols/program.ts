@@ -10,7 +10,7 @@ import { matchPaths } from './paths.ts';
 import { Unwinder, type InterruptHook } from './unwind/unwinder.ts';
 
 /** What can be asked of lines and symbols. */
-export type CodeMap = Pick<AddressMap, keyof AddressMap>;
+export type CodeMap = Omit<Pick<AddressMap, keyof AddressMap>, 'table'>;
 
 /** What can be asked of debug data. */
 export type ProgramInfo = Omit<Pick<DebugInfo, keyof DebugInfo>, 'map' | 'functionsNamed' | 'owns' | 'openLoaded'> & {
@@ -179,6 +179,9 @@ class JoinedInfo implements ProgramInfo {
   functionsNamed(name: string, near?: number): ReturnType<DebugInfo['functionsNamed']> {
     return [...this.#joined.order(near)].flatMap((info) => info.functionsNamed(name));
   }
+  inlinedEntries(name: string): number[] {
+    return [...this.#joined.order()].flatMap((info) => info.inlinedEntries(name));
+  }
   inlinedInto(outer: Parameters<DebugInfo['inlinedInto']>[0]): ReturnType<DebugInfo['inlinedInto']> {
     return this.#joined.owner(outer.scope.die).inlinedInto(outer);
   }
@@ -196,10 +199,18 @@ class JoinedInfo implements ProgramInfo {
     return this.#joined.of(address).globalsAt(address);
   }
 
-  variable(name: string, address: number, level?: number): Variable | undefined {
-    return this.#joined.ask(address, (info, near) =>
-      near === undefined ? info.global(name) : info.variable(name, near, level),
-    );
+  meaning(name: string, address?: number, level?: number): ReturnType<DebugInfo['meaning']> {
+    return this.#joined.ask(address, (info, near) => info.meaning(name, near, near === undefined ? 0 : level));
+  }
+  hidesType(name: string, address?: number, level?: number): boolean {
+    const hides = this.#joined.ask(address, (info, near) => info.hidesType(name, near, level) || undefined);
+    return hides === true;
+  }
+  hurriedly<T>(question: () => T, hurried?: boolean): T {
+    return this.#joined.first.hurriedly(question, hurried);
+  }
+  indexSome(): number {
+    return this.#joined.first.indexSome();
   }
   global(name: string, near?: number): Variable | undefined {
     return this.#joined.ask(near, (info, at) => info.global(name, at));

@@ -13,6 +13,8 @@ export interface SymbolInfo {
   readonly size: number;
   readonly kind: SymbolKind;
   readonly global: boolean;
+  /** Whose it is, as a place in `SymbolTable.files`; only of local ones. */
+  readonly file?: number;
   /** A label without a size reaches to the next symbol, at most to here (exclusive): the end of its section, or `DATA_REACH` behind it. */
   readonly limit: number;
 }
@@ -39,7 +41,12 @@ export class SymbolTable {
   readonly #owners: Int32Array;
 
   /** `absolute`: names that stand for numbers; they are looked up by name, but own no address. */
-  constructor(symbols: readonly SymbolInfo[], absolute: readonly SymbolInfo[] = []) {
+  constructor(
+    symbols: readonly SymbolInfo[],
+    absolute: readonly SymbolInfo[] = [],
+    /** Names of the files that local symbols are of, in the order in which they were linked; without their folders. */
+    readonly files: readonly string[] = [],
+  ) {
     this.symbols = [...symbols].sort((a, b) => a.address - b.address || byPreference(a, b));
     for (const symbol of [...this.symbols, ...absolute]) {
       const known = this.#byName.get(symbol.name);
@@ -52,7 +59,10 @@ export class SymbolTable {
   static fromElf(elf: ElfFile, slide = 0): SymbolTable {
     const symbols: SymbolInfo[] = [];
     const absolute: SymbolInfo[] = [];
+    const files: string[] = [];
     for (const { name, value, size, binding, type, section } of elf.symbols()) {
+      // The local symbols of a file stand behind its own (System V ABI, "Symbol Table").
+      if (type === Elf.STT_FILE) files.push(name);
       const kind = KINDS[type];
       if (kind === undefined || name === '' || name.startsWith('.L')) continue;
       const global = binding !== Elf.STB_LOCAL;
@@ -65,9 +75,10 @@ export class SymbolTable {
       const rest = Math.max(0, home.address + home.size - value);
       const reach = (home.flags & Elf.SHF_EXECINSTR) !== 0 ? rest : Math.min(rest, DATA_REACH);
       const limit = Math.min(TWO_32, ((value + slide) >>> 0) + reach);
-      symbols.push({ name, address: (value + slide) >>> 0, size, kind, global, limit });
+      const file = global || files.length === 0 ? {} : { file: files.length - 1 };
+      symbols.push({ name, address: (value + slide) >>> 0, size, kind, global, limit, ...file });
     }
-    return new SymbolTable(symbols, absolute);
+    return new SymbolTable(symbols, absolute, files);
   }
 
   /** By name; a global symbol before a local one, else the lowest address. */

@@ -33,7 +33,8 @@ export class VariablePlaces {
 
   /** @param frame may be left out for globals and statics; memory is then out of reach */
   locate(variable: Variable, frame?: Frame): Location {
-    const { die } = variable;
+    const { die, address } = variable;
+    if (address !== undefined) return { kind: 'memory', address };
     const constant = die.holder(DW_AT.const_value);
     const holder = die.holder(DW_AT.location);
     if (holder === undefined) return constant === undefined ? OPTIMIZED_OUT : constantOf(constant, variable.type);

@@ -16,6 +16,7 @@ export interface DebuggedThread {
   readonly running: boolean;
   send(message: DebugMessage): void;
   wake(): void;
+  soon(task: () => void): void;
   changed(): void;
   release(how: 'end' | 'suspend' | 'run'): void;
   restart(): void;
@@ -93,6 +94,9 @@ export class DebugHost implements DebuggedMachine {
   }
   wake(): void {
     this.thread.wake();
+  }
+  soon(task: () => void): void {
+    this.thread.soon(task);
   }
   changed(): void {
     this.thread.changed();

@@ -170,6 +170,7 @@ export class MachineServer {
       },
       send: (answer) => this.port.post({ type: 'debug', message: answer }),
       wake: () => this.go(),
+      soon: (task) => void this.around.later(task, 0),
       changed: () => {
         this.giveTyped();
         this.rest();

@@ -20,8 +20,7 @@ export class DapBench {
   serial = '';
   readonly posted: FromMachine[] = [];
   private handler: (message: ToMachine) => void = () => {};
-  private task: (() => void) | undefined;
-  private due = 0;
+  private readonly tasks: { readonly run: () => void; readonly due: number }[] = [];
   private now = 0;
   private seq = 0;
   private readonly responses = new Map<number, Dap.Response>();
@@ -37,9 +36,12 @@ export class DapBench {
         createSession: (asked) => createSession(asked, undefined, files),
         now: clock ?? (() => (this.now += 0.05)),
         later: (task, ms) => {
-          this.task = task;
-          this.due = this.now + ms;
-          return () => (this.task = undefined);
+          const waiting = { run: task, due: this.now + ms };
+          this.tasks.push(waiting);
+          return () => {
+            const at = this.tasks.indexOf(waiting);
+            if (at >= 0) this.tasks.splice(at, 1);
+          };
         },
       },
     );
@@ -68,11 +70,11 @@ export class DapBench {
   }
   /** One slice of what is under way. */
   turn(): boolean {
-    const { task } = this;
-    if (task === undefined) return false;
-    this.task = undefined;
-    this.now = Math.max(this.now, this.due);
-    task();
+    const [next] = this.tasks.toSorted((a, b) => a.due - b.due);
+    if (next === undefined) return false;
+    this.tasks.splice(this.tasks.indexOf(next), 1);
+    this.now = Math.max(this.now, next.due);
+    next.run();
     return true;
   }
 
@@ -81,6 +83,8 @@ export class DapBench {
     const seq = ++this.seq;
     this.transcript.push(`--> ${command} ${JSON.stringify(args ?? {})}`);
     this.handler({ type: 'debug', message: { seq, type: 'request', command, arguments: args } as DebugMessage });
+    // Some wait until the names of the program are read.
+    while (!this.responses.has(seq) && this.turn());
     const response = this.responses.get(seq);
     assert.ok(response !== undefined, `${command} was not answered`);
     return response.success ? (response.body as Body<C>) : (response.message ?? '');

@@ -1,6 +1,7 @@
 // The debug adapter: takes the protocol's requests, has each answered by its handler, sends events. It knows neither VS Code nor the
 // thread it lives in. Not what a request does (requests/) and not the state behind them (session.ts).
 
+import { NamesWanted } from '../../symbols/dwarf/names.ts';
 import type { Tell } from '../saying.ts';
 import { checked } from './arguments.ts';
 import { CAPABILITIES, HANDLERS } from './handlers.ts';
@@ -24,6 +25,24 @@ const OF_THE_MOMENT: ReadonlySet<string> = new Set<Command>([
   'writeMemory',
   'disassemble',
 ]);
+/** Requests that may be made again when the names of the program are read: they only ask, or do nothing before they know all names. */
+const WAIT_FOR_NAMES: ReadonlySet<string> = new Set<Command>([
+  'scopes',
+  'variables',
+  'evaluate',
+  'completions',
+  'dataBreakpointInfo',
+  'kansoku/sample',
+  'setFunctionBreakpoints',
+]);
+/** May be answered before others that came earlier. */
+const OUT_OF_ORDER: ReadonlySet<string> = new Set<string>([
+  ...WAIT_FOR_NAMES,
+  'cancel',
+  'pause',
+  'threads',
+  'stackTrace',
+]);
 type Send = (message: Dap.ProtocolMessage) => void;
 
 export class DebugAdapter {
@@ -41,16 +60,31 @@ export class DebugAdapter {
     // Answers to requests of ours: there are none.
     if (message.type !== 'request') return;
     const request = message as Dap.Request;
+    // What sets breakpoints must not be overtaken by what lets the guest run, or sets them again.
+    if (!OUT_OF_ORDER.has(request.command) || request.command === 'setFunctionBreakpoints')
+      this.session.postponed.finish();
+    this.answer(request);
+  }
+
+  private answer(request: Dap.Request): void {
     const { session } = this;
     const handler = (Object.hasOwn(HANDLERS, request.command) ? HANDLERS[request.command as Command] : undefined) as
       Handler<Command> | undefined;
     try {
       if (handler === undefined) throw new Refusal('unknownRequest', { command: request.command });
       if (session.travelling && OF_THE_MOMENT.has(request.command)) throw new Late('onTheWay');
-      const body = handler.answer(session, checked(request.command as Command, request.arguments) as never);
+      const given = checked(request.command as Command, request.arguments) as never;
+      const body = WAIT_FOR_NAMES.has(request.command)
+        ? session.machine.debug.hurriedly(() => handler.answer(session, given))
+        : handler.answer(session, given);
       this.respond(request, { success: true, ...(body === undefined ? {} : { body }) });
       session.answered();
     } catch (error) {
+      if (error instanceof NamesWanted)
+        return session.postponed.add(request.seq, (cancelled) => {
+          if (cancelled) this.respond(request, { success: false, ...failure(new Late('namesNotRead'), session.tell) });
+          else this.answer(request);
+        });
       this.respond(request, { success: false, ...failure(error, session.tell) });
     }
   }

@@ -18,6 +18,8 @@ export interface Placement {
   readonly name: string;
   /** Where it lies, or why it cannot be placed. */
   readonly spots: readonly Spot[] | string;
+  /** The function whose inlined copies are among them. */
+  readonly inlined?: string | undefined;
   readonly answer?: Partial<Dap.Breakpoint>;
   /** CR3 of the address space that it is of, where that is not the processor's. */
   readonly space?: number | undefined;
@@ -32,13 +34,13 @@ export const setGroup = <W extends Wanted>(
 ): Dap.Breakpoint[] => {
   const set = (again: boolean): Dap.Breakpoint[] => {
     const placed = wanted.map((one) => {
-      const { name, spots, answer, space } = place(one);
+      const { name, spots, answer, space, inlined } = place(one);
       const problem = typeof spots === 'string' ? spots : (badHit(session, one) ?? badCondition(session, one));
-      return { name, spots: problem === undefined ? (spots as readonly Spot[]) : [], answer, problem, space };
+      return { name, spots: problem === undefined ? (spots as readonly Spot[]) : [], answer, problem, space, inlined };
     });
     const breakpoints = session.book.replace(
       group,
-      placed.map(({ name, spots, space }, index) => ({
+      placed.map(({ name, spots, space, inlined }, index) => ({
         kind,
         name,
         spots,
@@ -46,6 +48,7 @@ export const setGroup = <W extends Wanted>(
         hitCondition: given(wanted[index]!.hitCondition),
         logMessage: given(wanted[index]!.logMessage),
         ...(space === undefined ? {} : { space }),
+        ...(inlined === undefined ? {} : { inlined }),
       })),
       again,
     );

@@ -19,6 +19,7 @@ import { GuestOs } from '../os/guest-os.ts';
 import { Handles } from './handles.ts';
 import { expandMessage } from './log-message.ts';
 import { LoadedModules } from './loaded-modules.ts';
+import { Postponed } from './postponed.ts';
 import { type Dap, type Events, Late, Refusal } from './protocol.ts';
 import { FIRST_THREAD, Threads } from './threads.ts';
 import { wholeText, withoutFormat } from './values.ts';
@@ -62,6 +63,8 @@ export class DebugSession implements Judge {
   lastStop: { readonly breakpoints: readonly Breakpoint[]; readonly detail: StopDetail | undefined } | undefined;
   /** Filters of exceptions.ts that are switched on: whether a guest that died is looked at. */
   standsAtEnd: ReadonlySet<string> = new Set(['triple-fault', 'vm-entry-failure']);
+  /** What waits for the names of the program. */
+  readonly postponed: Postponed;
   private readonly activities: Activities;
   private over = false;
   private readonly queue: (() => void)[] = [];
@@ -76,6 +79,7 @@ export class DebugSession implements Judge {
       emit,
       (...saying) => this.tell(...saying),
     );
+    this.postponed = new Postponed(machine, emit, (...saying) => this.tell(...saying));
     this.code = new Code(
       () => machine.target,
       (address) => this.nameOf(address),
@@ -145,6 +149,7 @@ export class DebugSession implements Judge {
 
   /** What runs ends without a word to the editor: before another takes its place, and at the end. */
   abandon(): void {
+    this.postponed.drop();
     this.activities.drop();
     this.forget();
   }
@@ -311,6 +316,7 @@ export class DebugSession implements Judge {
 
   /** The editor goes; the guest ends, stays as it is, or runs on. */
   leave(how: 'end' | 'suspend' | 'run'): void {
+    this.postponed.drop();
     if (how === 'end') this.activities.drop();
     else this.activities.dropAtHome();
     this.book.clear();
@@ -336,6 +342,10 @@ export class DebugSession implements Judge {
 
   truth(expression: string): boolean {
     return this.context.truth(expression);
+  }
+
+  standIn(name: string | undefined): void {
+    this.frames.standIn(name);
   }
 
   means(address: number, space: number): boolean {

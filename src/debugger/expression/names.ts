@@ -30,12 +30,17 @@ export class Names {
   /** @throws ExpressionError, as all below */
   value(name: string): Value {
     const near = this.#near;
-    const variable = near === undefined ? this.info.global(name) : this.info.variable(name, near, this.level);
-    if (variable !== undefined) return this.variable(variable);
-    const code = this.info.functionsNamed(name, near).find(({ entry }) => entry !== undefined);
-    if (code !== undefined) return new Value(code.type, { kind: 'memory', address: code.entry! }, this.source);
-    const constant = this.info.enumerator(name, near);
-    if (constant !== undefined) return Value.ofInteger(constant.type, constant.value, this.source);
+    const meaning = this.info.meaning(name, near, this.level);
+    switch (meaning?.kind) {
+      case 'variable':
+        return this.variable(meaning.variable);
+      case 'function':
+        return new Value(meaning.code.type, { kind: 'memory', address: meaning.code.entry ?? 0 }, this.source);
+      case 'enumerator':
+        return Value.ofInteger(meaning.type, meaning.value, this.source);
+      case undefined:
+        break;
+    }
     const symbol = this.info.map.symbol(name);
     // Of a symbol without debug data only the address is known; data counts as int, as C's oldest rule has it.
     if (symbol?.kind === 'function') {
@@ -60,10 +65,8 @@ export class Names {
 
   type(kind: 'struct' | 'union' | 'enum' | 'typedef', name: string): CType | undefined {
     // A variable hides a type of its name, as in C.
-    const near = this.#near;
-    if (kind === 'typedef' && near !== undefined && this.info.variable(name, near, this.level) !== undefined)
-      return undefined;
-    return this.info.type(kind, name, near);
+    if (kind === 'typedef' && this.info.hidesType(name, this.#near, this.level)) return undefined;
+    return this.info.type(kind, name, this.#near);
   }
 
   register(name: string): Value {

@@ -59,6 +59,7 @@ export const DW_AT = {
   bit_stride: 0x2e,
   upper_bound: 0x2f,
   abstract_origin: 0x31,
+  entry_pc: 0x52,
   artificial: 0x34,
   count: 0x37,
   data_member_location: 0x38,

@@ -9,7 +9,9 @@ import { Reader } from './reader.ts';
 import type { Unit } from './unit.ts';
 import type { Units } from './units.ts';
 
-export type NameKind = 'function' | 'variable' | 'struct' | 'union' | 'enum' | 'typedef' | 'base' | 'enumerator';
+/** `declared`: a variable that is defined elsewhere; only `inUnit` has these. */
+export type NameKind =
+  'function' | 'variable' | 'declared' | 'struct' | 'union' | 'enum' | 'typedef' | 'base' | 'enumerator';
 
 const KINDS: Readonly<Record<number, NameKind>> = {
   [DW_TAG.subprogram]: 'function',
@@ -23,10 +25,11 @@ const KINDS: Readonly<Record<number, NameKind>> = {
   [DW_TAG.enumerator]: 'enumerator',
 };
 /** Kinds of which every definition counts: static ones of one name are different things. */
-const EVERY = new Set<NameKind>(['function', 'variable']);
+const EVERY = new Set<NameKind>(['function', 'variable', 'declared']);
 const BITS: Readonly<Record<NameKind, number>> = {
   function: 0,
   variable: 0,
+  declared: 0,
   struct: 1,
   union: 2,
   enum: 4,
@@ -62,9 +65,22 @@ interface Pass {
   readonly index: Map<string, Entry[]>;
   /** By place in .debug_str: which kinds of that name have been met, and its list. Undefined: every entry is kept. */
   readonly seen: { readonly kinds: Uint8Array; readonly lists: (Entry[] | undefined)[] } | undefined;
+  /** Other entries are left out, most without their names being read. */
+  readonly only?: { readonly kind: NameKind; readonly text: Uint8Array };
 }
 
+/** The names of more of the file are needed than can be read at once: `indexSome` reads them, then the question is asked again. */
+export class NamesWanted extends Error {
+  override readonly name = 'NamesWanted';
+}
+
+/** Bytes of debug data that are read at once where nobody shall wait: a few hundredths of a second. */
+export const AT_ONCE = 4 << 20;
+
 export class Names {
+  /** Questions that would take long throw `NamesWanted`. */
+  hurried = false;
+  #indexed = 0;
   readonly #index = new Map<string, Entry[]>();
   readonly #passes = new Map<Units, Pass>();
   #rest: Unit[] | undefined;
@@ -78,7 +94,7 @@ export class Names {
     // Of kinds of which the first definition counts, the units behind it have nothing to add.
     const first = !kinds.some((kind) => EVERY.has(kind));
     const found = (): boolean => this.#index.get(name)?.some(({ kind }) => kinds.includes(kind)) === true;
-    while (!(first && found()) && this.#indexNext());
+    this.#indexUntil(() => first && found());
     return dies(this.#index.get(name), kinds);
   }
 
@@ -93,9 +109,18 @@ export class Names {
     return dies(index.get(name), kinds);
   }
 
+  /** The same without keeping the unit's other names: for units that are looked through for one. */
+  findInUnit(unit: Unit, name: string, kind: NameKind): Die[] {
+    const known = this.#units.get(unit);
+    if (known !== undefined) return dies(known.get(name), [kind]);
+    const index = new Map<string, Entry[]>();
+    this.#collect(unit, { index, seen: undefined, only: { kind, text: new TextEncoder().encode(`${name}\0`) } });
+    return dies(index.get(name), [kind]);
+  }
+
   /** All names with one of these kinds, sorted; those that start with `prefix`. */
-  complete(prefix: string, limit: number, ...kinds: readonly NameKind[]): string[] {
-    while (this.#indexNext());
+  startingWith(prefix: string, limit: number, ...kinds: readonly NameKind[]): string[] {
+    this.#indexUntil(() => false);
     const found: string[] = [];
     for (const [name, entries] of this.#index) {
       if (name.startsWith(prefix) && entries.some(({ kind }) => kinds.includes(kind))) found.push(name);
@@ -103,11 +128,33 @@ export class Names {
     return found.sort().slice(0, limit);
   }
 
+  /** Reads names for a while; how much of the file is read then, from 0 to 1. */
+  indexSome(): number {
+    const until = this.#indexed + AT_ONCE;
+    while (this.#indexed < until && this.#indexNext());
+    const total = this.all.sections.get('info').length;
+    return this.complete ? 1 : this.#indexed / Math.max(1, total);
+  }
+  /** Whether all names are read. */
+  get complete(): boolean {
+    return this.#rest?.length === 0;
+  }
+
+  #indexUntil(enough: () => boolean): void {
+    const most = this.#indexed + AT_ONCE;
+    while (!enough()) {
+      if (this.hurried && this.#indexed >= most && !this.complete)
+        throw new NamesWanted('The names of the program are not read yet');
+      if (!this.#indexNext()) return;
+    }
+  }
+
   /** Takes the names of one more unit; false: all are there. */
   #indexNext(): boolean {
     this.#rest ??= [...this.all.typeUnits.toReversed(), ...this.all.units.toReversed()];
     const next = this.#rest.pop()?.full;
     if (next === undefined) return false;
+    this.#indexed += next.end - next.offset;
     let pass = this.#passes.get(next.owner);
     if (pass === undefined) {
       const kinds = new Uint8Array(next.sections.get('str').length);
@@ -192,8 +239,9 @@ function stepOf(abbreviation: Abbreviation): Step {
 
 function kindOf({ tag, attributes }: Abbreviation): NameKind | undefined {
   const kind = KINDS[tag];
-  if (kind === undefined || attributes.includes(DW_AT.declaration)) return undefined;
   const has = (attribute: number) => attributes.includes(attribute);
+  if (kind === undefined) return undefined;
+  if (has(DW_AT.declaration)) return kind === 'variable' && has(DW_AT.name) ? 'declared' : undefined;
   if (kind === 'variable' && !has(DW_AT.location) && !has(DW_AT.const_value)) return undefined;
   // A subprogram with neither code nor a word on inlining is none of this file's.
   if (kind === 'function' && !has(DW_AT.low_pc) && !has(DW_AT.ranges) && !has(DW_AT.inline)) return undefined;
@@ -203,7 +251,18 @@ function kindOf({ tag, attributes }: Abbreviation): NameKind | undefined {
 /** The reader is at the values of the entry. */
 function indexEntry(unit: Unit, step: Step, kind: NameKind, reader: Reader, offset: number, pass: Pass): void {
   const { format } = unit;
-  const { seen } = pass;
+  const { seen, only } = pass;
+  if (kind === 'declared' && seen !== undefined) return;
+  if (only !== undefined) {
+    if (kind !== only.kind) return;
+    if (step.nameAt >= 0 && format.offsetSize === 4) {
+      const { position } = reader;
+      reader.skip(step.nameAt);
+      const string = reader.u32();
+      if (!startsAt(unit.sections.get('str'), string, only.text)) return;
+      reader.position = position;
+    }
+  }
   if (step.nameAt < 0 || seen === undefined || format.offsetSize !== 4) {
     const name = nameOf(unit, step, reader, offset);
     if (name !== undefined) add(listOf(pass.index, name), { kind, unit, offset }, pass);
@@ -220,6 +279,11 @@ function indexEntry(unit: Unit, step: Step, kind: NameKind, reader: Reader, offs
   const list = (seen.lists[string] ??= listOf(pass.index, unit.sections.string('str', string)));
   add(list, { kind, unit, offset }, pass);
 }
+
+const startsAt = (bytes: Uint8Array, start: number, text: Uint8Array): boolean => {
+  for (let i = 0; i < text.length; i++) if (bytes[start + i] !== text[i]) return false;
+  return true;
+};
 
 function nameOf(unit: Unit, { abbreviation, name }: Step, reader: Reader, offset: number): string | undefined {
   if (name < 0) return Die.at(unit, offset)?.name;

@@ -1,6 +1,7 @@
 // What can be typed on the debug console and in watches: registers and questions behind `$`, members behind `.` and `->`, else names of the frame
 // before those of the whole program. Not what they mean (../../expression).
 
+import { NamesWanted } from '../../../symbols/dwarf/names.ts';
 import type { CType } from '../../../symbols/types.ts';
 import { stripped } from '../../../symbols/types.ts';
 import type { Frame } from '../../frames.ts';
@@ -80,7 +81,8 @@ const membersOf = (session: DebugSession, expression: string, frame: Frame): str
   try {
     const type = stripped(session.context.look(expression, frame).type);
     return membersIn(type.kind === 'pointer' ? stripped(type.target) : type, 0);
-  } catch {
+  } catch (error) {
+    if (error instanceof NamesWanted) throw error;
     // What is being typed need not be C yet.
     return [];
   }

@@ -1,5 +1,6 @@
 // Breakpoints on functions by name, and on what else can be written in their place, as in gdb: `*0xC0100000`, `name+0x12`, `file.c:function`,
-// `file.c:25`. In C they lie behind the prologue, in assembly on the label itself. Of several functions with one name each has one.
+// `file.c:25`. In C they lie behind the prologue, in assembly on the label itself, in an inlined copy where that begins. Of several functions or copies with
+// one name each has one.
 
 import { at } from '../../execution.ts';
 import { reasonOf } from '../../saying.ts';
@@ -16,36 +17,64 @@ export const setFunctionBreakpoints: Handler<'setFunctionBreakpoints'> = {
   }),
 };
 
+/** Where it is; `inlined`: a function, and how many of the places are inlined copies of it. */
+interface Places {
+  readonly addresses: readonly number[];
+  readonly inlined?: { readonly name: string; readonly count: number };
+}
+
 const place = (session: DebugSession, name: string): Placement => {
   if (name === '') return { name, spots: session.tell('giveFunction') };
-  const found = addressesOf(session, name);
+  const found = placesOf(session, name);
   if (typeof found === 'string') return { name, spots: found };
-  const [first] = found;
-  const { file, line } = session.context.visiblePlace(first!);
+  const { addresses, inlined } = found;
+  const [first] = addresses;
+  // In a copy the guest will stand in the function, not at its call.
+  const isCopy = inlined?.count === addresses.length;
+  const { file, line } = isCopy ? session.machine.symbols.locate(first!) : session.context.visiblePlace(first!);
+  const message = messageOf(session, found);
   return {
     name,
-    spots: found.map(at),
+    spots: addresses.map(at),
+    inlined: inlined?.name,
     answer: {
       instructionReference: reference(first!),
       ...(file === undefined ? {} : { source: session.source(file) }),
       ...(line === undefined ? {} : { line: session.toLine(line) }),
-      ...(found.length === 1 ? {} : { message: session.tell('severalPlaces', { count: found.length }) }),
+      ...(message === undefined ? {} : { message }),
     },
   };
 };
 
+const messageOf = (session: DebugSession, { addresses, inlined }: Places): string | undefined => {
+  const count = addresses.length;
+  if (inlined === undefined) return count === 1 ? undefined : session.tell('severalPlaces', { count });
+  if (inlined.count < count)
+    return session.tell('compiledAndInlined', { count, compiled: count - inlined.count, inlined: inlined.count });
+  return count === 1 ? session.tell('inlinedOnce') : session.tell('onlyInlined', { count });
+};
+
 /** Where it is, or why it is nowhere. */
-const addressesOf = (session: DebugSession, name: string): readonly number[] | string => {
+const placesOf = (session: DebugSession, name: string): Places | string => {
+  const plain = (addresses: readonly number[] | string): Places | string =>
+    typeof addresses === 'string' ? addresses : { addresses };
   const expression =
     /^\*\s*(.+)$/s.exec(name)?.[1] ?? (/^(0x[0-9a-f]+|.+\+0x[0-9a-f]+)$/i.test(name) ? name : undefined);
-  if (expression !== undefined) return addressOf(session, expression);
+  if (expression !== undefined) return plain(addressOf(session, expression));
   const inFile = /^(.+\.\w+):{1,2}(\w+)$/.exec(name);
   if (inFile !== null && /^\d+$/.test(inFile[2]!))
-    return placeOnLine(session, inFile[1]!, { line: session.toLine(Number(inFile[2])) });
-  const functions = functionsNamed(session, inFile?.[2] ?? name, inFile?.[1]);
-  if (functions.length > 0) return functions.map((address) => session.context.bodyOf(address) ?? address);
+    return plain(placeOnLine(session, inFile[1]!, { line: session.toLine(Number(inFile[2])) }));
+  const wanted = inFile?.[2] ?? name;
+  const compiled = functionsNamed(session, wanted, inFile?.[1]).map(
+    (address) => session.context.bodyOf(address) ?? address,
+  );
+  const isSought = soughtIn(session, inFile?.[1]);
+  const inlined = session.machine.debug.inlinedEntries(wanted).filter(isSought);
+  const addresses = [...new Set([...compiled, ...inlined])];
+  const count = addresses.length - new Set(compiled).size;
+  if (addresses.length > 0) return count === 0 ? { addresses } : { addresses, inlined: { name: wanted, count } };
   return inFile === null
-    ? elsewhere(session, name)
+    ? plain(elsewhere(session, name))
     : session.tell('noFunctionInFile', { image: session.machine.image, name: inFile[2]!, file: inFile[1]! });
 };
 
@@ -62,17 +91,23 @@ const addressOf = (session: DebugSession, expression: string): readonly number[]
   }
 };
 
-/** Entries of the functions of that name; static ones of several files may share it. */
+/** Entries of the functions of that name; static ones of several files may share it, and the compiler may have made one anew for some callers. */
 const functionsNamed = (session: DebugSession, name: string, file: string | undefined): readonly number[] => {
+  const { symbols, debug } = session.machine;
+  const named = symbols.functionsNamed(name).map(({ address }) => address);
+  const copies = debug.functionsNamed(name).flatMap(({ entry }) => (entry === undefined ? [] : [entry]));
+  return [...new Set([...named, ...copies])].filter(soughtIn(session, file));
+};
+
+/** Whether the code at an address comes from a file; left out: from any. */
+const soughtIn = (session: DebugSession, file: string | undefined): ((address: number) => boolean) => {
+  if (file === undefined) return () => true;
   const { symbols } = session.machine;
-  const isSought = (address: number): boolean => {
+  const files = new Set(symbols.matchFiles(file));
+  return (address) => {
     const { file: of } = symbols.locate(address);
-    return file === undefined || (of !== undefined && symbols.matchFiles(file).includes(of));
+    return of !== undefined && files.has(of);
   };
-  return symbols
-    .functionsNamed(name)
-    .map(({ address }) => address)
-    .filter(isSought);
 };
 
 /** In a kernel that has not come up, in a module, or nowhere. */

@@ -15,10 +15,13 @@ export const pause: Handler<'pause'> = {
   },
 };
 
-/** Every request but a run is answered at once; what can be cancelled is work with a progress. */
+/** What can be cancelled is work with a progress, and a request that waits for such work. */
 export const cancel: Handler<'cancel'> = {
   capabilities: { supportsCancelRequest: true },
-  answer: (session, { progressId }) => {
-    if (progressId !== undefined) session.later(() => session.cancel(progressId));
+  answer: (session, { progressId, requestId }) => {
+    session.later(() => {
+      session.postponed.cancel(progressId, requestId);
+      if (progressId !== undefined) session.cancel(progressId);
+    });
   },
 };

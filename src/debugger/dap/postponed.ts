@@ -1,0 +1,96 @@
+// Requests that cannot be answered yet: they need the names of the whole program, which take a second or more of a kernel with debug data. The names
+// are read in slices, with a progress that can be cancelled, and the requests are answered then. Not what needs names (symbols/dwarf/names.ts).
+
+import type { DebuggedMachine } from '../machine.ts';
+import type { Tell } from '../saying.ts';
+import type { Events } from './protocol.ts';
+
+interface Waiting {
+  /** The request's own number. */
+  readonly request: number;
+  readonly answer: (cancelled: boolean) => void;
+}
+
+type Emit = <E extends 'progressStart' | 'progressUpdate' | 'progressEnd'>(event: E, body: Events[E]) => void;
+
+export class Postponed {
+  private waiting: Waiting[] = [];
+  private progress: string | undefined;
+  private count = 0;
+
+  constructor(
+    private readonly machine: DebuggedMachine,
+    private readonly emit: Emit,
+    private readonly tell: Tell,
+  ) {}
+
+  add(request: number, answer: Waiting['answer']): void {
+    this.waiting.push({ request, answer });
+    if (this.progress !== undefined) return;
+    this.progress = `names${++this.count}`;
+    this.emit('progressStart', {
+      progressId: this.progress,
+      title: this.tell('readingNames'),
+      cancellable: true,
+      percentage: 0,
+    });
+    this.soon();
+  }
+
+  /** By the id of the progress all that wait, by a request's number that one. */
+  cancel(progressId: string | undefined, request?: number): void {
+    if (progressId !== undefined && progressId === this.progress) return this.drop();
+    const one = this.waiting.find((waiting) => waiting.request === request);
+    if (one === undefined) return;
+    this.waiting = this.waiting.filter((other) => other !== one);
+    if (this.waiting.length === 0) this.end();
+    one.answer(true);
+  }
+
+  /** Answers all that wait, however long it takes. */
+  finish(): void {
+    // Some need the names first, then what these lead to.
+    while (this.waiting.length > 0) {
+      while (this.machine.debug.indexSome() < 1);
+      this.answerAll();
+    }
+  }
+
+  /** Nobody waits any more. */
+  drop(): void {
+    const dropped = this.waiting;
+    this.end();
+    for (const { answer } of dropped) answer(true);
+  }
+
+  private soon(): void {
+    const { progress } = this;
+    this.machine.soon(() => {
+      if (progress === this.progress) this.slice();
+    });
+  }
+
+  private slice(): void {
+    const share = this.machine.debug.indexSome();
+    const { progress } = this;
+    if (progress === undefined) return;
+    if (share < 1) {
+      this.emit('progressUpdate', { progressId: progress, percentage: Math.floor(share * 100) });
+      this.soon();
+      return;
+    }
+    this.answerAll();
+  }
+
+  private answerAll(): void {
+    const ready = this.waiting;
+    this.end();
+    for (const { answer } of ready) answer(false);
+  }
+
+  private end(): void {
+    this.waiting = [];
+    if (this.progress !== undefined) this.emit('progressEnd', { progressId: this.progress });
+    this.progress = undefined;
+  }
+}
