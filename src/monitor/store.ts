@@ -1,10 +1,11 @@
 // Where records stay: a growing list up to a number of records, with an index for zooming and searching. Not how they lie in memory
-// (record-blocks.ts), not what is in a record (record.ts) and not a file (trace-file.ts). The index holds, for every 1024 records, when the
-// first was and how many of each kind came before: a count over any range is a subtraction, so ten million records summarise as fast as ten
-// thousand.
+// (record-blocks.ts), not what is in a record (record.ts), not what found no room (lost-records.ts) and not a file (trace-file.ts). The index
+// holds, for every 1024 records, when the first was and how many of each kind came before: a count over any range is a subtraction, so ten
+// million records summarise as fast as ten thousand.
 
 import { type EventMask, KINDS, Kind } from './events.ts';
-import { cyclesAt, icountAt, operandAt, RECORD_BYTES, RECORD_WORDS, writeHeader } from './record.ts';
+import { cyclesAt, icountAt, operandAt, RECORD_BYTES, RECORD_WORDS } from './record.ts';
+import { type LostInterval, LostRecords } from './lost-records.ts';
 import { BLOCK_RECORDS } from './packing.ts';
 import { RecordBlocks } from './record-blocks.ts';
 
@@ -28,17 +29,6 @@ interface Chunk {
   readonly cyclesBefore: Float64Array<ArrayBuffer>;
   /** For each node: the time of its first record. */
   readonly times: Readonly<Record<TimeAxis, Float64Array<ArrayBuffer>>>;
-}
-
-/** A gap: records that came while the store was full. */
-export interface LostInterval {
-  readonly count: number;
-  /** Sequence number of the mon.lost record that stands for it, or of the next record to come while the store is still full. */
-  readonly sequence: number;
-  readonly firstIcount: number;
-  readonly lastIcount: number;
-  readonly firstCycles: number;
-  readonly lastCycles: number;
 }
 
 export type TimeAxis = 'icount' | 'cycles';
@@ -76,11 +66,7 @@ export class EventStore {
   private end: number;
   private readonly totals = new Uint32Array(KINDS);
   private cyclesTotal = 0;
-  private readonly gaps: LostInterval[] = [];
-  private gap:
-    { count: number; firstIcount: number; lastIcount: number; firstCycles: number; lastCycles: number } | undefined;
-  private lostCount = 0;
-  private readonly lostRecord = new Uint32Array(RECORD_WORDS);
+  private readonly lostRecords = new LostRecords();
   /** Where the records are that are written next: see `open`. */
   private readonly room = new Uint32Array(ROOM_RECORDS * RECORD_WORDS);
   private readonly roomSigned = new Int32Array(this.room.buffer);
@@ -118,11 +104,11 @@ export class EventStore {
   }
   /** Records lost since the start. */
   get lost(): number {
-    return this.lostCount;
+    return this.lostRecords.count;
   }
   /** Every gap, the open one last. */
   lostIntervals(): LostInterval[] {
-    return this.gap === undefined ? [...this.gaps] : [...this.gaps, { ...this.gap, sequence: this.end }];
+    return this.lostRecords.intervals(this.end);
   }
   /** Records of a kind since the start. */
   countOf(kind: number): number {
@@ -134,7 +120,8 @@ export class EventStore {
    * there is room for; at least one. Room ends with the next call of anything else here.
    */
   open(limit: number, into: { words: Uint32Array<ArrayBuffer>; at: number }): number {
-    if (this.gap !== undefined && this.held < this.capacity) this.closeGap();
+    const { lostRecords } = this;
+    if (lostRecords.open && this.held < this.capacity) this.append(lostRecords.close(this.end), 0, 1);
     into.words = this.room;
     this.roomAt = into.at = 0;
     const left = this.held < this.capacity ? this.capacity - this.held : limit;
@@ -146,7 +133,7 @@ export class EventStore {
     const at = this.roomAt;
     this.roomAt += count * RECORD_WORDS;
     if (this.held >= this.capacity) {
-      this.lose(this.room, at, count);
+      this.lostRecords.add(this.room, at, count);
       return;
     }
     this.index(at, count);
@@ -177,16 +164,14 @@ export class EventStore {
 
   /** Forgets the records from a sequence number on: they did not happen. */
   truncate(to: number): void {
-    if (to >= this.end && this.gap === undefined) return;
+    if (to >= this.end && !this.lostRecords.open) return;
     const sums = new Float64Array(KINDS);
     this.cyclesTotal = this.before(to, sums);
     this.totals.set(sums);
     this.end = Math.min(to, this.end);
     this.records.cut(this.held);
     this.chunks.length = Math.ceil(this.held / CHUNK_RECORDS);
-    this.lostCount -= this.gap?.count ?? 0;
-    this.gap = undefined;
-    while (this.gaps.length > 0 && this.gaps.at(-1)!.sequence >= this.end) this.lostCount -= this.gaps.pop()!.count;
+    this.lostRecords.truncate(this.end);
   }
 
   /** A copy of up to `limit` records from sequence number `from` on. */
@@ -386,36 +371,6 @@ export class EventStore {
       if (upTo !== here.before[row + kind]!) return true;
     }
     return false;
-  }
-
-  private lose(words: Uint32Array, at: number, count: number): void {
-    const last = at + (count - 1) * RECORD_WORDS;
-    this.gap ??= {
-      count: 0,
-      firstIcount: icountAt(words, at),
-      lastIcount: 0,
-      firstCycles: cyclesAt(words, at),
-      lastCycles: 0,
-    };
-    this.gap.count += count;
-    this.gap.lastIcount = icountAt(words, last);
-    this.gap.lastCycles = cyclesAt(words, last);
-    this.lostCount += count;
-  }
-
-  /** There is room again: one mon.lost record stands where the lost ones would be. */
-  private closeGap(): void {
-    const gap = this.gap!;
-    const record = this.lostRecord;
-    writeHeader(record, 0, Kind['mon.lost'], 0, 0, gap.lastIcount, gap.lastCycles, 0, 0, 0);
-    record[7] = Math.min(gap.count, 0xffff_ffff);
-    record[8] = gap.firstIcount;
-    record[9] = Math.floor(gap.firstIcount / 0x1_0000_0000);
-    record[10] = gap.lastIcount;
-    record[11] = Math.floor(gap.lastIcount / 0x1_0000_0000);
-    this.gaps.push({ ...gap, sequence: this.end });
-    this.gap = undefined;
-    this.append(record, 0, 1);
   }
 }
 

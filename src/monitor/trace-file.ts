@@ -11,7 +11,8 @@
 import { CODE_SETS } from './codes.ts';
 import { EVENT_BY_NUMBER, EVENTS, type EventMask } from './events.ts';
 import { kindAt, RECORD_BYTES, RECORD_WORDS } from './record.ts';
-import { CHUNK_RECORDS, EventStore, type LostInterval } from './store.ts';
+import type { LostInterval } from './lost-records.ts';
+import { CHUNK_RECORDS, EventStore } from './store.ts';
 
 export const TRACE_VERSION = 1;
 const MAGIC = [0x4b, 0x54, 0x52, 0x41, 0x43, 0x45, 0x0d, 0x0a] as const;

@@ -7,48 +7,32 @@ import { type FileAccess, ModuleFiles } from '../debugger/os/module-files.ts';
 import { RecordedHistory } from '../debugger/history.ts';
 import type { DebugTarget, History } from '../debugger/target.ts';
 import type { Domain } from '../hypervisor/domain.ts';
-import type { BootImage } from '../hypervisor/boot/image.ts';
-import { Hypervisor, machineBytesFor } from '../hypervisor/hypervisor.ts';
+import { type Hypervisor, machineBytesFor } from '../hypervisor/hypervisor.ts';
 import { RunStopReason } from '../hypervisor/observer.ts';
 import { Bus } from '../machine/bus.ts';
 import { Clock, CYCLES_PER_SECOND } from '../machine/clock.ts';
-import { type CpuModel, CPU_MODELS } from '../machine/cpu/model.ts';
-import { StateLayout } from '../machine/cpu/state.ts';
+import { CPU_MODELS } from '../machine/cpu/model.ts';
 import { PcPlatform } from '../machine/devices/platform.ts';
 import { VIDEO_BASE, VIDEO_BYTES, VideoMemory } from '../machine/devices/video-memory.ts';
 import type { Persistent } from '../machine/snapshot.ts';
 import type { Position } from '../machine/stop-point.ts';
-import { StateHash } from '../machine/state-hash.ts';
 import type { EventMask } from '../monitor/events.ts';
-import { observeOp, OBSERVE_OP_HYPERCALL } from '../monitor/observe-op.ts';
 import { type ObservationPoint, Recorder, type RecorderOptions } from '../monitor/recorder.ts';
-import { encodeTrace } from '../monitor/trace-file.ts';
-import type { CodeMap } from '../symbols/program.ts';
 import type { SourceLocation } from '../symbols/location.ts';
 import type { SymbolFile } from '../symbols/symbol-file.ts';
 import { loadBareMachine } from './bare-machine.ts';
 import { baseName, checkMemory, layOut, loadSymbols, observeMask, type Start } from './boot-config.ts';
 import { MachineTarget, PresentOnly } from './debug-target.ts';
-import { hashGuest } from './guest-hash.ts';
+import { createGuestDomain } from './guest-domain.ts';
 import { GuestMemory } from './guest-memory.ts';
 import { stopOfBare, stopOfDomain } from './guest-stops.ts';
-import { describeMode, registersView, vmcsView } from './guest-view.ts';
 import { EnginePoint } from './observation-point.ts';
 import { OutputLine } from './output-line.ts';
 import { PhysicalMachine } from './physical-machine.ts';
-import { watchPlatform } from './platform-observer.ts';
-import type {
-  BootConfig,
-  Counters,
-  DomainView,
-  EventBatch,
-  RegistersView,
-  Session,
-  Stop,
-  VmcsFieldView,
-} from './session.ts';
+import type { BootConfig, Counters, DomainView, EventBatch, Session, Stop, VmcsFieldView } from './session.ts';
 import { UserError } from './session.ts';
 import { type Input, RecordedSession } from './recorded-session.ts';
+import { SessionViews } from './session-views.ts';
 import { type SessionSaved, Snapshots } from './snapshots.ts';
 import { unpack } from './unpack.ts';
 import { VmcsHistory } from './vmcs-history.ts';
@@ -101,16 +85,15 @@ class EngineSession implements Session {
   private readonly presentOnly: History;
   private readonly machine: PhysicalMachine;
   private readonly platform: PcPlatform;
-  private hypervisor: Hypervisor | undefined;
-  private domain: Domain | undefined;
+  private readonly hypervisor: Hypervisor | undefined;
+  private readonly domain: Domain | undefined;
   private readonly point: EnginePoint;
   private readonly recorder: Recorder;
-  private readonly hash: StateHash;
   private readonly video: VideoMemory;
   private readonly serial = new OutputLine();
   private readonly debugConsole = new OutputLine();
   private readonly vmcsHistory: VmcsHistory;
-  private readonly guestRegisters: GuestRegisters;
+  private readonly views: SessionViews;
   readonly debug: DebugTarget;
   readonly symbols: GuestSymbols;
 
@@ -126,7 +109,6 @@ class EngineSession implements Session {
     const memoryBytes = config.bare ? config.memoryBytes : machineBytesFor(config.memoryBytes);
     this.machine = new PhysicalMachine(memoryBytes, model, 'rom' in start ? start.rom : undefined);
     this.machine.cpu.tiers = config.tiers ?? 'adaptive';
-    this.hash = new StateHash(this.machine.memory.memory);
     const bus = config.bare ? this.machine.bus : new Bus();
     const clock = config.bare ? this.machine.clock : new Clock();
     if (config.bare)
@@ -145,7 +127,7 @@ class EngineSession implements Session {
       onReset: () =>
         this.finish({
           kind: 'reset',
-          address: this.registers().eip,
+          address: this.views.registers.eip,
           message: `the guest reset the machine ${this.here()}`,
           details: [],
         }),
@@ -153,7 +135,7 @@ class EngineSession implements Session {
         this.finish({
           kind: 'debug-exit',
           exitStatus: ((value << 1) | 1) & 0xff,
-          address: this.registers().eip,
+          address: this.views.registers.eip,
           message: `the guest wrote 0x${value.toString(16)} to port 0xf4`,
           details: [],
         }),
@@ -166,18 +148,23 @@ class EngineSession implements Session {
       if ('kernel' in start) loadBareMachine(this.machine, start.kernel);
       this.machine.cpu.interrupts = this.platform.interrupts;
       this.machine.cpu.errorPins = this.platform.errorPins;
-    } else this.createDomain(config, model, start.kernel);
+    } else {
+      const { machine, recorder, point, platform, vmcsHistory } = this;
+      const instructions = (): number => this.instructions;
+      const parts = { config, machine, recorder, point, platform, vmcsHistory, instructions };
+      ({ hypervisor: this.hypervisor, domain: this.domain } = createGuestDomain(parts, start.kernel));
+    }
     this.snapshots = this.makeSnapshots();
     this.presentOnly = new PresentOnly(this.machine.points);
     const memory = new GuestMemory(this.machine, this.domain, this.video);
     const readMemory = (linear: number, into: Uint8Array): number => memory.readLinear(linear, into);
     this.machine.points.surroundings.peek = readMemory;
     const guest = this.domain === undefined ? undefined : { vmx: this.machine.vmxUnit, vcpu: this.domain.vcpu };
-    this.guestRegisters = new GuestRegisters(this.machine.cpu, guest, readMemory);
+    const registers = new GuestRegisters(this.machine.cpu, guest, readMemory);
     const target = new MachineTarget({
       points: this.machine.points,
       memory,
-      registers: this.guestRegisters,
+      registers,
       runner: this,
       vcpuName: this.domain === undefined ? 'v0' : `d${this.domain.id}v0`,
       position: () => this.position(),
@@ -194,6 +181,20 @@ class EngineSession implements Session {
     const moduleFiles =
       moduleSymbols.length === 0 || files === undefined ? undefined : new ModuleFiles(moduleSymbols, files);
     this.symbols = new GuestSymbols(symbolFile, baseName(config.image.name), zeroPage, () => target, moduleFiles);
+    this.views = new SessionViews({
+      config,
+      machine: this.machine,
+      platform: this.platform,
+      video: this.video,
+      hypervisor: this.hypervisor,
+      domain: this.domain,
+      recorder: this.recorder,
+      vmcsHistory: this.vmcsHistory,
+      registers,
+      symbols: this.symbols,
+      instructions: () => this.instructions,
+      stop: () => this.stop,
+    });
     if (config.record === undefined) return;
     const recorded = new RecordedSession({
       points: this.machine.points,
@@ -207,42 +208,6 @@ class EngineSession implements Session {
     // Snapshots are no part of what the guest does: the host's clock may say when to take one.
     const now = config.record.every === undefined ? { now: () => performance.now() } : {};
     this.history = new RecordedHistory(recorded, { ...config.record, ...now });
-  }
-
-  private createDomain(config: BootConfig, model: CpuModel, kernel: BootImage): void {
-    this.machine.enterVmxOperation();
-    const hypervisor = new Hypervisor(this.machine, model, this.recorder);
-    this.hypervisor = hypervisor;
-    this.point.hypervisor = hypervisor;
-    this.machine.vmxUnit.root = { ...this.machine.vmxUnit.root, onVmExit: () => this.vmcsHistory.exit() };
-    hypervisor.registerHypercall(OBSERVE_OP_HYPERCALL, 'observe_op', (caller) =>
-      observeOp(
-        { recorder: this.recorder, domain: (id) => this.domainFacts(id) },
-        {
-          domain: caller.domain.id,
-          cpl: caller.cpl,
-          readGuest: (linear, bytes) => {
-            const into = new Uint8Array(bytes);
-            return caller.readGuest(linear, into) ? into : undefined;
-          },
-          writeGuest: (linear, bytes) => caller.writeGuest(linear, bytes),
-        },
-        caller.args[0]!,
-        caller.args[1]!,
-      ),
-    );
-    watchPlatform(this.platform, this.recorder);
-    const result = hypervisor.createDomain({
-      id: config.domainId ?? 0,
-      name: baseName(config.image.name),
-      memoryBytes: config.memoryBytes,
-      boot: kernel,
-      platform: this.platform,
-    });
-    if (!result.ok) throw new UserError(`${config.image.name}: ${result.reason}`);
-    this.domain = result.domain;
-    this.point.paging = result.domain.vcpu.shadow.mode;
-    this.recorder.runStart();
   }
 
   private makeSnapshots(): Snapshots {
@@ -331,7 +296,7 @@ class EngineSession implements Session {
     this.vmcsHistory.slice();
     const stopped = this.domain!.stopped;
     if (stopped === undefined || this.stop !== undefined) return;
-    this.finish(stopOfDomain(this.machine, this.namesNow, stopped));
+    this.finish(stopOfDomain(this.machine, this.views.names, stopped));
   }
 
   private finish(stop: Stop): void {
@@ -342,7 +307,7 @@ class EngineSession implements Session {
     this.domain?.stop({ kind: 'external', message: stop.message, details: [] });
   }
   private here(): string {
-    return `at ${this.namesNow.describe(this.registers().eip)}`;
+    return `at ${this.views.names.describe(this.views.registers.eip)}`;
   }
   typeSerial(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
@@ -378,121 +343,44 @@ class EngineSession implements Session {
     const exact = points.limit - processor.retired <= instructions;
     processor.run(clock.now + (exact ? cycles : Math.min(instructions, cycles)));
     if (this.stop !== undefined || points.halted) return;
-    const stop = stopOfBare(this.machine, () => this.namesNow);
+    const stop = stopOfBare(this.machine, () => this.views.names);
     if (stop !== undefined) this.finish(stop);
   }
 
-  // ---- views --------------------------------------------------------------------------------------------------------
-
-  private registers(): RegistersView {
-    return registersView(this.guestRegisters);
-  }
+  // ---- views (session-views.ts) ---------------------------------------------------------------------------------------
 
   domains(): readonly DomainView[] {
-    const registers = this.registers();
-    const blocked =
-      this.domain === undefined ? this.machine.state.get(StateLayout.activity) === 1 : this.domain.vcpu.blocked;
-    return [
-      {
-        id: this.domain?.id ?? 0,
-        name: this.domain?.name ?? baseName(this.config.image.name),
-        memoryBytes: this.config.memoryBytes,
-        vcpus: [
-          {
-            id: 0,
-            mode: describeMode(registers),
-            runState: this.stop !== undefined ? 'shutdown' : blocked ? 'blocked' : 'running',
-            registers,
-          },
-        ],
-      },
-    ];
+    return this.views.domains();
   }
-
   vmcs(): readonly VmcsFieldView[] {
-    const { vmxUnit } = this.machine;
-    if (vmxUnit.currentPointer < 0) return [];
-    this.vmcsHistory.look();
-    return vmcsView(vmxUnit, (encoding, wide) => this.vmcsHistory.changed(encoding, wide));
+    return this.views.vmcs();
   }
-
   counters(): Counters {
-    const metrics = this.recorder.metrics;
-    const counts = this.recorder.counts();
-    return {
-      instructions: this.instructions,
-      virtualSeconds: this.machine.clock.now / CYCLES_PER_SECOND,
-      exits: this.hypervisor?.account.byReason() ?? [],
-      events: { recorded: counts.recorded, lost: counts.lost, bytes: counts.bytes },
-      shadow:
-        this.domain === undefined ? {} : { ...(this.domain.vcpu.shadow.counters as unknown as Record<string, number>) },
-      interrupts: Object.fromEntries(
-        metrics.interruptsByVector().map((v) => [`0x${v.code.toString(16).padStart(2, '0')}`, v.count]),
-      ),
-    };
+    return this.views.counters();
   }
-
   vgaText(): string {
-    return this.platform.vgaText();
+    return this.views.vgaText();
   }
   locate(address: number): SourceLocation {
-    return this.namesNow.locate(address);
+    return this.views.locate(address);
   }
   lookup(symbol: string): number | undefined {
-    return this.namesNow.lookup(symbol);
+    return this.views.lookup(symbol);
   }
-  /** A kernel that names itself is found when there is something to name. */
-  private get namesNow(): CodeMap {
-    this.symbols.look();
-    return this.symbols.map;
+  trace(): Uint8Array {
+    return this.views.trace();
+  }
+  stateHash(): string {
+    return this.views.stateHash();
   }
 
   // ---- observations -------------------------------------------------------------------------------------------------
-
-  private domainFacts(id: number): { instructions: number; guestCycles: number; weight: number } | undefined {
-    return id === (this.config.domainId ?? 0)
-      ? { instructions: this.instructions, guestCycles: this.machine.clock.now, weight: DEFAULT_WEIGHT }
-      : undefined;
-  }
 
   events(from: number, limit: number): EventBatch {
     const { records, first, next } = this.recorder.records(from, limit);
     return { records, first, next, future: this.future };
   }
-  trace(): Uint8Array {
-    this.recorder.flush();
-    const { config } = this;
-    return encodeTrace(
-      {
-        cyclesPerSecond: CYCLES_PER_SECOND,
-        mask: this.recorder.mask,
-        image: { name: config.image.name },
-        ...(config.symbols === undefined ? {} : { symbols: { name: config.symbols.name } }),
-        cpu: config.cpu,
-        paging: config.bare ? 'bare' : 'shadow',
-        memoryBytes: config.memoryBytes,
-        cmdline: config.cmdline,
-        domains: this.domains().map(({ id, name }) => ({ id, name })),
-      },
-      this.recorder.store,
-    );
-  }
-
-  stateHash(): string {
-    const { machine, domain } = this;
-    return hashGuest(this.hash, {
-      machine,
-      mfnOf: domain?.p2m.mfnOf,
-      registers: this.registers(),
-      msrs: domain?.vcpu.msrs.words ?? [],
-      pdptes: domain?.vcpu.shadow.mode.pdptes ?? machine.cpu.mmu.saveState(),
-      devices: [this.platform.saveState(), this.video.saveState()],
-      time: [this.instructions, machine.clock.now],
-    });
-  }
 }
 
 /** Cycles an idle guest may skip in one call of `run`. */
 const IDLE_LIMIT = 10 * CYCLES_PER_SECOND;
-/** Xen's credit scheduler starts every domain with it; one domain has nobody to compete with. */
-const DEFAULT_WEIGHT = 256;

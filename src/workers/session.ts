@@ -98,7 +98,7 @@ export interface RegistersView {
 
 export interface VcpuView {
   readonly id: number;
-  /** "protected, paging, CPL 0", "real", "halted" ... from closed sets, see engine-session.ts. */
+  /** "protected, paging, CPL 0", "real", "halted" ... from closed sets, see guest-view.ts. */
   readonly mode: string;
   readonly runState: 'running' | 'runnable' | 'blocked' | 'paused' | 'shutdown';
   readonly registers: RegistersView;
