@@ -257,7 +257,7 @@ export class DebugSession implements Judge {
     this.placedBy = guestSymbols.generation;
     this.frames.forget();
     const { problem } = guestSymbols;
-    if (problem !== undefined) this.say(this.tell('sentence', { text: problem }));
+    if (problem !== undefined) this.say(this.tell(...problem));
     this.placeAgain();
     return true;
   }
