@@ -17,6 +17,7 @@ import { ModuleSymbols } from './module-symbols.ts';
 import { linuxStart } from './os/linux-start.ts';
 import { Linux, type LinuxGuest, PT_REGS } from './os/linux.ts';
 import type { ModuleFiles } from './os/module-files.ts';
+import type { Saying } from './saying.ts';
 import type { DebugTarget } from './target.ts';
 
 /** What of the machine is looked at. */
@@ -33,8 +34,8 @@ const PAGE_FAULT = 14;
 export class GuestSymbols {
   /** Counts how often the answers have changed. */
   generation = 0;
-  /** Why the file that was given is not used; one sentence. */
-  problem: string | undefined;
+  /** Why the file that was given is not used. */
+  problem: Saying | undefined;
   private current: DebugInfo;
   private found = false;
   private nextLook = 0;
@@ -130,11 +131,18 @@ export class GuestSymbols {
     const [slide, count] = [...slides].sort((a, b) => b[1] - a[1])[0] ?? [0, 0];
     if (total > 0 && count / total >= LEAST_EQUAL) return this.file.at(slide, this.interrupted);
     const odd = compared.find(({ name, address }) => (address - map.lookup(name)!) >>> 0 !== slide);
-    const example =
+    const example: Saying =
       odd === undefined
-        ? 'none of its functions is there'
-        : `${odd.name} is at ${formatAddress(odd.address)} there and would be at ${formatAddress((map.lookup(odd.name)! + slide) >>> 0)} by the file`;
-    this.problem = `${this.file.name} is of another build than the kernel that runs: ${example}; the kernel's own table names its addresses instead`;
+        ? ['noneOfItsFunctions']
+        : [
+            'oddFunction',
+            {
+              name: odd.name,
+              there: formatAddress(odd.address),
+              byFile: formatAddress((map.lookup(odd.name)! + slide) >>> 0),
+            },
+          ];
+    this.problem = ['otherKernel', { file: this.file.name, example }];
     return undefined;
   }
 

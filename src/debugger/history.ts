@@ -3,8 +3,8 @@
 // looked for in the past (reverse.ts).
 //
 // - Snapshots are no part of the past: the guest does the same with any set of them. So the host's clock may say when to take one.
-// - An input belongs to the moment at which it was given. What is typed or written in the past begins a new future: what was recorded behind
-//   that moment is dropped.
+// - An input belongs to the moment at which it was given: what is typed, and what the debugger writes. In the past it begins a new future: what
+//   was recorded behind that moment is dropped. A moment that is come to again is the one behind its inputs.
 // - What was observed on the first way is not observed again on later ones: each part that keeps observations knows its place among them.
 
 import { comparePositions } from './position.ts';
@@ -111,20 +111,26 @@ export class RecordedHistory<Saved, Input> implements History {
 
   /**
    * Runs the machine by slices of `run` until that says that it is over; the inputs of the past are given where they were. `run` is told how far
-   * it may go: so many instructions, and to what cycle of the clock.
+   * it may go: so many instructions, and to what moment.
    */
-  runThrough(run: (instructions: number, cycle: number) => boolean): void {
+  runThrough(
+    run: (instructions: number, until: (Position & { readonly cycles: number }) | undefined) => boolean,
+  ): void {
     for (let over = false; !over || this.atInput();) {
       while (this.atInput()) this.giveNext();
       const { position } = this.machine;
       const started = this.options.now?.() ?? 0;
-      over = run(this.slice, this.inputs[this.given]?.at.cycles ?? Infinity);
+      over = run(this.slice, this.nextInput);
       this.ran(position.instructions, started);
     }
   }
+  /** The moment of the next input on the way. */
+  get nextInput(): (Position & { readonly cycles: number }) | undefined {
+    return this.inputs[this.given]?.at;
+  }
   private atInput(): boolean {
-    const next = this.inputs[this.given];
-    return next !== undefined && comparePositions(this.machine.position, next.at) >= 0;
+    const { nextInput } = this;
+    return nextInput !== undefined && comparePositions(this.machine.position, nextInput) >= 0;
   }
   private giveNext(): void {
     this.machine.give(this.inputs[this.given++]!.input);
@@ -156,12 +162,16 @@ export class RecordedHistory<Saved, Input> implements History {
 
   /** An input from outside, now; it is given to the machine. */
   give(input: Input): void {
+    this.noteGiven(input);
+    this.machine.give(input);
+  }
+  /** The same, where the machine has it, or will have it at once, by another way. */
+  noteGiven(input: Input): void {
     this.beginFuture();
-    this.inputs.push({ at: this.machine.position, input });
-    this.giveNext();
+    this.given = this.inputs.push({ at: this.machine.position, input });
   }
   /** What was recorded behind the present moment is dropped: something there is to be changed. */
-  beginFuture(): void {
+  private beginFuture(): void {
     const { position } = this.machine;
     if (comparePositions(position, this.end) < 0) {
       while (comparePositions(this.snapshots.at(-1)!.at, position) > 0) this.drop(this.snapshots.length - 1);
@@ -236,6 +246,8 @@ export class RecordedHistory<Saved, Input> implements History {
     const target = this.clamp(to);
     this.start(target);
     yield* this.runTo(target, true);
+    // A moment is behind its inputs, as when it was left.
+    while (this.atInput()) this.giveNext();
   }
   *replay(from: Position, to: Position, met: (stop: DebugStop, at: Position) => void): Work<void> {
     const target = this.clamp(to);
@@ -275,10 +287,12 @@ export class RecordedHistory<Saved, Input> implements History {
         this.take(true);
       }
     while (comparePositions(this.machine.position, target) < 0) {
-      const { cycles } = this.machine.position;
+      const before = this.machine.position;
       this.advance(target, (until, instructions) => this.machine.run(until, instructions));
       // The guest has come to its end, or waits for an input that is not there.
-      if (this.machine.position.cycles === cycles && comparePositions(this.machine.position, target) < 0) return;
+      const { cycles, events } = this.machine.position;
+      const stands = cycles === before.cycles && events === before.events;
+      if (stands && comparePositions(this.machine.position, target) < 0) return;
       yield this.progress(begin, target);
     }
   }

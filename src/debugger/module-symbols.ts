@@ -9,14 +9,15 @@ import { DebugSections } from '../symbols/dwarf/sections.ts';
 import type { Parts } from '../symbols/program.ts';
 import { holds, type GuestModule, type OsAwareness } from './os/awareness.ts';
 import type { ModuleFiles } from './os/module-files.ts';
+import { type Part, reasonOf, type Saying } from './saying.ts';
 
 /** What is known of a module's file. */
 export type ModuleSymbolState =
   /** There is a file; it was not needed yet. */
   | { readonly kind: 'unread'; readonly path: string }
   | { readonly kind: 'read'; readonly path: string; readonly info: DebugInfo }
-  /** One sentence without its full stop. */
-  | { readonly kind: 'missing'; readonly reason: string };
+  /** Without a full stop. */
+  | { readonly kind: 'missing'; readonly reason: Saying };
 
 type System = Pick<OsAwareness, 'modules' | 'lowestModule'>;
 
@@ -71,7 +72,7 @@ export class ModuleSymbols implements Parts {
     const [path] = this.files.of(module.name);
     if (path !== undefined) return { kind: 'unread', path };
     const where = this.files.problems.length > 0 ? this.files.problems.join('; ') : this.files.places.join(', ');
-    return { kind: 'missing', reason: `there is no ${module.name}.ko in ${where}` };
+    return { kind: 'missing', reason: ['noModuleFile', { name: module.name, where }] };
   }
 
   /** Whether there is a file for a module of that name, loaded or not. */
@@ -98,26 +99,21 @@ export class ModuleSymbols implements Parts {
   /** The first file that is of the build that is loaded. */
   private load(module: GuestModule): ModuleSymbolState {
     const { name, sections, buildId } = module;
-    if (sections.length === 0)
-      return {
-        kind: 'missing',
-        reason: `the kernel does not say where the sections of ${name} are (CONFIG_SYSFS, CONFIG_KALLSYMS)`,
-      };
-    if (buildId === undefined)
-      return { kind: 'missing', reason: `${name} has no build id in memory: no file can be told to be its` };
-    const reasons: string[] = [];
+    if (sections.length === 0) return { kind: 'missing', reason: ['noSections', { name }] };
+    if (buildId === undefined) return { kind: 'missing', reason: ['noBuildIdInMemory', { name }] };
+    const reasons: Part[] = [];
     for (const path of this.files.of(name)) {
       try {
         const bytes = this.files.read(path);
         const problem = mismatch(bytes, buildId);
         const opened = problem === undefined ? this.kernel.openLoaded(path, bytes, sections) : undefined;
         if (opened?.ok === true) return { kind: 'read', path, info: opened.info };
-        reasons.push(opened?.ok === false ? opened.reason : `${path}: ${problem}`);
+        reasons.push(opened?.ok === false ? opened.reason : ['withReason', { text: path, reason: problem ?? '' }]);
       } catch (error) {
-        reasons.push(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+        reasons.push(['cannotBeRead', { name: path, reason: reasonOf(error) }]);
       }
     }
-    return { kind: 'missing', reason: reasons.join('; ') };
+    return { kind: 'missing', reason: joined(reasons) };
   }
 
   /** Version 5 of DWARF has the names in .debug_line_str, others in the line tables themselves. */
@@ -144,12 +140,18 @@ const NONE: readonly GuestModule[] = [];
 const keyOf = ({ name, sections, buildId }: GuestModule): string =>
   `${name} ${buildId} ${sections.map((section) => `${section.name}@${section.address}`).join(' ')}`;
 
+/** One behind the other. */
+const joined = (reasons: readonly Part[]): Saying => {
+  const [first = '', ...rest] = reasons;
+  return rest.reduce<Saying>((before, reason) => ['both', { before, reason }], ['plain', { text: first }]);
+};
+
 /** Why a file is not the one of the module that is loaded. */
-const mismatch = (bytes: Uint8Array, buildId: string): string | undefined => {
+const mismatch = (bytes: Uint8Array, buildId: string): Part | undefined => {
   const parsed = parseElf(bytes);
   if (!parsed.ok) return parsed.reason;
-  if (parsed.elf.type !== Elf.ET_REL) return 'not a module: it is linked already';
+  if (parsed.elf.type !== Elf.ET_REL) return ['linkedAlready'];
   const own = debugLinkOf(parsed.elf)?.buildId;
-  if (own === undefined) return 'it has no build id, so that it cannot be told to be of the module that is loaded';
-  return own === buildId ? undefined : `of another build (build id ${own}) than the module that is loaded (${buildId})`;
+  if (own === undefined) return ['noBuildId'];
+  return own === buildId ? undefined : ['otherModule', { own, loaded: buildId }];
 };

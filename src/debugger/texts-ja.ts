@@ -204,6 +204,18 @@ export const JAPANESE: Readonly<Record<keyof typeof TEXTS, string>> = {
   nameOnly: 'アドレスと名前のみ',
   nameOnlyBecause: 'アドレスと名前のみ: {reason}',
   notNeededYet: 'まだ使われていません',
+  both: '{before}。{reason}',
+  noModuleFile: '{where} に {name}.ko がありません',
+  noSections: 'カーネルが {name} のセクションの場所を示していません (CONFIG_SYSFS、CONFIG_KALLSYMS)',
+  noBuildIdInMemory: 'メモリ上の {name} にビルド ID がないため、どのファイルのものか分かりません',
+  cannotBeRead: '{name} を読めません: {reason}',
+  linkedAlready: 'すでにリンクされていて、モジュールではありません',
+  noBuildId: 'ビルド ID がないため、ロードされたモジュールのものか分かりません',
+  otherModule: 'ビルド (ビルド ID {own}) が、ロードされたモジュール ({loaded}) と異なります',
+  otherKernel:
+    '{file} は実行中のカーネルとビルドが異なります ({example})。代わりにカーネル自身の表からアドレスの名前を得ます。',
+  noneOfItsFunctions: 'その関数がカーネルに 1 つもありません',
+  oddFunction: '{name} はカーネルでは {there}、ファイルでは {byFile} です',
   sourceNotHere: '{name} はこのマシンにありません。あるフォルダーを開いてください。',
   theSource: 'ソース',
 

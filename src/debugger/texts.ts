@@ -208,6 +208,18 @@ export const TEXTS = {
   nameOnly: 'address and name only',
   nameOnlyBecause: 'address and name only: {reason}',
   notNeededYet: 'not needed yet',
+  both: '{before}; {reason}',
+  noModuleFile: 'there is no {name}.ko in {where}',
+  noSections: 'the kernel does not say where the sections of {name} are (CONFIG_SYSFS, CONFIG_KALLSYMS)',
+  noBuildIdInMemory: '{name} has no build id in memory: no file can be told to be its',
+  cannotBeRead: '{name} cannot be read: {reason}',
+  linkedAlready: 'not a module: it is linked already',
+  noBuildId: 'it has no build id, so that it cannot be told to be of the module that is loaded',
+  otherModule: 'of another build (build id {own}) than the module that is loaded ({loaded})',
+  otherKernel:
+    "{file} is of another build than the kernel that runs: {example}; the kernel's own table names its addresses instead.",
+  noneOfItsFunctions: 'none of its functions is there',
+  oddFunction: '{name} is at {there} there and would be at {byFile} by the file',
   sourceNotHere: '{name} is not on this machine: open the folder that has it.',
   theSource: 'The source',
 

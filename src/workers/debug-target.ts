@@ -2,6 +2,7 @@
 // not the registers' table (debugger/registers.ts) and not the past (the session's history).
 
 import type { GuestRegisters } from '../debugger/guest-registers.ts';
+import { comparePositions, isBehindEvent } from '../debugger/position.ts';
 import { registerNamed } from '../debugger/registers.ts';
 import type { DebugStop, DebugTarget, DebugVcpu, History, Position, StopPoint, Work } from '../debugger/target.ts';
 import type { StopPoints } from '../machine/cpu/stop-points.ts';
@@ -10,12 +11,17 @@ import { type Session, UserError } from './session.ts';
 
 type Runner = Pick<Session, 'run' | 'stop' | 'waiting'>;
 
+/** What the debugger changes, so that it can be done again where the past is run again. */
+export type Change =
+  | { readonly kind: 'linear' | 'physical'; readonly address: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'register'; readonly name: string; readonly value: number | Uint8Array };
+
 class Vcpu implements DebugVcpu {
   constructor(
     readonly id: number,
     private readonly prefix: string,
     private readonly registers: GuestRegisters,
-    private readonly changed: () => void,
+    private readonly changed: (change: Change) => void,
   ) {}
 
   get name(): string {
@@ -27,7 +33,9 @@ class Vcpu implements DebugVcpu {
   }
   write(name: string, value: number): boolean {
     const register = registerNamed(name);
-    return register !== undefined && this.did(this.registers.write(register, value));
+    if (register === undefined || !this.registers.write(register, value)) return false;
+    this.changed({ kind: 'register', name, value });
+    return true;
   }
   readWide(name: string): Uint8Array {
     const register = registerNamed(name);
@@ -35,11 +43,9 @@ class Vcpu implements DebugVcpu {
   }
   writeWide(name: string, value: Uint8Array): boolean {
     const register = registerNamed(name);
-    return register !== undefined && this.did(this.registers.writeWide(register, value));
-  }
-  private did(written: boolean): boolean {
-    if (written) this.changed();
-    return written;
+    if (register === undefined || !this.registers.writeWide(register, value)) return false;
+    this.changed({ kind: 'register', name, value: value.slice() });
+    return true;
   }
 }
 
@@ -54,12 +60,16 @@ export interface TargetParts {
   /** Counts changes, and what else changes the guest without running it. */
   readonly changes: () => number;
   readonly history: () => History;
-  /** The debugger has changed the guest: what was recorded behind this moment is not its future any more. */
-  readonly changed: () => void;
+  /** In the past: where something was typed or written next. */
+  readonly nextInput: () => Position | undefined;
+  /** The debugger changes the guest: what was recorded behind this moment is not its future any more. */
+  readonly changed: (change: Change) => void;
 }
 
 export class MachineTarget implements DebugTarget {
   readonly vcpus: readonly DebugVcpu[];
+  /** A run is under way that ends exactly where it was asked to. */
+  runs = false;
   private wanted: readonly StopPoint[] = [];
   private installed: readonly StopPoint[] = [];
 
@@ -81,7 +91,7 @@ export class MachineTarget implements DebugTarget {
     return this.parts.memory.readLinear(linear, into);
   }
   writeMemory(linear: number, bytes: Uint8Array): number {
-    this.parts.changed();
+    this.parts.changed({ kind: 'linear', address: linear, bytes: bytes.slice() });
     return this.parts.memory.writeLinear(linear, bytes);
   }
   translate(linear: number): number | undefined {
@@ -91,8 +101,25 @@ export class MachineTarget implements DebugTarget {
     return this.parts.memory.readPhysical(physical, into);
   }
   writePhysical(physical: number, bytes: Uint8Array): number {
-    this.parts.changed();
+    this.parts.changed({ kind: 'physical', address: physical, bytes: bytes.slice() });
     return this.parts.memory.writePhysical(physical, bytes);
+  }
+  /** Does again what was done at this moment. */
+  repeat(change: Change): void {
+    const { memory, registers } = this.parts;
+    switch (change.kind) {
+      case 'linear':
+        memory.writeLinear(change.address, change.bytes);
+        return;
+      case 'physical':
+        memory.writePhysical(change.address, change.bytes);
+        return;
+      case 'register': {
+        const register = registerNamed(change.name)!;
+        if (typeof change.value === 'number') registers.write(register, change.value);
+        else registers.writeWide(register, change.value);
+      }
+    }
   }
 
   /** In force from the next `run` on: a debugger takes its points out and puts them in again at every stop. */
@@ -101,8 +128,16 @@ export class MachineTarget implements DebugTarget {
   }
 
   run(instructions: number, cycles?: number): DebugStop {
-    const until = { instructions: this.position.instructions + instructions, events: 0 };
-    return this.runTo(until, instructions === 1, () => this.parts.runner.run(instructions, cycles));
+    const { position } = this;
+    const end = { instructions: position.instructions + instructions, events: 0 };
+    const input = this.parts.nextInput();
+    const go = (): void => this.parts.runner.run(instructions, cycles);
+    const exact = input !== undefined && isBehindEvent(input, position) && comparePositions(input, end) < 0;
+    if (!exact) return this.runTo(end, instructions === 1, go);
+    // Behind an event that takes no time: to where that comes, and over it.
+    const first = { instructions: input.instructions, events: 0 };
+    if (input.instructions > position.instructions) return this.runTo(first, false, go);
+    return this.runTo({ instructions: position.instructions + 1, events: 0 }, true, go);
   }
 
   /** Runs the machine by `go`, to `until` at most or to a point. The count of the session may be ahead by the events that take a cycle of their own: the end is the points' to see. */
@@ -114,7 +149,12 @@ export class MachineTarget implements DebugTarget {
       this.installed = this.wanted;
     }
     points.begin(until, single);
-    go();
+    this.runs = true;
+    try {
+      go();
+    } finally {
+      this.runs = false;
+    }
     const { halted, ids, detail } = points;
     const met = [...ids];
     points.end();

@@ -5,6 +5,7 @@ import { GuestRegisters } from '../debugger/guest-registers.ts';
 import { GuestSymbols } from '../debugger/guest-symbols.ts';
 import { type FileAccess, ModuleFiles } from '../debugger/os/module-files.ts';
 import { RecordedHistory } from '../debugger/history.ts';
+import { isBehindEvent } from '../debugger/position.ts';
 import type { DebugTarget, History } from '../debugger/target.ts';
 import type { Domain } from '../hypervisor/domain.ts';
 import { type Hypervisor, machineBytesFor } from '../hypervisor/hypervisor.ts';
@@ -82,6 +83,7 @@ class EngineSession implements Session {
   private changes = 0;
   readonly snapshots: Snapshots;
   private readonly history: RecordedHistory<SessionSaved, Input> | undefined;
+  private readonly recorded: RecordedSession | undefined;
   private readonly presentOnly: History;
   private readonly machine: PhysicalMachine;
   private readonly platform: PcPlatform;
@@ -94,7 +96,7 @@ class EngineSession implements Session {
   private readonly debugConsole = new OutputLine();
   private readonly vmcsHistory: VmcsHistory;
   private readonly views: SessionViews;
-  readonly debug: DebugTarget;
+  private readonly target: MachineTarget;
   readonly symbols: GuestSymbols;
 
   constructor(
@@ -161,7 +163,7 @@ class EngineSession implements Session {
     this.machine.points.surroundings.peek = readMemory;
     const guest = this.domain === undefined ? undefined : { vmx: this.machine.vmxUnit, vcpu: this.domain.vcpu };
     const registers = new GuestRegisters(this.machine.cpu, guest, readMemory);
-    const target = new MachineTarget({
+    const target = (this.target = new MachineTarget({
       points: this.machine.points,
       memory,
       registers,
@@ -169,13 +171,13 @@ class EngineSession implements Session {
       vcpuName: this.domain === undefined ? 'v0' : `d${this.domain.id}v0`,
       position: () => this.position(),
       history: () => this.history ?? this.presentOnly,
+      nextInput: () => this.history?.nextInput,
       changes: () => this.changes,
-      changed: () => {
+      changed: (change) => {
         this.changes++;
-        this.history?.beginFuture();
+        this.history?.noteGiven({ change });
       },
-    });
-    this.debug = target;
+    }));
     const zeroPage = 'kernel' in start && start.kernel.protocol === 'linux' ? start.kernel.state.esi : undefined;
     const { moduleSymbols = [] } = config;
     const moduleFiles =
@@ -196,18 +198,18 @@ class EngineSession implements Session {
       stop: () => this.stop,
     });
     if (config.record === undefined) return;
-    const recorded = new RecordedSession({
+    this.recorded = new RecordedSession({
       points: this.machine.points,
       snapshots: this.snapshots,
       position: () => this.position(),
       runOn: (instructions, cycles) => this.runOn(instructions, cycles),
-      runToPoint: (until, go) => target.runTo(until, false, go),
+      runToPoint: (until, single, go) => target.runTo(until, single, go),
       give: (input) => this.give(input),
       beginFuture: () => this.beginFuture(),
     });
     // Snapshots are no part of what the guest does: the host's clock may say when to take one.
     const now = config.record.every === undefined ? { now: () => performance.now() } : {};
-    this.history = new RecordedHistory(recorded, { ...config.record, ...now });
+    this.history = new RecordedHistory(this.recorded, { ...config.record, ...now });
   }
 
   private makeSnapshots(): Snapshots {
@@ -253,8 +255,15 @@ class EngineSession implements Session {
     const end = this.instructions + instructions;
     const endOfTime = machine.clock.now + cycles;
     this.waiting = false;
-    history.runThrough((slice, cycle) => {
-      this.runOn(Math.min(slice, end - this.instructions), Math.min(cycle, endOfTime) - machine.clock.now);
+    history.runThrough((slice, until) => {
+      const exact = until !== undefined && isBehindEvent(until, this.position());
+      const most = Math.min(slice, end - this.instructions);
+      // The debugger's run ends exactly there by itself.
+      if (exact && !this.target.runs) this.recorded!.run(until, most);
+      else {
+        const cycle = until === undefined ? Infinity : until.cycles + Number(exact);
+        this.runOn(most, Math.min(cycle, endOfTime) - machine.clock.now);
+      }
       const over = this.stop !== undefined || this.waiting || machine.points.halted;
       return over || this.instructions >= end || machine.clock.now >= endOfTime;
     });
@@ -315,7 +324,13 @@ class EngineSession implements Session {
     if (this.history === undefined) this.give(input);
     else this.history.give(input);
   }
-  private give({ serial }: Input): void {
+  private give(input: Input): void {
+    if ('change' in input) {
+      this.changes++;
+      this.target.repeat(input.change);
+      return;
+    }
+    const { serial } = input;
     this.waiting = false;
     this.recorder.runInput(0, serial.length, serial[0]!);
     this.platform.typeSerial(serial);
@@ -345,6 +360,10 @@ class EngineSession implements Session {
     if (this.stop !== undefined || points.halted) return;
     const stop = stopOfBare(this.machine, () => this.views.names);
     if (stop !== undefined) this.finish(stop);
+  }
+
+  get debug(): DebugTarget {
+    return this.target;
   }
 
   // ---- views (session-views.ts) ---------------------------------------------------------------------------------------

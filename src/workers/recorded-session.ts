@@ -4,12 +4,11 @@
 import type { RecordedMachine } from '../debugger/history.ts';
 import type { DebugStop, Position } from '../debugger/target.ts';
 import type { StopPoints } from '../machine/cpu/stop-points.ts';
+import type { Change } from './debug-target.ts';
 import type { SessionSaved, Snapshots } from './snapshots.ts';
 
-/** What comes from outside. */
-export interface Input {
-  readonly serial: Uint8Array;
-}
+/** What comes from outside: what is typed, and what the debugger changes. */
+export type Input = { readonly serial: Uint8Array } | { readonly change: Change };
 
 export interface RecordedParts {
   readonly points: StopPoints;
@@ -18,7 +17,7 @@ export interface RecordedParts {
   /** Runs without regard to recorded inputs. */
   readonly runOn: (instructions: number, cycles: number) => void;
   /** The same, up to a point of the debugger's that is met. */
-  readonly runToPoint: (until: Position, go: () => void) => DebugStop;
+  readonly runToPoint: (until: Position, single: boolean, go: () => void) => DebugStop;
   readonly give: (input: Input) => void;
   readonly beginFuture: () => void;
 }
@@ -54,33 +53,43 @@ export class RecordedSession implements RecordedMachine<SessionSaved, Input> {
   run(until: Position, instructions: number): void {
     const { points, runOn } = this.parts;
     const way = this.wayTo(until, instructions);
-    points.begin(way.end, false, true);
+    points.begin(way.end, way.single, true);
     runOn(way.instructions, way.cycles);
     points.end();
   }
   runToPoint(until: Position, instructions: number): DebugStop {
     const way = this.wayTo(until, instructions);
-    return this.parts.runToPoint(way.end, () => this.parts.runOn(way.instructions, way.cycles));
+    return this.parts.runToPoint(way.end, way.single, () => this.parts.runOn(way.instructions, way.cycles));
   }
 
   /**
-   * The end of the next run on the way: a boundary between instructions, exact; or, where only the guest's waiting lies between, a cycle. An event
-   * that an instruction raises comes when that is begun, at the cycle itself.
+   * The end of the next run on the way: a boundary between instructions, exact; or, where only the guest's waiting lies between, a cycle. To an
+   * event it goes by itself: an instruction that raises one has to be begun, so that it must not be the first that is too many.
    */
   private wayTo(until: Position, most: number): Way {
     const at = this.position;
     const instructions = until.instructions - at.instructions;
     const cycles = until.cycles === undefined ? LONG : Math.max(1, until.cycles - at.cycles);
+    const single = false;
     if (instructions > most)
-      return { end: { instructions: at.instructions + most, events: 0 }, instructions: most, cycles };
-    if (instructions === 0 && until.events <= at.events)
-      return { end: { instructions: Infinity, events: 0 }, instructions: most, cycles };
-    return { end: until, instructions: Math.max(1, instructions), cycles: cycles + 1 };
+      return { end: { instructions: at.instructions + most, events: 0 }, single, instructions: most, cycles };
+    if (instructions > 0)
+      return { end: { instructions: until.instructions, events: 0 }, single, instructions, cycles: cycles + 1 };
+    if (until.events > at.events)
+      return {
+        end: { instructions: at.instructions + 1, events: 0 },
+        single: true,
+        instructions: 1,
+        cycles: cycles + 1,
+      };
+    return { end: { instructions: Infinity, events: 0 }, single, instructions: most, cycles };
   }
 }
 
 interface Way {
   readonly end: Position;
+  /** Over one event. */
+  readonly single: boolean;
   readonly instructions: number;
   readonly cycles: number;
 }

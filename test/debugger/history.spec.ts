@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { buildOwnKernel } from '../../src/cli/bench/guests.ts';
 import { comparePositions } from '../../src/debugger/position.ts';
+import type { Position } from '../../src/debugger/target.ts';
 import type { BootConfig } from '../../src/workers/session.ts';
 import { configOf, TSUBAME } from '../boot/running-guest.ts';
 import { missingCompiler } from '../guests/build.ts';
@@ -118,6 +119,96 @@ describe('time travel', () => {
     finish(history.travel(here));
     assert.equal(session.stateHash(), hash);
   });
+  for (const bare of [true, false])
+    it(`what the debugger has written is written again on every way, ${bare ? 'bare' : 'under the hypervisor'}`, () => {
+      const config = configOf(TSUBAME, { bare, memoryBytes: 16 << 20, record: RECORD });
+      const { session } = record(config, LINES, 2_000_000, randomly(5));
+      const { debug } = session;
+      const { history } = debug;
+      const [vcpu] = debug.vcpus;
+      const moments: { at: Position; hash: string }[] = [];
+      const mark = (): void => void moments.push({ at: debug.position, hash: session.stateHash() });
+      const word = Uint8Array.of(0x78, 0x56, 0x34, 0x12);
+      const ticks = debug.translate(session.lookup('ticks')!)!;
+      mark();
+      debug.writeMemory(session.lookup('frames_free')!, word);
+      debug.writePhysical(ticks, word);
+      assert.ok(
+        vcpu!.writeWide(
+          'xmm1',
+          Uint8Array.from({ length: 16 }, (_, i) => i + 1),
+        ),
+      );
+      assert.ok(vcpu!.write('dr0', 0x1234_5678));
+      const written = session.stateHash();
+      assert.notEqual(written, moments.pop()!.hash);
+      mark();
+      for (let i = 0; i < 4; i++) {
+        session.run(500_003, 500_003);
+        mark();
+      }
+      for (const { at, hash } of [...moments].reverse()) {
+        finish(history.travel(at));
+        assert.deepEqual(debug.position, at);
+        assert.equal(session.stateHash(), hash, `at ${at.instructions}`);
+      }
+      // From a moment before: running on comes by.
+      finish(history.travel({ instructions: moments[0]!.at.instructions - 10_000, events: 0 }));
+      const home = new Uint8Array(4);
+      debug.readPhysical(ticks, home);
+      assert.notDeepEqual(home, word);
+      finish(history.travel(moments[2]!.at));
+      assert.equal(session.stateHash(), moments[2]!.hash);
+    });
+  for (const bare of [true, false])
+    it(`also at the handler of an exception, by any way forwards, ${bare ? 'bare' : 'under the hypervisor'}`, () => {
+      const config = configOf(TSUBAME, { bare, memoryBytes: 16 << 20, record: RECORD });
+      const { session } = record(config, LINES, 2_000_000, randomly(5));
+      const { debug } = session;
+      const { history } = debug;
+      const before = debug.position;
+      const disarm = (): void => {
+        debug.setPoints([]);
+        debug.run(0);
+      };
+      debug.setPoints([{ id: 1, on: 'exception', vectors: [14] }]);
+      session.typeSerial(new TextEncoder().encode('crash\r'));
+      const toFault = (): void => {
+        for (let i = 0; i < 2000; i++) if (debug.run(100_000, 10_000_000).kind === 'point') return;
+        assert.fail('no page fault');
+      };
+      toFault();
+      const fault = debug.position;
+      assert.equal(fault.events, 1);
+      assert.ok(debug.vcpus[0]!.write('ebx', 0x1234_5678));
+      debug.writeMemory(session.lookup('frames_free')!, Uint8Array.of(0x78, 0x56, 0, 0));
+      session.typeSerial(new TextEncoder().encode('echo x\r'));
+      const written = session.stateHash();
+      disarm();
+      session.run(3_000, 3_000);
+      const after = { at: debug.position, hash: session.stateHash() };
+      finish(history.travel(fault));
+      assert.deepEqual([debug.position, session.stateHash()], [fault, written]);
+      // By the debugger's runs, which stop at the fault; and by those of nobody.
+      finish(history.travel(before));
+      debug.setPoints([{ id: 1, on: 'exception', vectors: [14] }]);
+      toFault();
+      assert.deepEqual([debug.position, session.stateHash()], [fault, written]);
+      disarm();
+      for (const [how, run] of [
+        ['single steps', (rest: number) => debug.run(1, Math.min(rest, 1))],
+        ['runs of the debugger', (rest: number) => debug.run(rest, rest)],
+        ['runs of nobody', (rest: number) => session.run(rest, rest)],
+      ] as const) {
+        finish(history.travel({ instructions: fault.instructions - 300, events: 0 }));
+        for (;;) {
+          const rest = after.at.cycles! - debug.position.cycles!;
+          if (rest <= 0) break;
+          run(rest);
+        }
+        assert.deepEqual([debug.position, session.stateHash()], [after.at, after.hash], how);
+      }
+    });
   it('keeps the room below its limit, and its first moment', () => {
     const config = configOf(TSUBAME, { bare: true, memoryBytes: 16 << 20, record: { limit: 3 << 20, every: 50_000 } });
     const { session } = record(config, LINES, 3_000_000, randomly(9));

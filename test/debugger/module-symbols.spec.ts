@@ -10,6 +10,7 @@ import { Names } from '../../src/debugger/expression/names.ts';
 import type { GuestModule } from '../../src/debugger/os/awareness.ts';
 import { GuestOs } from '../../src/debugger/os/guest-os.ts';
 import { ModuleFiles } from '../../src/debugger/os/module-files.ts';
+import { english } from '../../src/debugger/saying.ts';
 import type { DebugTarget } from '../../src/debugger/target.ts';
 import { Elf, parseElf } from '../../src/machine/elf.ts';
 import { SymbolFile } from '../../src/symbols/symbol-file.ts';
@@ -336,20 +337,20 @@ describe('debug data of modules', { skip }, () => {
     const state = other.symbols.modules!.state(other.modules[0]!);
     assert.ok(state.kind === 'missing');
     assert.match(
-      state.reason,
+      english(...state.reason),
       /my-driver\.ko: of another build \(build id [0-9a-f]{40}\) than the module that is loaded/,
     );
     const none = await benchOf(buildKernel(601), loaded, [join(folder, 'nowhere')]);
     assert.equal(none.symbols.map.locate(0xf880_1000).function, undefined);
     const absent = none.symbols.modules!.state(none.modules[0]!);
     assert.ok(absent.kind === 'missing');
-    assert.match(absent.reason, /there is no my_driver\.ko in .*nowhere cannot be looked into: ENOENT/);
+    assert.match(english(...absent.reason), /there is no my_driver\.ko in .*nowhere cannot be looked into: ENOENT/);
     const silent = await benchOf(buildKernel(601), loaded, [own]);
     silent.poke('sections', 4, 0);
     assert.equal(silent.symbols.map.locate(0xf880_1000).function, undefined);
     const unknown = silent.symbols.modules!.state(silent.modules[0]!);
     assert.ok(unknown.kind === 'missing');
-    assert.match(unknown.reason, /does not say where the sections of my_driver are/);
+    assert.match(english(...unknown.reason), /does not say where the sections of my_driver are/);
   });
 
   it('follows the modules that are loaded', async () => {

@@ -61,7 +61,7 @@ export const setGroup = <W extends Wanted>(
     });
   };
   let told = set(false);
-  session.placements.set(group, () => {
+  session.arrivals.groups.set(group, () => {
     const before = told;
     told = set(true);
     return told.filter((breakpoint, index) => JSON.stringify(breakpoint) !== JSON.stringify(before[index]));

@@ -3,7 +3,7 @@
 
 import { type Breakpoint, BreakpointBook, type Judge } from '../breakpoints.ts';
 import { Code } from '../code.ts';
-import { at, type Errand, Execution } from '../execution.ts';
+import { Execution } from '../execution.ts';
 import { Frames, type Frame } from '../frames.ts';
 import type { DebuggedMachine } from '../machine.ts';
 import { GuestContext } from '../context.ts';
@@ -14,6 +14,7 @@ import { stopSentence } from '../stop-sentence.ts';
 import type { StopDetail, Work } from '../target.ts';
 import { formatAddress, type SourceLocation } from '../../symbols/location.ts';
 import { Activities, type ActivityEnd, type Past } from './activities.ts';
+import { Arrivals } from './arrivals.ts';
 import type { Container } from './containers.ts';
 import { GuestOs } from '../os/guest-os.ts';
 import { Handles } from './handles.ts';
@@ -47,9 +48,7 @@ export class DebugSession implements Judge {
   readonly loadedModules = new LoadedModules(this);
   readonly frameHandles = new Handles<Frame>(1);
   readonly containers = new Handles<Container>(0x1000);
-  /** By group: places the breakpoints anew, and gives those that lie elsewhere now. */
-  readonly placements = new Map<string, () => readonly Dap.Breakpoint[]>();
-  private placedBy = 0;
+  readonly arrivals = new Arrivals(this);
   /** In the user's language. */
   tell: Tell = english;
   /** How the editor counts. */
@@ -91,7 +90,7 @@ export class DebugSession implements Judge {
       (line) => this.say(line),
       () => this.frames.leaveInlined(),
       () => this.frames.forget(),
-      () => this.kernelStart ?? this.moduleStart,
+      () => this.arrivals.errand,
     );
     this.frames = new Frames(machine);
     this.os = new GuestOs(machine, (text) => this.say(this.tell('sentence', { text })));
@@ -205,7 +204,7 @@ export class DebugSession implements Judge {
   }
 
   private stopped(reason: string, body: Partial<Dap.StoppedEvent['body']>): void {
-    this.lookForKernel();
+    this.arrivals.look();
     for (const breakpoint of this.book.all) {
       const why = breakpoint.whyMissed();
       if (why !== undefined) this.say(this.tell(...why));
@@ -241,68 +240,6 @@ export class DebugSession implements Judge {
     if (!this.running) this.machine.changed();
     this.later(() => this.emit('invalidated', { areas }));
   }
-
-  // ---- a kernel that places itself ----------------------------------------------------------------------------------
-
-  /** Takes note of where the kernel is, as soon as that can be told; breakpoints are placed there. @param early it has only just begun */
-  lookForKernel(early = false): boolean {
-    const { guestSymbols } = this.machine;
-    if (early) guestSymbols.lookNow();
-    else guestSymbols.look();
-    if (guestSymbols.generation === this.placedBy) {
-      // Also back in time, before a module was loaded.
-      if (this.book.all.some((breakpoint) => this.mayMove(breakpoint)) && this.modulesMoved()) this.placeAgain();
-      return false;
-    }
-    this.placedBy = guestSymbols.generation;
-    this.frames.forget();
-    const { problem } = guestSymbols;
-    if (problem !== undefined) this.say(this.tell('sentence', { text: problem }));
-    this.placeAgain();
-    return true;
-  }
-  private placeAgain(): void {
-    for (const place of this.placements.values())
-      for (const breakpoint of place()) this.emit('breakpoint', { reason: 'changed', breakpoint });
-  }
-
-  /** Breakpoints wait for a kernel: where it begins it is looked for, before it can pass them. */
-  private get kernelStart(): Errand | undefined {
-    const spot = this.book.all.length === 0 ? undefined : this.machine.guestSymbols.start;
-    return spot === undefined ? undefined : { spot, met: () => void this.lookForKernel(true) };
-  }
-
-  /** Breakpoints that lie nowhere may lie in a module, and those in a module may lie elsewhere: each is placed when one is loaded, before it runs. */
-  private get moduleStart(): Errand | undefined {
-    if (this.machine.guestSymbols.awaited || !this.book.all.some((breakpoint) => this.mayMove(breakpoint)))
-      return undefined;
-    const address = this.os.awareness?.moduleStart;
-    if (address === undefined) return undefined;
-    const met = (): void => {
-      this.modulesMoved();
-      this.placeAgain();
-    };
-    return { spot: at(address), met };
-  }
-  private mayMove({ order: { kind, spots } }: Breakpoint): boolean {
-    if (spots.length === 0) return true;
-    const { kernel } = this.machine.guestSymbols;
-    return (
-      (kind === 'source' || kind === 'function') &&
-      spots.some((spot) => 'address' in spot && kernel.map.symbol(spot.address) === undefined)
-    );
-  }
-  /** Other modules are loaded than when it was asked last. */
-  private modulesMoved(): boolean {
-    const now = this.os
-      .modules()
-      .map(({ name, base }) => `${name} ${base}`)
-      .join();
-    const moved = now !== this.placedFor;
-    this.placedFor = now;
-    return moved;
-  }
-  private placedFor = '';
 
   // ---- the end ------------------------------------------------------------------------------------------------------
 

@@ -68,7 +68,7 @@ export const attach: Handler<'attach'> = {
   answer: (session, request) => {
     session.attached = true;
     describeOs(session, request as LaunchConfiguration);
-    session.lookForKernel();
+    session.arrivals.look();
   },
 };
 
@@ -96,7 +96,7 @@ function* toFirst(session: DebugSession, firstStop: 'first-line' | { readonly at
   const { start } = guestSymbols;
   if (start !== undefined) {
     const come = (): boolean => {
-      session.lookForKernel(true);
+      session.arrivals.look(true);
       return !guestSymbols.awaited;
     };
     const outcome = yield* session.execution.run([{ spot: start, accept: come }]);
