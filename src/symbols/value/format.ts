@@ -205,7 +205,7 @@ function formatArray(value: Value, type: ArrayType, options: FormatOptions, dept
       // A run of the same characters is not cut through.
       let end = limit;
       while (end < count && read.bytes[end] === read.bytes[end - 1]) end++;
-      return `${stringText(read.bytes.subarray(0, end))}...`;
+      if (end < count) return `${stringText(read.bytes.subarray(0, end))}...`;
     }
     // The zero that ends a string goes without saying.
     const ended = read.bytes[count - 1] === 0 ? count - 1 : count;
@@ -224,7 +224,7 @@ function formatArray(value: Value, type: ArrayType, options: FormatOptions, dept
       break;
     }
     const same = sameElements(value, index, count, size);
-    if (same >= REPEATS) {
+    if (same > REPEATS) {
       texts.push(`${text} <repeats ${same} times>`);
       shown += REPEATS;
       index += same;
