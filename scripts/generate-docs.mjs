@@ -1,5 +1,5 @@
 // Writes the reference pages that are tables of the source: docs/events.md, docs/processor.md, docs/vmx.md, and the option tables of
-// docs/command-line.md (between its "generated" comments). `--check` writes nothing and fails if a page is out of date.
+// docs/command-line.md and docs/debugging.md (between their "generated" comments). `--check` writes nothing and fails if a page is out of date.
 // Not the prose of those pages: the heads of the generated ones are here, all other text is in docs/.
 import { build } from 'esbuild';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
@@ -30,6 +30,7 @@ const loadTables = async () => {
         export { INSTRUCTION_ERRORS, InstructionError } from './machine/vmx/instruction-errors.ts';
         export * as checks from './machine/vmx/entry-checks.ts';
         export { exitHandlers } from './hypervisor/exits.ts';
+        export { NUMBER_FORMATS } from './symbols/value/number-formats.ts';
         export { COST_PROFILES, exitCost } from './hypervisor/costs.ts';
       `,
       resolveDir: join(root, 'src'),
@@ -276,11 +277,19 @@ const options = (list) =>
     ]),
   );
 
+const debuggingPage = (t) =>
+  fill(readFileSync(join(root, 'docs', 'debugging.md'), 'utf8'), {
+    'number formats': table(
+      ['Behind the expression', 'Integers and addresses are written'],
+      Object.entries(t.NUMBER_FORMATS).map(([letter, { means }]) => [code(`,${letter}`), means]),
+    ),
+  });
+
 /** Replaces what stands between \`<!-- generated: NAME -->\` and \`<!-- end -->\`. */
 const fill = (text, parts) =>
   Object.entries(parts).reduce((page, [name, part]) => {
     const pattern = new RegExp(`(<!-- generated: ${name} -->\n)[^]*?(<!-- end -->)`);
-    if (!pattern.test(page)) throw new Error(`docs/command-line.md has no part "${name}"`);
+    if (!pattern.test(page)) throw new Error(`a page of docs has no part "${name}"`);
     return page.replace(pattern, (_, open, close) => `${open}\n${part}\n\n${close}`);
   }, text);
 
@@ -312,6 +321,7 @@ for (const [name, page] of Object.entries({
   'processor.md': processorPage,
   'vmx.md': vmxPage,
   'command-line.md': commandLinePage,
+  'debugging.md': debuggingPage,
 })) {
   const file = join(root, 'docs', name);
   const text = page(tables);

@@ -8,6 +8,7 @@ import { DW_OP } from './dwarf/operations.ts';
 import { Reader } from './dwarf/reader.ts';
 import type { Unit } from './dwarf/unit.ts';
 import type { SymbolInfo, SymbolTable } from './symbol-table.ts';
+import { sizeOf } from './types.ts';
 
 /** How far the units may lie behind the file symbols: units of assembly may have no file symbol, and the other way round. */
 const LOOK_AHEAD = 40;
@@ -66,17 +67,22 @@ export class Definitions {
   #findVariable(symbol: SymbolInfo): Search<Die | undefined> {
     const address = this.#own(symbol);
     const { names } = this.data;
-    if (names.complete)
-      return { found: names.find(symbol.name, 'variable').find((die) => addressOf(die) === address), sure: true };
+    const isThere = (die: Die): boolean => addressOf(die) === address;
+    // A weak one that another takes the place of has its address too; its size need not be known.
+    const isWhole = (die: Die): boolean => sizeOf(this.data.types.typeOf(die)) === symbol.size;
+    const best = (dies: readonly Die[]): Die | undefined => dies.find(isWhole) ?? dies[0];
+    if (names.complete) return { found: best(names.find(symbol.name, 'variable').filter(isThere)), sure: true };
     const among = (units: Iterable<Unit>): Search<Die | undefined> => {
       let left = MOST_BYTES;
+      const partly: Die[] = [];
       for (const unit of units) {
         left -= unit.full.end - unit.full.offset;
-        if (left < 0) return { found: undefined, sure: false };
-        const found = names.findInUnit(unit.full, symbol.name, 'variable').find((die) => addressOf(die) === address);
+        if (left < 0) return { found: partly[0], sure: false };
+        partly.push(...names.findInUnit(unit.full, symbol.name, 'variable').filter(isThere));
+        const found = partly.find(isWhole);
         if (found !== undefined) return { found, sure: true };
       }
-      return { found: undefined, sure: true };
+      return { found: partly[0], sure: true };
     };
     // Of assembly or of the linker: C only declares it.
     if (symbol.kind === 'label') return { found: undefined, sure: true };

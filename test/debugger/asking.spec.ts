@@ -168,6 +168,28 @@ test('base 16 holds for what a value opens into; a long array comes in pages', (
   );
 });
 
+test('numbers are written in the base that a letter asks for', () => {
+  const { bench, frameId } = atPageFault();
+  const ask = (expression: string, context = 'watch'): string =>
+    bench.request('evaluate', { expression, frameId, context }).result;
+  assert.deepEqual(
+    ['x', 'd', 'u', 'o', 'b', 't', 'c'].map((letter) => ask(`trap->vector , ${letter}`)),
+    ['0xe', '14', '14', '016', '0b1110', '0b1110', "14 '\\016'"],
+  );
+  assert.equal(ask('(char)-3,u'), "253 '\\375'");
+  assert.equal(ask('-3,d'), '-3');
+  assert.equal(
+    ask('current->state,x', 'repl'),
+    `0x${Number(ask('(int)current->state')).toString(16)} ${ask('current->state')}`,
+  );
+  assert.match(ask('trap,o'), /^0[0-7]+$/);
+  assert.match(ask('trap,x', 'repl'), /^\(.*\) 0x/);
+  assert.equal(ask('(1, 2)'), '2');
+  const { variablesReference } = bench.request('evaluate', { expression: '*trap,b', frameId });
+  const opened = bench.request('variables', { variablesReference }).variables;
+  assert.equal(opened.find(({ name }) => name === 'vector')!.value, '0b1110');
+});
+
 test('log points: braces, bases, and what may not be done', () => {
   const bench = new DapBench(configOf(TSUBAME));
   bench.launch({}, () => {

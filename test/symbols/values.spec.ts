@@ -8,7 +8,8 @@ import { parseElf } from '../../src/machine/elf.ts';
 import { DebugInfo } from '../../src/symbols/debug-info.ts';
 import type { ReadMemory } from '../../src/symbols/location-value.ts';
 import { describeType, typeName } from '../../src/symbols/type-names.ts';
-import { printValue, type FormatOptions } from '../../src/symbols/value/format.ts';
+import { formatValue, printValue, type FormatOptions } from '../../src/symbols/value/format.ts';
+import { NUMBER_FORMATS, type NumberLetter } from '../../src/symbols/value/number-formats.ts';
 import { partCount, partsOf } from '../../src/symbols/value/parts.ts';
 import { gdb, gdbMissing } from './gdb.ts';
 import { compile, missing, read } from './toolchain.ts';
@@ -144,6 +145,27 @@ const EXPRESSIONS = [
   '*(int *) 4',
 ];
 
+const NUMBERS = [
+  ...[
+    'counter',
+    'big',
+    'wide',
+    'widest',
+    'small',
+    'port',
+    'letter',
+    'low',
+    'high',
+    'typedefed',
+    'truth',
+    '0',
+    '-1',
+    '64',
+  ],
+  ...['first.bits.low', 'first.bits.sign', 'second.bits.sign', 'first.bits.big', 'second.bits.hue', 'second.bits.yes'],
+  ...['paint', 'odd', 'mode', 'none', 'unknown', 'sign', 'numbers[3]', 'points[2].x', 'second.at.y'],
+];
+
 const TYPES = [
   ...['struct node', 'struct point', 'node_t', 'operation', 'matrix', 'enum color', 'enum flags', 'enum negative'],
   ...['struct flexible', 'struct empty', 'u8', 'int', 'unsigned long', 'char *', 'struct node *', 'int (*)(int, char)'],
@@ -227,6 +249,29 @@ for (const [name, [compiler, ...options]] of Object.entries(BUILDS)) {
       const pairs = (list: readonly string[]) => texts.map((text, i) => `${text} = ${list[i]}`);
       assert.deepEqual(pairs(actual), pairs(expected));
       t.diagnostic(`${texts.length} values`);
+    });
+
+    it('writes numbers in the bases that gdb has', () => {
+      const path = compile(compiler, [...options, '-Wno-everything'], ['values.c']);
+      const { evaluate, format } = session(path);
+      const cases = Object.keys(NUMBER_FORMATS).flatMap((letter) =>
+        NUMBERS.map((text) => ({ letter: letter as NumberLetter, text })),
+      );
+      // gdb's name for binary is t.
+      const expected = gdb(
+        path,
+        cases.map(({ letter, text }) => `print/${letter === 'b' ? 't' : letter} ${text}`),
+      ).map(plain);
+      const differences = cases.flatMap(({ letter, text }, i) => {
+        const result = evaluate(text);
+        assert.ok(result.ok, text);
+        const ours = formatValue(result.value, { ...format, number: letter });
+        // What we say besides: the character, the enumerator, the symbol. Only in binary C has a prefix that gdb leaves out.
+        const bare = letter === 'c' ? ours.replace(/(') (?:\w+|\(.*\))$/, '$1') : ours.split(' ')[0]!;
+        const theirs = letter === 'b' || letter === 't' ? `0b${expected[i]!}` : expected[i]!;
+        return bare === theirs ? [] : [`${text},${letter}: ${ours}; gdb has ${theirs}`];
+      });
+      assert.deepEqual(differences, []);
     });
 
     it('opens values into parts that their expressions name', () => {

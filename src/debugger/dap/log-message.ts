@@ -1,4 +1,4 @@
-// The text of a log point: C expressions stand in braces, `\{` and `\}` are braces. Each expression may end in `,x`. Not when a message is due
+// The text of a log point: C expressions stand in braces, `\{` and `\}` are braces. Each expression may end in a format (`,x`). Not when a message is due
 // (../breakpoints.ts).
 
 import { reasonOf, type Tell } from '../saying.ts';

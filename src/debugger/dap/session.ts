@@ -299,8 +299,8 @@ export class DebugSession implements Judge {
 
   expand(message: string): string {
     const value = (expression: string): string => {
-      const { plain, hex } = withoutFormat(expression);
-      return wholeText(this, this.context.look(plain), hex);
+      const { plain, number } = withoutFormat(expression);
+      return wholeText(this, this.context.look(plain), number);
     };
     return expandMessage(message, value, this.tell);
   }

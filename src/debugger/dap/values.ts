@@ -3,6 +3,7 @@
 import { sizeOf, stripped } from '../../symbols/types.ts';
 import { typeName } from '../../symbols/type-names.ts';
 import { formatValue, type FormatOptions, printValue } from '../../symbols/value/format.ts';
+import { NUMBER_FORMATS, type NumberLetter } from '../../symbols/value/number-formats.ts';
 import { type Part, partCount, partsOf } from '../../symbols/value/parts.ts';
 import type { Value } from '../../symbols/value/value.ts';
 import type { Frame } from '../frames.ts';
@@ -24,26 +25,27 @@ const PREVIEW = 32;
 /** More than this is cut in a line of the view. */
 const MOST_TEXT = 400;
 
-/** `value,x`: in hexadecimal, as watches of other debuggers have it. */
-const HEX = /,\s*x\s*$/;
-export const withoutFormat = (expression: string): { readonly plain: string; readonly hex: boolean } => ({
-  plain: expression.replace(HEX, '').trim(),
-  hex: HEX.test(expression),
+/** `value,x`: how numbers are written, as watches of other debuggers have it. */
+const FORMAT = new RegExp(`,\\s*([${Object.keys(NUMBER_FORMATS).join('')}])\\s*$`);
+export const withoutFormat = (
+  expression: string,
+): { readonly plain: string; readonly number: NumberLetter | undefined } => ({
+  plain: expression.replace(FORMAT, '').trim(),
+  number: FORMAT.exec(expression)?.[1] as NumberLetter | undefined,
 });
 
-const optionsOf = (session: DebugSession, hex = false): FormatOptions => ({
-  limit: PREVIEW,
+const optionsOf = (session: DebugSession, number: NumberLetter | undefined): FormatOptions => ({
   symbolAt: (address) => session.nameOf(address),
-  ...(hex ? { hex } : {}),
+  ...(number === undefined ? {} : { number }),
 });
 
 /** The whole text, as gdb prints it: for the console and the clipboard. */
-export const wholeText = (session: DebugSession, value: Value, hex = false): string =>
-  printValue(value, { symbolAt: (address) => session.nameOf(address), hex });
+export const wholeText = (session: DebugSession, value: Value, number?: NumberLetter): string =>
+  printValue(value, optionsOf(session, number));
 
 /** A value in one line, cut where it is long. */
-export const lineText = (session: DebugSession, value: Value, hex = false): string => {
-  const text = formatValue(value, optionsOf(session, hex));
+export const lineText = (session: DebugSession, value: Value, number?: NumberLetter): string => {
+  const text = formatValue(value, { limit: PREVIEW, ...optionsOf(session, number) });
   return text.length > MOST_TEXT ? `${text.slice(0, MOST_TEXT)}...` : text;
 };
 
@@ -52,7 +54,7 @@ export const described = (
   session: DebugSession,
   { expression, value }: Omit<Named, 'name'>,
   frame: Frame,
-  hex?: boolean,
+  number?: NumberLetter,
 ): {
   readonly text: string;
   readonly type: string;
@@ -65,17 +67,17 @@ export const described = (
   const address =
     kind === 'pointer' && value.integer !== undefined ? Number(BigInt.asUintN(32, value.integer)) : value.address;
   return {
-    text: lineText(session, value, hex),
+    text: lineText(session, value, number),
     type: typeName(value.type),
     variablesReference:
-      parts === 0 ? 0 : session.containers.add(partsContainer(session, value, expression, frame, hex)),
+      parts === 0 ? 0 : session.containers.add(partsContainer(session, value, expression, frame, number)),
     ...(address === undefined ? {} : { memoryReference: reference(address, frame.task?.pageTable) }),
     ...(kind === 'array' ? { indexedVariables: parts } : {}),
   };
 };
 
-const variable = (session: DebugSession, named: Named, frame: Frame, hex?: boolean): Dap.Variable => {
-  const { text, ...rest } = described(session, named, frame, hex);
+const variable = (session: DebugSession, named: Named, frame: Frame, number?: NumberLetter): Dap.Variable => {
+  const { text, ...rest } = described(session, named, frame, number);
   return {
     name: named.name,
     value: text,
@@ -89,7 +91,7 @@ const partsContainer = (
   value: Value,
   expression: string | undefined,
   frame: Frame,
-  hex?: boolean,
+  number?: NumberLetter,
 ): Container => {
   const named = ({ name, value: part, access }: Part): Named => {
     const whole = expression === undefined ? undefined : /^[\w$]+$/.test(expression) ? expression : `(${expression})`;
@@ -104,7 +106,7 @@ const partsContainer = (
     partCount(value),
     (start, count) => partsOf(value, start, count).map(named),
     frame,
-    hex,
+    number,
   );
 };
 
@@ -114,8 +116,8 @@ export const listContainer = (
   total: number,
   page: (start: number, count: number) => readonly Named[],
   frame: Frame,
-  /** Numbers in base 16, as what it was opened from. */
-  hex?: boolean,
+  /** How numbers are written: as in what it was opened from. */
+  number?: NumberLetter,
 ): Container => {
   const find = (name: string): Named => {
     // Of a long array not all elements are made to find one.
@@ -126,7 +128,7 @@ export const listContainer = (
   };
   return {
     children: (start, count) =>
-      page(start, count ?? total - start).map((named) => variable(session, named, frame, hex)),
+      page(start, count ?? total - start).map((named) => variable(session, named, frame, number)),
     set: (name, text) => {
       const { expression } = find(name);
       if (expression === undefined) throw new Refusal('noNameInC', { name });

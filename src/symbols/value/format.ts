@@ -4,6 +4,7 @@ import { cannotAccess, fromBytes } from '../location-value.ts';
 import { typeName } from '../type-names.ts';
 import {
   isCharacter,
+  isSigned,
   sizeOf,
   stripped,
   unqualified,
@@ -13,6 +14,7 @@ import {
   type StructType,
 } from '../types.ts';
 import { floatText } from './floats.ts';
+import { writeNumber, type NumberLetter } from './number-formats.ts';
 import { OPTIMIZED_OUT_TEXT } from './read.ts';
 import { characterText, stringText } from './strings.ts';
 import type { Value } from './value.ts';
@@ -22,8 +24,8 @@ export interface FormatOptions {
   readonly symbolAt?: (address: number) => string | undefined;
   /** Elements of an array, and characters of a string, to write out. */
   readonly limit?: number;
-  /** Integers and addresses in base 16. */
-  readonly hex?: boolean;
+  /** How integers are written; left out: as their type has it. */
+  readonly number?: NumberLetter;
 }
 
 const LIMIT = 200;
@@ -79,9 +81,12 @@ function formatScalar(value: Value, type: CType, options: FormatOptions): string
   const integer = value.integer ?? 0n;
   switch (type.kind) {
     case 'base':
-      return formatBase(type.encoding, read.bytes, integer, options);
-    case 'enum':
-      return enumText(type, integer);
+      return formatBase(type.encoding, read.bytes, integer, formatted(value, read.bytes, options));
+    case 'enum': {
+      const number = formatted(value, read.bytes, options);
+      const name = enumText(type, integer);
+      return number === undefined ? name : /^-?\d+$/.test(name) ? number : `${number} ${name}`;
+    }
     case 'pointer':
       return formatPointer(Number(BigInt.asUintN(32, integer)), type.target, value, options);
     default:
@@ -89,18 +94,26 @@ function formatScalar(value: Value, type: CType, options: FormatOptions): string
   }
 }
 
-function formatBase(encoding: string, bytes: Uint8Array, integer: bigint, options: FormatOptions): string {
+/** An integer in the base that was asked for, if one was. */
+function formatted(value: Value, bytes: Uint8Array, { number }: FormatOptions): string | undefined {
+  if (number === undefined) return undefined;
+  return writeNumber(number, fromBytes(bytes), isSigned(value.type), bytes.length);
+}
+
+/** @param number the value in a base that was asked for */
+function formatBase(encoding: string, bytes: Uint8Array, integer: bigint, number: string | undefined): string {
   if (encoding === 'float') return floatText(bytes) ?? `<a floating-point number of ${bytes.length} bytes>`;
   if (encoding === 'complex') {
     const half = bytes.length / 2;
     return `${floatText(bytes.slice(0, half)) ?? '?'} + ${floatText(bytes.slice(half)) ?? '?'}i`;
   }
-  if (encoding === 'boolean' && !options.hex) {
+  if (encoding === 'boolean' && number === undefined) {
     if (integer === 0n || integer === 1n) return integer === 1n ? 'true' : 'false';
   }
-  const number = options.hex === true ? `0x${fromBytes(bytes).toString(16)}` : integer.toString();
-  if (bytes.length === 1 && /char$/.test(encoding)) return `${number} ${characterText(bytes[0]!)}`;
-  return number;
+  const text = number ?? integer.toString();
+  return bytes.length === 1 && /char$/.test(encoding) && !text.endsWith("'")
+    ? `${text} ${characterText(bytes[0]!)}`
+    : text;
 }
 
 function formatPointer(address: number, target: CType, value: Value, options: FormatOptions): string {
@@ -116,7 +129,7 @@ function formatPointer(address: number, target: CType, value: Value, options: Fo
 /** @param always a function's symbol is written even if it is no symbol of data */
 function pointerText(address: number, options: FormatOptions, _always: boolean): string {
   const symbol = address === 0 ? undefined : options.symbolAt?.(address);
-  const number = `0x${address.toString(16)}`;
+  const number = writeNumber(options.number ?? 'x', BigInt(address), false, 4);
   return symbol === undefined ? number : `${number} <${symbol}>`;
 }
 
@@ -192,7 +205,7 @@ function formatArray(value: Value, type: ArrayType, options: FormatOptions, dept
       // A run of the same characters is not cut through.
       let end = limit;
       while (end < count && read.bytes[end] === read.bytes[end - 1]) end++;
-      return `${stringText(read.bytes.subarray(0, end))}...`;
+      if (end < count) return `${stringText(read.bytes.subarray(0, end))}...`;
     }
     // The zero that ends a string goes without saying.
     const ended = read.bytes[count - 1] === 0 ? count - 1 : count;
@@ -211,7 +224,7 @@ function formatArray(value: Value, type: ArrayType, options: FormatOptions, dept
       break;
     }
     const same = sameElements(value, index, count, size);
-    if (same >= REPEATS) {
+    if (same > REPEATS) {
       texts.push(`${text} <repeats ${same} times>`);
       shown += REPEATS;
       index += same;

@@ -9,8 +9,8 @@ export const evaluate: Handler<'evaluate'> = {
   capabilities: { supportsEvaluateForHovers: true, supportsClipboardContext: true },
   answer: (session, { expression, frameId, context: purpose, format }) => {
     const frame = session.frame(frameId);
-    const { plain, hex: marked } = withoutFormat(expression);
-    const hex = format?.hex === true || marked;
+    const { plain, number: marked } = withoutFormat(expression);
+    const number = marked ?? (format?.hex === true ? 'x' : undefined);
     session.context.written = false;
     try {
       const asked = answerTo(session, plain, frame);
@@ -19,9 +19,9 @@ export const evaluate: Handler<'evaluate'> = {
       // Only what is asked once, on the console, may change something: the rest is asked at every stop, or by moving the mouse.
       const value =
         purpose === undefined || purpose === 'repl' ? context.evaluate(plain, frame) : context.look(plain, frame);
-      const { text, ...rest } = described(session, { expression: plain, value }, frame, hex);
+      const { text, ...rest } = described(session, { expression: plain, value }, frame, number);
       const whole = purpose === 'repl' || purpose === 'clipboard';
-      return { result: whole ? wholeText(session, value, hex) : text, ...rest };
+      return { result: whole ? wholeText(session, value, number) : text, ...rest };
     } catch (error) {
       throw new Refusal('plain', { text: reasonOf(error) });
     } finally {

@@ -16,8 +16,8 @@ export const sample: Handler<'kansoku/sample'> = {
     const values = expressions.slice(0, MOST).map((expression) => {
       try {
         if (travelling) throw new Refusal('samplesOnTheWay');
-        const { plain, hex } = withoutFormat(expression);
-        return { result: lineText(session, context.look(plain), hex) };
+        const { plain, number } = withoutFormat(expression);
+        return { result: lineText(session, context.look(plain), number) };
       } catch (error) {
         return { problem: session.tell('plain', { text: reasonOf(error) }) };
       }
