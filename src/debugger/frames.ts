@@ -40,12 +40,9 @@ const XMM0 = 21;
 export class Frames {
   private stack: Stack | undefined;
   private innermost: PhysicalFrame | undefined;
-  /**
-   * Inlined calls that begin exactly where the guest stands, and that the user has stepped into. The others are not entered yet: the
-   * guest stands at their call.
-   */
-  private entered = 0;
-  private enteredAt = -1;
+  /** Where the user has stepped into inlined calls that begin there, or has a breakpoint on one: how many are not entered. */
+  private hidden = 0;
+  private hiddenAt = -1;
 
   constructor(private readonly machine: DebuggedMachine) {}
 
@@ -71,18 +68,19 @@ export class Frames {
     ));
   }
 
-  /** How many inlined calls begin exactly at the pc and are not entered. */
+  /** How many inlined calls are not entered: the guest stands at their call. Those that begin exactly at the pc, if nothing else was said. */
   notEntered(pc: number, functions: readonly FunctionCode[]): number {
+    if (this.hiddenAt === pc) return this.hidden;
     let count = 0;
     while (functions[count]?.inlined === true && functions[count]!.entry === pc) count++;
-    return Math.max(0, count - (this.enteredAt === pc ? this.entered : 0));
+    return count;
   }
 
   /** Steps into the outermost inlined call that begins where the guest stands. */
   enterInlined(): void {
     const pc = pcOf(this.machine.target.vcpus[0]!);
-    this.entered = (this.enteredAt === pc ? this.entered : 0) + 1;
-    this.enteredAt = pc;
+    this.hidden = Math.max(0, this.notEntered(pc, this.machine.debug.functionsAt(pc)) - 1);
+    this.hiddenAt = pc;
     this.forget();
   }
   /** Stands in the inlined copy of a function that begins here, where a breakpoint on it was met; undefined: at the outermost call that begins here. */
@@ -91,15 +89,13 @@ export class Frames {
     this.forget();
     if (name === undefined) return;
     const pc = pcOf(this.machine.target.vcpus[0]!);
-    const functions = this.machine.debug.functionsAt(pc);
-    const begun = this.notEntered(pc, functions);
-    const level = functions.slice(0, begun).findIndex((one) => one.name === name);
-    if (level >= 0) [this.entered, this.enteredAt] = [begun - level, pc];
+    // What is inlined into the copy may begin with it, but its ranges may be in another order.
+    const level = this.machine.debug.functionsAt(pc).findIndex((one) => one.inlined && one.name === name);
+    if (level >= 0) [this.hidden, this.hiddenAt] = [level, pc];
   }
   /** The guest moves: what was entered is so no more. */
   leaveInlined(): void {
-    this.enteredAt = -1;
-    this.entered = 0;
+    this.hiddenAt = -1;
   }
 
   get(index: number): Frame | undefined {

@@ -14,6 +14,7 @@ import {
 } from './declarations.ts';
 import { DW_AT, DW_TAG } from './dwarf/constants.ts';
 import type { Die } from './dwarf/die.ts';
+import { entryOf } from './dwarf/inlined.ts';
 import type { NameKind } from './dwarf/names.ts';
 import { scopesAt, type Scope } from './dwarf/scopes.ts';
 import type { Unit } from './dwarf/unit.ts';
@@ -387,20 +388,6 @@ export class DebugInfo {
   #own(address: number): number {
     return (address - this.slide) >>> 0;
   }
-}
-
-/**
- * The first instruction of an inlined copy: DW_AT_entry_pc, which is an address or counts from DW_AT_low_pc. GCC may put it before the code of the copy,
- * where that was mixed with other code: then the copy's next instruction.
- */
-function entryOf(die: Die): number | undefined {
-  const ranges = die.unit.rangesOf(die);
-  const first = ranges.reduce((least, { start }) => Math.min(least, start), Infinity);
-  if (first === Infinity) return undefined;
-  const entry = die.address(DW_AT.entry_pc) ?? (die.unit.entryOf(die) ?? first) + (die.number(DW_AT.entry_pc) ?? 0);
-  if (ranges.some(({ start, end }) => entry >= start && entry < end)) return entry;
-  const behind = ranges.map(({ start }) => start).filter((start) => start > entry);
-  return behind.length === 0 ? first : Math.min(...behind);
 }
 
 const inlinedScopes = (scope: Scope): Scope[] =>

@@ -25,23 +25,34 @@ const OF_THE_MOMENT: ReadonlySet<string> = new Set<Command>([
   'writeMemory',
   'disassemble',
 ]);
-/** Requests that may be made again when the names of the program are read: they only ask, or do nothing before they know all names. */
-const WAIT_FOR_NAMES: ReadonlySet<string> = new Set<Command>([
+/** Requests that set breakpoints: they do nothing before they know all names, so that they may be made again when the names of the program are read. */
+const SETS: ReadonlySet<string> = new Set<Command>([
+  'setBreakpoints',
+  'setFunctionBreakpoints',
+  'setInstructionBreakpoints',
+  'setDataBreakpoints',
+]);
+/** These and those that only ask. */
+const WAIT_FOR_NAMES: ReadonlySet<string> = new Set<string>([
+  ...SETS,
   'scopes',
   'variables',
   'evaluate',
   'completions',
   'dataBreakpointInfo',
   'kansoku/sample',
-  'setFunctionBreakpoints',
 ]);
-/** May be answered before others that came earlier. */
-const OUT_OF_ORDER: ReadonlySet<string> = new Set<string>([
-  ...WAIT_FOR_NAMES,
-  'cancel',
-  'pause',
-  'threads',
-  'stackTrace',
+/** What lets the guest run: breakpoints that were set before must be in force. */
+const RUNS: ReadonlySet<string> = new Set<Command>([
+  'configurationDone',
+  'continue',
+  'next',
+  'stepIn',
+  'stepOut',
+  'stepBack',
+  'reverseContinue',
+  'restartFrame',
+  'restart',
 ]);
 type Send = (message: Dap.ProtocolMessage) => void;
 
@@ -61,8 +72,9 @@ export class DebugAdapter {
     if (message.type !== 'request') return;
     const request = message as Dap.Request;
     // What sets breakpoints must not be overtaken by what lets the guest run, or sets them again.
-    if (!OUT_OF_ORDER.has(request.command) || request.command === 'setFunctionBreakpoints')
-      this.session.postponed.finish();
+    const { command } = request;
+    if (RUNS.has(command)) this.session.postponed.finish(SETS);
+    else if (SETS.has(command)) this.session.postponed.finish(new Set([command]));
     this.answer(request);
   }
 
@@ -81,7 +93,7 @@ export class DebugAdapter {
       session.answered();
     } catch (error) {
       if (error instanceof NamesWanted)
-        return session.postponed.add(request.seq, (cancelled) => {
+        return session.postponed.add(request.seq, request.command, (cancelled) => {
           if (cancelled) this.respond(request, { success: false, ...failure(new Late('namesNotRead'), session.tell) });
           else this.answer(request);
         });

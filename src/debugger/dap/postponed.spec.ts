@@ -17,8 +17,8 @@ const bench = (slices: number) => {
   return {
     postponed,
     said,
-    add: (request: number) =>
-      postponed.add(request, (cancelled) => said.push(`${request} ${cancelled ? 'refused' : 'answered'}`)),
+    add: (request: number, command = 'evaluate') =>
+      postponed.add(request, command, (cancelled) => said.push(`${request} ${cancelled ? 'refused' : 'answered'}`)),
     turn: () => tasks.shift()?.(),
     get read() {
       return read;
@@ -72,4 +72,17 @@ test('one is cancelled by its number; the work ends when nobody waits', () => {
   assert.deepEqual(one.said.slice(2), ['progressEnd names1', '7 refused']);
   while (!one.idle) one.turn();
   assert.equal(one.read, 0);
+});
+
+test('what must not be overtaken is answered at once, with those before it', () => {
+  const one = bench(3);
+  one.add(7);
+  one.postponed.finish(new Set(['setBreakpoints']));
+  assert.equal(one.said.length, 1, 'only a question waits');
+  one.add(8, 'setBreakpoints');
+  one.postponed.finish(new Set(['setBreakpoints']));
+  assert.deepEqual(one.said.slice(1), ['progressEnd names1', '7 answered', '8 answered']);
+  assert.equal(one.read, 3);
+  while (!one.idle) one.turn();
+  assert.equal(one.read, 3);
 });

@@ -6,8 +6,9 @@ import type { Tell } from '../saying.ts';
 import type { Events } from './protocol.ts';
 
 interface Waiting {
-  /** The request's own number. */
+  /** The request's own number, and what it asks for. */
   readonly request: number;
+  readonly command: string;
   readonly answer: (cancelled: boolean) => void;
 }
 
@@ -24,8 +25,8 @@ export class Postponed {
     private readonly tell: Tell,
   ) {}
 
-  add(request: number, answer: Waiting['answer']): void {
-    this.waiting.push({ request, answer });
+  add(request: number, command: string, answer: Waiting['answer']): void {
+    this.waiting.push({ request, command, answer });
     if (this.progress !== undefined) return;
     this.progress = `names${++this.count}`;
     this.emit('progressStart', {
@@ -47,10 +48,10 @@ export class Postponed {
     one.answer(true);
   }
 
-  /** Answers all that wait, however long it takes. */
-  finish(): void {
+  /** Answers what waits, however long it takes, if there are requests of these kinds among it. */
+  finish(commands: ReadonlySet<string>): void {
     // Some need the names first, then what these lead to.
-    while (this.waiting.length > 0) {
+    while (this.waiting.some(({ command }) => commands.has(command))) {
       while (this.machine.debug.indexSome() < 1);
       this.answerAll();
     }

@@ -22,6 +22,8 @@ export interface Named {
 
 /** Elements of an array in the one line of text before it is opened. */
 const PREVIEW = 32;
+/** Characters of a string there. */
+const MOST_CHARACTERS = 200;
 /** More than this is cut in a line of the view. */
 const MOST_TEXT = 400;
 
@@ -45,7 +47,14 @@ export const wholeText = (session: DebugSession, value: Value, number?: NumberLe
 
 /** A value in one line, cut where it is long. */
 export const lineText = (session: DebugSession, value: Value, number?: NumberLetter): string => {
-  const text = formatValue(value, { limit: PREVIEW, ...optionsOf(session, number) });
+  const text = formatValue(value, {
+    limit: PREVIEW,
+    characters: MOST_CHARACTERS,
+    // A part has at least two characters.
+    parts: MOST_TEXT / 2,
+    trimmed: true,
+    ...optionsOf(session, number),
+  });
   return text.length > MOST_TEXT ? `${text.slice(0, MOST_TEXT)}...` : text;
 };
 
@@ -93,12 +102,19 @@ const partsContainer = (
   frame: Frame,
   number?: NumberLetter,
 ): Container => {
+  const isPointer = stripped(value.type).kind === 'pointer';
   const named = ({ name, value: part, access }: Part): Named => {
     const whole = expression === undefined ? undefined : /^[\w$]+$/.test(expression) ? expression : `(${expression})`;
     return {
       name: name ?? session.tell('anonymous'),
       value: part,
-      expression: whole === undefined ? undefined : name === '*' ? `*${whole}` : `${whole}${access}`,
+      // An anonymous member has no name: its own members are named by the whole.
+      expression:
+        whole === undefined
+          ? undefined
+          : name === '*' || (isPointer && access === '')
+            ? `*${whole}`
+            : `${whole}${access}`,
     };
   };
   return listContainer(

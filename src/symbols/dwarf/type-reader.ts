@@ -132,6 +132,18 @@ export class TypeReader {
   }
 
   #compound(declared: Die, kind: 'struct' | 'union' | 'class'): CType {
+    // Its definition is looked for when something of it is needed: most are only pointed to.
+    if (declared.flag(DW_AT.declaration) && !declared.has(DW_AT.signature)) {
+      const definition = (): Die => this.#definition(declared);
+      return lazy(
+        { kind, name: declared.name },
+        {
+          size: () => sizeIn(definition()) ?? 0,
+          incomplete: () => definition() === declared,
+          members: () => this.#members(definition()),
+        },
+      );
+    }
     const die = this.#definition(declared);
     if (die !== declared) return this.read(die);
     const shape = { kind, name: die.name, size: sizeIn(die) ?? 0, incomplete: die.flag(DW_AT.declaration) };

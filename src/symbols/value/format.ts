@@ -22,8 +22,13 @@ import type { Value } from './value.ts';
 export interface FormatOptions {
   /** The symbol that holds an address, as `name` or `name+4`. */
   readonly symbolAt?: (address: number) => string | undefined;
-  /** Elements of an array, and characters of a string, to write out. */
+  /** Elements of an array to write out, and characters of a string where `characters` does not say otherwise. */
   readonly limit?: number;
+  readonly characters?: number;
+  /** Numbers, members and elements to write out in all: of a text that is cut, what lies behind need not be read. */
+  readonly parts?: number;
+  /** Zeros behind a text in an array of `char` are left out. */
+  readonly trimmed?: boolean;
   /** How integers are written; left out: as their type has it. */
   readonly number?: NumberLetter;
 }
@@ -53,7 +58,7 @@ export function formatValue(value: Value, options: FormatOptions = {}): string {
 
 function format(value: Value, options: FormatOptions, depth: number): string {
   if (value.optimizedOut) return OPTIMIZED_OUT_TEXT;
-  if (depth > MAX_DEPTH || ++parts > MAX_PARTS) return '{...}';
+  if (depth > MAX_DEPTH || ++parts > (options.parts ?? MAX_PARTS)) return '{...}';
   const type = stripped(value.type);
   switch (type.kind) {
     case 'struct':
@@ -121,7 +126,7 @@ function formatPointer(address: number, target: CType, value: Value, options: Fo
   if (isCharacter(target)) {
     const shown = pointerText(address, options, false);
     if (address === 0) return shown;
-    return `${shown} ${stringAt(address, value, options.limit ?? LIMIT)}`;
+    return `${shown} ${stringAt(address, value, options.characters ?? options.limit ?? LIMIT)}`;
   }
   return pointerText(address, options, plain.kind === 'function');
 }
@@ -201,6 +206,11 @@ function formatArray(value: Value, type: ArrayType, options: FormatOptions, dept
   if (isCharacter(type.element) && !type.vector) {
     const read = value.bytes;
     if (!read.ok) return read.reason.startsWith('<') ? read.reason : `<error: ${read.reason}>`;
+    if (options.trimmed === true && isPlainCharacter(type.element)) {
+      const used = read.bytes.findLastIndex((byte) => byte !== 0) + 1;
+      const most = options.characters ?? limit;
+      return used > most ? `${stringText(read.bytes.subarray(0, most))}...` : stringText(read.bytes.subarray(0, used));
+    }
     if (count > limit) {
       // A run of the same characters is not cut through.
       let end = limit;
@@ -236,6 +246,12 @@ function formatArray(value: Value, type: ArrayType, options: FormatOptions, dept
   }
   return `{${texts.join(', ')}${index < count ? '...' : ''}}`;
 }
+
+/** `char` itself: text, not bytes. */
+const isPlainCharacter = (type: CType): boolean => {
+  const plain = stripped(type);
+  return plain.kind === 'base' && plain.name === 'char';
+};
 
 /** How many elements from `index` on are the same, byte by byte. */
 function sameElements(value: Value, index: number, count: number, size: number): number {
