@@ -166,7 +166,8 @@ await step('to an event of the timeline: by the key forwards, by its menu back',
   await entry.click();
   console.log(`        ${await standsAt(first)}`);
   await page.locator('.debug-call-stack', { hasText: 'vga_init' }).waitFor();
-  await page.locator('.pane-header', { hasText: 'Paused on event' }).waitFor();
+  // The reason in the view's title is not waited for: VS Code drops it where the guest stands again before it has taken in that it ran (its queue of
+  // states clears the reason of a stop that came meanwhile). Transcripts have it.
   await shot('event');
   await press('F5', /kmain\.c.*25/);
 });
