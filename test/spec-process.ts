@@ -2,6 +2,6 @@
 // is the machine code that users run.
 
 import { setFlagsFromString } from 'node:v8';
-import { branchHintsNeedFlag, FOLLOW_BRANCH_HINTS } from '../src/workers/branch-hints.ts';
+import { followBranchHints } from '../src/workers/branch-hints.ts';
 
-if (branchHintsNeedFlag(process.versions)) setFlagsFromString(FOLLOW_BRANCH_HINTS);
+followBranchHints(process.versions, setFlagsFromString);

@@ -2,7 +2,7 @@
 
 import { setFlagsFromString } from 'node:v8';
 import { version } from '../../package.json';
-import { branchHintsNeedFlag, FOLLOW_BRANCH_HINTS } from '../workers/branch-hints.ts';
+import { followBranchHints } from '../workers/branch-hints.ts';
 import { UserError } from '../workers/session.ts';
 import { bench } from './bench/command.ts';
 import { boot, Status } from './boot.ts';
@@ -50,7 +50,7 @@ const main = async (): Promise<number> => {
   return command.run(rest);
 };
 
-if (branchHintsNeedFlag(process.versions)) setFlagsFromString(FOLLOW_BRANCH_HINTS);
+followBranchHints(process.versions, setFlagsFromString);
 main().then(
   (status) => {
     process.exitCode = status;

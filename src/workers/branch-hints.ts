@@ -1,7 +1,7 @@
 // Whether V8 has to be told to follow branch hints. Translated code says of each slow path that it is rarely taken (machine/wasm/code.ts,
-// WebAssembly's branch hinting proposal). V8 does so by itself from 13.7 on; from 9.x to then behind a flag, which works while a process runs and
-// concerns nothing but modules with hints. Without it V8 keeps values in memory around slow paths and hot loops take up to a third longer.
-// Not who sets it: Node's programs do (cli, extension/host), as the engine knows no host.
+// WebAssembly's branch hinting proposal). V8 does so by itself from 13.7 on and before that behind a flag, which works while a process runs and
+// concerns nothing but modules with hints. Without it V8 keeps values in memory around slow paths, and hot loops take up to twice as long.
+// Not who asks for it: Node's programs do (cli, extension/host), as the engine knows no host.
 
 export const FOLLOW_BRANCH_HINTS = '--experimental-wasm-branch-hinting';
 
@@ -17,4 +17,12 @@ export const branchHintsNeedFlag = (versions: Readonly<Record<string, string | u
   const [major, minor] = (versions['v8'] ?? '').split('.').map(Number);
   if (major === undefined || minor === undefined || Number.isNaN(major) || Number.isNaN(minor)) return false;
   return major < BY_ITSELF[0] || (major === BY_ITSELF[0] && minor < BY_ITSELF[1]);
+};
+
+/** Makes V8 follow them in this process. @param setFlag node:v8's setFlagsFromString */
+export const followBranchHints = (
+  versions: Readonly<Record<string, string | undefined>>,
+  setFlag: (flag: string) => void,
+): void => {
+  if (branchHintsNeedFlag(versions)) setFlag(FOLLOW_BRANCH_HINTS);
 };

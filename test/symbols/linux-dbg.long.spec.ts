@@ -5,33 +5,26 @@ import { spawn } from 'node:child_process';
 import { posix } from 'node:path';
 import { createInterface } from 'node:readline';
 import { before, describe, it } from 'node:test';
-import { Elf, parseElf, type ElfFile } from '../../src/machine/elf.ts';
-import { DebugInfo } from '../../src/symbols/debug-info.ts';
+import { Elf, type ElfFile } from '../../src/machine/elf.ts';
+import type { DebugInfo } from '../../src/symbols/debug-info.ts';
 import { RowFlag } from '../../src/symbols/dwarf/line.ts';
 import { LineIndex } from '../../src/symbols/dwarf/line-index.ts';
 import { DebugSections } from '../../src/symbols/dwarf/sections.ts';
 import { Units } from '../../src/symbols/dwarf/units.ts';
-import { linuxGuest } from '../boot/linux-guest.ts';
 import { regionsOf } from './core.ts';
+import { kernelMissing, kernelPath, openKernel } from './debian-kernel.ts';
 import { compareThreads, random, randomThreads } from './frames-compare.ts';
 import { gdb, gdbMissing } from './gdb.ts';
-import { addr2lineChains, missing, parseDecodedRow, read } from './toolchain.ts';
+import { addr2lineChains, missing, parseDecodedRow } from './toolchain.ts';
 
-const path = linuxGuest()?.debugKernel();
-const skip =
-  path === undefined ? "Debian's kernel with debug data is not to be had here" : missing('gcc') || gdbMissing();
+const skip = kernelMissing || missing('gcc') || gdbMissing();
 
 describe("the debug data of Debian's kernel", { skip }, () => {
   let elf: ElfFile;
   let bytes: Uint8Array;
   let info: DebugInfo;
   before(() => {
-    bytes = read(path!);
-    const parsed = parseElf(bytes);
-    const opened = DebugInfo.open(path!, bytes);
-    assert.ok(parsed.ok && opened.ok);
-    ({ elf } = parsed);
-    ({ info } = opened);
+    ({ bytes, elf, info } = openKernel());
   });
 
   /** Anywhere in the code, but not where inlined code begins: gdb and addr2line count that address differently. */
@@ -62,7 +55,7 @@ describe("the debug data of Debian's kernel", { skip }, () => {
       }
     }
     const rows = ours();
-    const readelf = spawn('readelf', ['-W', '--debug-dump=decodedline', path!], {
+    const readelf = spawn('readelf', ['-W', '--debug-dump=decodedline', kernelPath!], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     const differences: string[] = [];
@@ -88,7 +81,7 @@ describe("the debug data of Debian's kernel", { skip }, () => {
 
   it('has the functions and lines that addr2line has at 10,000 addresses', (t) => {
     const addresses = randomAddresses(10_000, random(0x0a11_ce55));
-    const chains = addr2lineChains(path!, addresses);
+    const chains = addr2lineChains(kernelPath!, addresses);
     const differences: { readonly address: string; readonly ours: string; readonly theirs: string }[] = [];
     let [inlined, lines] = [0, 0];
     addresses.forEach((address, i) => {
@@ -106,7 +99,7 @@ describe("the debug data of Debian's kernel", { skip }, () => {
     });
     // Binutils 2.40 mistakes the first file of a version 5 table for the unit's own, and takes the padding between units for code: there gdb judges.
     const answers = gdb(
-      path!,
+      kernelPath!,
       differences.map(({ address }) => `info line *${address}`),
     );
     const wrong = differences.filter(({ ours }, i) => {
@@ -128,7 +121,7 @@ describe("the debug data of Debian's kernel", { skip }, () => {
       next,
     );
     const { frames, variables, optimizedOut, differences } = compareThreads(
-      path!,
+      kernelPath!,
       info,
       threads,
       regionsOf(bytes),

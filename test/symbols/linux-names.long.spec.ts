@@ -2,18 +2,14 @@
 // In the long run only: the package is 765 MB to download.
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import { Elf, parseElf } from '../../src/machine/elf.ts';
-import { DebugInfo, type Meaning } from '../../src/symbols/debug-info.ts';
+import { Elf } from '../../src/machine/elf.ts';
+import type { DebugInfo, Meaning } from '../../src/symbols/debug-info.ts';
 import { Names, NamesWanted } from '../../src/symbols/dwarf/names.ts';
 import { DebugSections } from '../../src/symbols/dwarf/sections.ts';
 import { Units } from '../../src/symbols/dwarf/units.ts';
 import { typeName } from '../../src/symbols/type-names.ts';
-import { linuxGuest } from '../boot/linux-guest.ts';
+import { kernelMissing, openKernel } from './debian-kernel.ts';
 import { random } from './frames-compare.ts';
-import { read } from './toolchain.ts';
-
-const path = linuxGuest()?.debugKernel();
-const skip = path === undefined ? "Debian's kernel with debug data is not to be had here" : false;
 
 const told = (info: DebugInfo, meaning: Meaning | undefined): string => {
   if (meaning === undefined) return 'nothing';
@@ -24,7 +20,7 @@ const told = (info: DebugInfo, meaning: Meaning | undefined): string => {
   return `${typeName(meaning.variable.type)} ${place}`;
 };
 
-describe("names of Debian's kernel", { skip }, () => {
+describe("names of Debian's kernel", { skip: kernelMissing }, () => {
   let quick: DebugInfo;
   let whole: DebugInfo;
   let names: Names;
@@ -39,14 +35,11 @@ describe("names of Debian's kernel", { skip }, () => {
     Array.from({ length: count }, () => list[next(list.length)]!);
 
   before(() => {
-    const bytes = read(path!);
-    const parsed = parseElf(bytes);
-    const [one, other] = [DebugInfo.open(path!, bytes), DebugInfo.open(path!, bytes)];
-    assert.ok(parsed.ok && one.ok && other.ok);
-    [quick, whole] = [one.info, other.info];
+    const { bytes, elf, info } = openKernel();
+    [quick, whole] = [info, openKernel(bytes).info];
     while (whole.indexSome() < 1);
-    names = new Names(new Units(new DebugSections(parsed.elf)));
-    const all = parsed.elf.symbols().filter(({ section }) => section !== Elf.SHN_UNDEF && section < 0xff00);
+    names = new Names(new Units(new DebugSections(elf)));
+    const all = elf.symbols().filter(({ section }) => section !== Elf.SHN_UNDEF && section < 0xff00);
     const of = (type: number) => all.filter((symbol) => symbol.type === type).map(({ name }) => name);
     symbols = {
       functions: of(Elf.STT_FUNC),

@@ -4,17 +4,15 @@ import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { evaluate } from '../../src/debugger/expression/evaluate.ts';
 import { Names } from '../../src/debugger/expression/names.ts';
-import { Elf, parseElf, type ElfFile } from '../../src/machine/elf.ts';
-import { DebugInfo } from '../../src/symbols/debug-info.ts';
+import { Elf, type ElfFile } from '../../src/machine/elf.ts';
+import type { DebugInfo } from '../../src/symbols/debug-info.ts';
 import type { ReadMemory } from '../../src/symbols/location-value.ts';
 import { printValue } from '../../src/symbols/value/format.ts';
-import { linuxGuest } from '../boot/linux-guest.ts';
+import { kernelMissing, kernelPath, openKernel } from './debian-kernel.ts';
 import { random } from './frames-compare.ts';
 import { gdb, gdbMissing } from './gdb.ts';
-import { read } from './toolchain.ts';
 
-const path = linuxGuest()?.debugKernel();
-const skip = path === undefined ? "Debian's kernel with debug data is not to be had here" : gdbMissing();
+const skip = kernelMissing || gdbMissing();
 
 /** One of each kind that a user of the Variables view meets. */
 const CHOSEN = [
@@ -43,11 +41,7 @@ describe("values of Debian's kernel", { skip }, () => {
   let bytes: Uint8Array;
   let info: DebugInfo;
   before(() => {
-    bytes = read(path!);
-    const parsed = parseElf(bytes);
-    const opened = DebugInfo.open(path!, bytes);
-    assert.ok(parsed.ok && opened.ok);
-    [elf, info] = [parsed.elf, opened.info];
+    ({ bytes, elf, info } = openKernel());
   });
   const ours = (text: string): string => {
     const memory: ReadMemory = (address, into) => {
@@ -85,7 +79,7 @@ describe("values of Debian's kernel", { skip }, () => {
       .replace(/ <[\w.]+(\+\d+)?>/g, '');
   const compare = (texts: readonly string[]): { readonly differences: string[]; readonly compared: number } => {
     const answers = gdb(
-      path!,
+      kernelPath!,
       texts.map((text) => `print ${text}`),
     );
     let compared = 0;

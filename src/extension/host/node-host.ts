@@ -6,14 +6,14 @@ import { Worker } from 'node:worker_threads';
 import * as vscode from 'vscode';
 import { PortMessageReader, PortMessageWriter } from 'vscode-languageclient/node';
 import type { FromMachine } from '../../protocol/machine.ts';
-import { branchHintsNeedFlag, FOLLOW_BRANCH_HINTS } from '../../workers/branch-hints.ts';
+import { followBranchHints } from '../../workers/branch-hints.ts';
 import type { Host } from './host.ts';
 
 export const nodeHost = (dist: vscode.Uri): Host => {
   const script = (name: string): string => vscode.Uri.joinPath(dist, name).fsPath;
   return {
     startMachine(listener) {
-      if (branchHintsNeedFlag(process.versions)) setFlagsFromString(FOLLOW_BRANCH_HINTS);
+      followBranchHints(process.versions, setFlagsFromString);
       const worker = new Worker(script('machine-worker.js'), { name: 'kansoku-machine' });
       let ended = false;
       worker.on('message', (message: FromMachine) => {
