@@ -54,6 +54,34 @@ describe('translations that outlive their entries', () => {
     promote(r, 13);
     r.check();
   });
+  test('a directory goes that had the table elsewhere, then the frame it mapped globally becomes a table', () => {
+    const r = rig(64, RW | GLOBAL);
+    r.store(5, 7, 2 * 4096 + RW);
+    r.loadCr3(0x5000);
+    r.touch((7 << 22) + 0x3000, true, false, 1);
+    r.loadCr3(0x1000);
+    r.touch(0, false, false, 0);
+    assert.ok(r.shadow.unshadow(5, DemoteTrigger.EARLY_UNSHADOW));
+    assert.ok(r.tlb.has(((7 << 10) + 3) * 2));
+    promote(r, 13);
+  });
+  test('a table that is unhooked in one of two places', () => {
+    const r = rig();
+    r.store(1, 7, 2 * 4096 + RW);
+    r.touch(0x3000, true, false, 1);
+    r.touch((7 << 22) + 0x3000, true, false, 1);
+    r.store(1, 7, 0);
+    promote(r, 13);
+  });
+  test('only the translations of the frame that becomes a table go', () => {
+    const r = rig();
+    r.store(2, 9, 13 * 4096 + RW);
+    for (const page of [3, 4, 9]) r.touch(page * 4096, true, false, 1);
+    const { flushes } = r.shadow.counters;
+    promote(r, 13);
+    assert.equal(r.shadow.counters.flushes, flushes);
+    assert.ok(!r.tlb.has(3 * 2) && !r.tlb.has(9 * 2) && r.tlb.has(4 * 2));
+  });
 });
 
 test('a directory that maps itself: tables are read and written through it', () => {

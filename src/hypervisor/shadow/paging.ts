@@ -22,7 +22,7 @@ import { PageFault, Pte } from './entries.ts';
 import { PagingState } from './paging-state.ts';
 import { NIL, ShadowPool, WORDS, stride } from './pool.ts';
 import { Propagator } from './propagate.ts';
-import { ShadowTables } from './tables.ts';
+import { ShadowTables, type ShadowTablesSaved } from './tables.ts';
 import { GuestWalker } from './walker.ts';
 
 /** What the exit handler does after a shadow fault. */
@@ -64,7 +64,7 @@ export interface ShadowSaved {
   readonly pdptes: Uint32Array;
   readonly counters: Record<string, number>;
   readonly pool: readonly number[];
-  readonly tables: readonly (number | boolean)[];
+  readonly tables: ShadowTablesSaved;
   readonly walker: Record<string, number | boolean>;
   readonly roots: Int32Array;
   readonly odd: readonly [gfn: number, writes: number];

@@ -9,18 +9,27 @@ import type { P2m } from '../p2m.ts';
 import type { ShadowCounters } from './counters.ts';
 import { Pte } from './entries.ts';
 import { isDirectory, NIL, shadowsFrame, stride, WORDS, type ShadowPool } from './pool.ts';
+import { StaleWritable } from './stale-writable.ts';
 
 /** A/D differences are the processor's own doing and never a change. */
 const COMPARED = ~(Pte.A | Pte.D);
+/** A leaf table that is hooked up in more directories than this is not followed to each of them: all translations go. */
+const MOST_HOOKS = 256;
+/** The frames of a leaf table with more entries than this are not noted one by one. */
+const MOST_NOTED = 64;
 
-export class ShadowTables implements Persistent<readonly (number | boolean)[]> {
+export interface ShadowTablesSaved {
+  readonly flags: number;
+  readonly flushPending: boolean;
+  readonly stale: readonly number[];
+}
+
+export class ShadowTables implements Persistent<ShadowTablesSaved> {
   /** Flags of the shadow event in the making (ShadowFlag bits). */
   flags = 0;
-  /** A table was taken away or mappings lost rights: all translations must go before the guest runs again. */
+  /** All translations must go before the guest runs again. */
   flushPending = false;
-  /** A writable translation without G, or with G, was removed but may still be in the TLB: harmless until its frame becomes a table. */
-  private staleWritable = false;
-  private staleGlobal = false;
+  private readonly stale: StaleWritable;
   observer: HypervisorObserver | null = null;
 
   constructor(
@@ -28,7 +37,9 @@ export class ShadowTables implements Persistent<readonly (number | boolean)[]> {
     private readonly p2m: P2m,
     private readonly machine: Machine,
     private readonly counters: ShadowCounters,
-  ) {}
+  ) {
+    this.stale = new StaleWritable(pool.gfns);
+  }
 
   /** Stores a leaf entry (L1 or FL1). Returns true if it changed. */
   setLeaf(page: number, slot: number, low: number, cause: number): boolean {
@@ -38,8 +49,9 @@ export class ShadowTables implements Persistent<readonly (number | boolean)[]> {
     if (((old ^ low) & COMPARED) === 0) return false;
     this.observer?.shadowEntrySet(pool.mfnOf(page), 1, (slot % WORDS) / stride(type), old, low, cause);
     if (old !== 0) {
-      if ((old & Pte.RW) !== 0 && ((low & Pte.RW) === 0 || (old ^ low) >>> 12 !== 0)) this.noteStale(old);
-      pool.unlinkFrame(this.p2m.gfnOf[old >>> 12]!, slot);
+      const gfn = this.p2m.gfnOf[old >>> 12]!;
+      if ((old & Pte.RW) !== 0 && ((low & Pte.RW) === 0 || (old ^ low) >>> 12 !== 0)) this.noteStale(gfn, old);
+      pool.unlinkFrame(gfn, slot);
       if (low === 0) pool.filled[page] = pool.filled[page]! - 1;
     } else {
       pool.filled[page] = pool.filled[page]! + 1;
@@ -62,11 +74,8 @@ export class ShadowTables implements Persistent<readonly (number | boolean)[]> {
     if (((old ^ low) & COMPARED) === 0) return false;
     this.observer?.shadowEntrySet(pool.mfnOf(page), 2, (slot % WORDS) / stride(type), old, low, cause);
     const oldChild = old === 0 ? NIL : pool.pageOf(old >>> 12);
-    // Rights that shrink at this level shrink for 1024 pages: no list says which were written through it.
-    if (old !== 0 && (low === 0 || oldChild !== child || (old & ~low & (Pte.RW | Pte.US)) !== 0)) {
-      this.staleWritable = true;
-      this.staleGlobal = true;
-    }
+    if (old !== 0 && (low === 0 || oldChild !== child || (old & ~low & (Pte.RW | Pte.US)) !== 0))
+      this.noteStaleTable(oldChild);
     pool.store(slot, low);
     if (old === 0) pool.filled[page] = pool.filled[page]! + 1;
     if (low === 0) pool.filled[page] = pool.filled[page]! - 1;
@@ -106,7 +115,11 @@ export class ShadowTables implements Persistent<readonly (number | boolean)[]> {
     return page;
   }
 
-  /** Removes a shadow page with all its entries and everything that points at it. */
+  /**
+   * Removes a shadow page with all its entries and everything that points at it. Translations that the TLB has stay until the guest drops them:
+   * the guest's tables still grant them. Of the page itself the processor holds nothing, as without VPIDs a VM entry drops what it has
+   * cached of tables (SDM vol. 3, 28.3.3.1).
+   */
   destroy(page: number, trigger: number): void {
     const pool = this.pool;
     const type = pool.type[page]!;
@@ -128,7 +141,6 @@ export class ShadowTables implements Persistent<readonly (number | boolean)[]> {
     this.clear(page);
     if (isDirectory(type)) this.observer?.shadowPage(ShadowPageAction.UNPIN, type, key, pool.mfnOf(page));
     pool.give(page);
-    this.flushPending = true;
     this.counters.destroyed++;
     this.observer?.shadowPage(ShadowPageAction.DESTROY, type, key, pool.mfnOf(page));
     if (shadowsFrame(type) && pool.tableTypes[key] === 0) {
@@ -151,11 +163,14 @@ export class ShadowTables implements Persistent<readonly (number | boolean)[]> {
       pool.filled[page] = pool.filled[page]! - 1;
       pool.store(slot, 0);
       if (!directory) {
-        pool.unlinkFrame(this.p2m.gfnOf[old >>> 12]!, slot);
+        const gfn = this.p2m.gfnOf[old >>> 12]!;
+        if ((old & Pte.RW) !== 0) this.noteStale(gfn, old);
+        pool.unlinkFrame(gfn, slot);
         continue;
       }
       const child = pool.pageOf(old >>> 12);
       pool.unlinkUp(child, slot);
+      if (!this.hookedAlike(child, slot)) this.noteStaleTable(child);
       if (pool.upHead[child] === NIL) this.destroy(child, DemoteTrigger.UNHOOKED);
     }
   }
@@ -179,14 +194,14 @@ export class ShadowTables implements Persistent<readonly (number | boolean)[]> {
         low,
         ShadowSetCause.ZAP,
       );
+      if (!this.flushPending) this.dropTranslations(page, slot);
     }
-    const flush = removed > 0 || this.staleWritable || this.staleGlobal;
-    if (flush) this.flushPending = true;
+    if (this.stale.has(gfn)) this.flushPending = true;
     if (removed > 0) {
       this.flags |= ShadowFlag.WRMAP | ShadowFlag.SET_FLUSH;
       this.counters.writableRemoved += removed;
     }
-    this.observer?.shadowWrmap(gfn, WrmapMethod.GUESS, removed, flush ? 1 : 0);
+    this.observer?.shadowWrmap(gfn, WrmapMethod.GUESS, removed, removed > 0 || this.flushPending ? 1 : 0);
     return removed;
   }
 
@@ -198,23 +213,71 @@ export class ShadowTables implements Persistent<readonly (number | boolean)[]> {
       this.setLeaf(Math.floor(slot / WORDS), slot, 0, ShadowSetCause.ZAP);
       removed++;
     }
-    if (removed > 0) this.flushPending = true;
+    // Entries that only granted reading may have gone before, too.
+    this.flushPending = true;
     return removed;
   }
 
-  private noteStale(old: number): void {
-    if ((old & Pte.G) !== 0) this.staleGlobal = true;
-    else this.staleWritable = true;
+  /** Linear address of what a directory's entry maps; with PAE as if the directory were the first of four. */
+  private base(slot: number): number {
+    return stride(this.pool.type[slot >>> 10]!) === 2 ? (slot % WORDS) << 20 : (slot % WORDS) << 22;
+  }
+  /** Drops what the TLB has by one entry of a leaf table, wherever the table is hooked up. */
+  private dropTranslations(page: number, slot: number): void {
+    const pool = this.pool;
+    const pae = stride(pool.type[page]!) === 2;
+    const offset = pae ? (slot % WORDS) << 11 : (slot % WORDS) << 12;
+    let last = -1;
+    let hooks = 0;
+    for (let up = pool.upHead[page]!; up !== NIL; up = pool.next[up]!) {
+      if (++hooks > MOST_HOOKS) {
+        this.flushPending = true;
+        return;
+      }
+      // The kernel's tables stand at one place in every directory.
+      const base = this.base(up);
+      if (base === last) continue;
+      last = base;
+      // Which of the four directories this one is depends on the CR3.
+      for (let quarter = 0; quarter < (pae ? 4 : 1); quarter++) {
+        const linear = ((quarter << 30) | base | offset) >>> 0;
+        this.machine.invalidateGuestPage(linear);
+        this.observer?.tlbFlush(TlbScope.PAGE, linear, 1);
+      }
+    }
+  }
+  /** True if a leaf table is also hooked up where `slot` did it in another directory. */
+  private hookedAlike(page: number, slot: number): boolean {
+    const up = this.pool.upHead[page]!;
+    return up !== NIL && this.base(up) === this.base(slot);
+  }
+
+  private noteStale(gfn: number, old: number): void {
+    this.stale.note(gfn, (old & Pte.G) !== 0);
+  }
+  /** A leaf table is no longer reached in one place, or with fewer rights. */
+  private noteStaleTable(page: number): void {
+    const pool = this.pool;
+    if (pool.filled[page]! > MOST_NOTED) {
+      this.stale.noteAny();
+      return;
+    }
+    const step = stride(pool.type[page]!);
+    const end = (page + 1) * WORDS;
+    let left = pool.filled[page]!;
+    for (let slot = page * WORDS; slot < end && left > 0; slot += step) {
+      const low = pool.low(slot);
+      if (low === 0) continue;
+      left--;
+      if ((low & Pte.RW) !== 0) this.noteStale(this.p2m.gfnOf[low >>> 12]!, low);
+    }
   }
 
   /** Drops translations from the TLB. */
   flush(globals: boolean): void {
     this.machine.flushGuestTlb(globals);
-    this.staleWritable = false;
-    if (globals) {
-      this.staleGlobal = false;
-      this.flushPending = false;
-    }
+    this.stale.flushed(globals);
+    if (globals) this.flushPending = false;
     this.counters.flushes++;
     this.observer?.tlbFlush(globals ? TlbScope.ALL : TlbScope.NON_GLOBAL, 0, 0);
   }
@@ -224,14 +287,12 @@ export class ShadowTables implements Persistent<readonly (number | boolean)[]> {
     if (this.flushPending) this.flush(true);
   }
 
-  saveState(): readonly (number | boolean)[] {
-    return [this.flags, this.flushPending, this.staleWritable, this.staleGlobal];
+  saveState(): ShadowTablesSaved {
+    return { flags: this.flags, flushPending: this.flushPending, stale: this.stale.saveState() };
   }
-  loadState(state: readonly (number | boolean)[]): void {
-    const [flags, pending, writable, global] = state as [number, boolean, boolean, boolean];
-    this.flags = flags;
-    this.flushPending = pending;
-    this.staleWritable = writable;
-    this.staleGlobal = global;
+  loadState(state: ShadowTablesSaved): void {
+    this.flags = state.flags;
+    this.flushPending = state.flushPending;
+    this.stale.loadState(state.stale);
   }
 }
