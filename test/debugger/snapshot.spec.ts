@@ -33,6 +33,8 @@ const NO_STATE: readonly RegExp[] = [
   /\.processor\.(helpers|emulatedEvent|outside)/,
   /\.hypervisor\.(end|endOfTime|answered)$/,
   /\.mmu\.bounce/,
+  // Which of the TLB's tables have been needed.
+  /\.tlb\.made/,
   /\.vmxUnit\.(information|delivery[A-Z])/,
   /\.shadowOutsideVmx|\.hypercalls\.caller|\.access\.fetch/,
   // Events delivered behind an earlier instruction; the position says how many behind the last one.

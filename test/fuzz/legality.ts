@@ -93,9 +93,11 @@ export const guardViolations = (cpu: Cpu): string[] => {
 
 interface TlbView {
   readonly journals: readonly Int32Array[];
+  readonly made: Uint8Array;
 }
 const INVALID = 0xfff;
 const WRITE_WORDS = 0x10_0000;
+const tableOf = (context: number): number => LinearLayout.tlb + context * LinearLayout.tlbContextBytes;
 
 /**
  * TLB tables: every valid word is in the journal and leads into RAM; no write entry leads to a page that holds code, and none to one with a data breakpoint. `walk`: also equal to
@@ -108,7 +110,7 @@ export const tlbViolations = (cpu: Cpu, walk: boolean): string[] => {
   const journalled = new Set<number>();
   const first = cpu.vmx.nonRoot ? 2 : 0;
   for (let context = 0; context < 4; context++) {
-    const base = mmu.contextAddress(context) >> 2;
+    const base = tableOf(context) >> 2;
     for (const word of view.journals[context]!.subarray(0, cpu.s.get(StateLayout.journalLength + context * 4))) {
       journalled.add(word);
       const linear = ((word - base) << 12) >>> 0;
@@ -133,11 +135,11 @@ export const tlbViolations = (cpu: Cpu, walk: boolean): string[] => {
       }
     }
   }
-  const words = memory.i32.subarray(LinearLayout.tlb >> 2, LinearLayout.pageFlags >> 2);
-  for (let i = 0; i < words.length; i++) {
-    if (words[i] === INVALID) continue;
-    const word = i + (LinearLayout.tlb >> 2);
-    if (!journalled.has(word) && !journalled.has(word - WRITE_WORDS)) {
+  for (let context = 0; context < LinearLayout.tlbContexts; context++) {
+    if (view.made[context >> 1] === 0) continue;
+    const base = tableOf(context) >> 2;
+    for (let word = base; word < base + (LinearLayout.tlbContextBytes >> 2); word++) {
+      if (memory.i32[word] === INVALID || journalled.has(word) || journalled.has(word - WRITE_WORDS)) continue;
       wrong.push(`TLB word at ${hex(word * 4)} is valid but not in the journal`);
       break;
     }

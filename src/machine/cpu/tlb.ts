@@ -32,11 +32,11 @@ export class Tlb implements Persistent<readonly Int32Array[]> {
   /** Their lengths, and those from which on they have to be tidied up first. */
   private readonly lengths: Int32Array;
   private readonly rooms: Int32Array;
+  /** By pair of contexts (root, guest, none): its tables are made. Until something needs them they cost the host no memory. */
+  private readonly made = new Uint8Array((LinearLayout.tlbContexts + 1) >> 1);
 
   constructor(private readonly memory: PhysicalMemory) {
     this.i32 = memory.i32;
-    const end = LinearLayout.tlb + LinearLayout.tlbContexts * LinearLayout.tlbContextBytes;
-    this.i32.fill(INVALID, LinearLayout.tlb >> 2, end >> 2);
     const words = (address: number, count: number): Int32Array =>
       this.i32.subarray(address >> 2, (address >> 2) + count);
     this.journals = Array.from({ length: FILLED_CONTEXTS }, (_, context) =>
@@ -49,7 +49,14 @@ export class Tlb implements Persistent<readonly Int32Array[]> {
 
   /** Linear-memory address of a context's read table. */
   address(context: number): number {
+    if (this.made[context >> 1] === 0) this.make(context >> 1);
     return LinearLayout.tlb + context * LinearLayout.tlbContextBytes;
+  }
+  private make(pair: number): void {
+    this.made[pair] = 1;
+    const words = LinearLayout.tlbContextBytes >> 2;
+    const first = (LinearLayout.tlb >> 2) + 2 * pair * words;
+    this.i32.fill(INVALID, first, first + Math.min(2, LinearLayout.tlbContexts - 2 * pair) * words);
   }
   private word(context: number, linear: number): number {
     return (this.address(context) >> 2) + (linear >>> 12);
@@ -115,6 +122,7 @@ export class Tlb implements Persistent<readonly Int32Array[]> {
     this.lengths[context] = 0;
   }
   invalidate(context: number, linear: number): void {
+    if (this.made[context >> 1] === 0) return;
     const word = this.word(context, linear);
     this.i32[word] = INVALID;
     this.i32[word + WRITE] = INVALID;
@@ -122,6 +130,7 @@ export class Tlb implements Persistent<readonly Int32Array[]> {
   /** Accesses to the linear page must all be seen from now on, or no longer (a store that need not be seen finds that out itself). */
   watchAccesses(linear: number, on: boolean): void {
     for (let context = 0; context < FILLED_CONTEXTS; context++) {
+      if (this.made[context >> 1] === 0) continue;
       const word = this.word(context, linear);
       if (this.i32[word] === INVALID) continue;
       this.i32[word] = on ? this.i32[word]! | SEEN : this.i32[word]! & ~SEEN;
@@ -132,6 +141,7 @@ export class Tlb implements Persistent<readonly Int32Array[]> {
   watchStores(page: number): void {
     const host = this.memory.ramBase + page * 4096;
     for (let context = 0; context < FILLED_CONTEXTS; context++) {
+      if (this.lengths[context] === 0) continue;
       const base = this.address(context) >> 2;
       for (const word of this.filled(context)) {
         const value = this.i32[word + WRITE]!;
@@ -169,6 +179,7 @@ export class Tlb implements Persistent<readonly Int32Array[]> {
       for (let i = 0; i < saved.length; i += 2) {
         const word = saved[i]!;
         const value = saved[i + 1]! & ~SEEN;
+        this.address(context);
         this.record(context, word);
         this.i32[word] = value;
         this.i32[word + WRITE] = saved[i + 1]! & 1 ? value | SEEN : INVALID;
