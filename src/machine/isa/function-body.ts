@@ -28,7 +28,7 @@ export class FunctionBody extends ValueEmitter {
     this.poke32(this.zero, value, address);
   }
   refuseIf(condition: Val): void {
-    this.if(condition, () => {
+    this.rarely(condition, () => {
       this.const(0);
       this.code.return();
     });

@@ -226,6 +226,12 @@ export abstract class ValueEmitter {
     this.code.end();
   }
 
+  /** As `if`; the first arm is rarely taken. Neither changes flags. */
+  rarely(condition: Val, then: () => void, otherwise?: () => void): void {
+    this.code.unlikely();
+    this.if(condition, then, otherwise);
+  }
+
   /** The word of a TLB context for a linear address (cpu/tlb.ts): host page minus linear page, or low bits that no access passes. */
   tlbWord(context: Local, linear: Local, write: boolean): Val {
     this.add(this.get(context), this.and(this.shrU(this.get(linear), this.const(10)), this.const(0x003ffffc)));

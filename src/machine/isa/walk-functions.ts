@@ -52,7 +52,7 @@ const peekPhysical = (e: FunctionBody, pa: Local, plus = 0): Val => e.peek32(pa,
 
 /** `present`: what is wrong is not that an entry is absent, whose error code is in a local. */
 const faultIf = (e: FunctionBody, condition: Val, absent: Local, present: boolean): void => {
-  e.if(condition, () => {
+  e.rarely(condition, () => {
     e.or(e.get(absent), e.const(Filled.fault | (present ? PfError.P : 0)));
     e.code.return();
   });

@@ -53,6 +53,7 @@ export const dispatchLinked = (c: Code, type: number, target: Local): void => {
   c.i32(0);
   c.op(0x4e); // ge_s
   c.op(0x71);
+  c.likely();
   c.if();
   dispatch(c, type, target);
   c.end();
@@ -117,10 +118,12 @@ export const throughJumpCache = (c: Code, type: number, locals: JumpLocals, miss
   c.localGet(locals.budget);
   c.i32(0);
   c.op(0x4e); // ge_s
+  c.likely();
   c.if();
   findLine(c, locals);
   isThere(c, locals);
   c.op(0x71);
+  c.likely();
   c.if();
   dispatchLine(c, type, locals);
   c.end();

@@ -84,6 +84,7 @@ export const controlFunctions = (
   h.localTee(retired);
   h.i32(0);
   h.op(0x48); // lt_s: refused
+  h.unlikely();
   h.if();
   setState(h, StateLayout.exitEa, () => h.localGet(2));
   h.localGet(0);
@@ -99,6 +100,7 @@ export const controlFunctions = (
   };
   h.localGet(retired);
   h.op(0x45);
+  h.unlikely();
   h.if();
   // EIP is the helper's: it may have entered the handler of an exception that it met.
   setState(h, StateLayout.exitBudget, before);
@@ -178,6 +180,7 @@ export const microOperations = (
       c.op(0x45);
       c.op(0x1b);
       c.op(0x4f); // offset >= limit: the full check
+      c.unlikely();
       c.if();
       c.localGet(slot);
       c.localGet(2);
@@ -218,6 +221,7 @@ export const microOperations = (
     c.memory(0x36, 2, Entry.imm);
     c.localGet(count);
     c.op(0x45);
+    c.unlikely();
     c.if();
     c.localGet(0);
     c.localGet(1);

@@ -140,7 +140,7 @@ export class ThreadedEmitter extends ThreadedFrame {
     this.set(N, this.budgetAfter());
     const target = this.let(this.field32(Entry.target));
     dispatchLinked(this.code, this.runtime.type, target);
-    this.if(this.eqz(this.get(target)), () => this.leaveLink());
+    this.rarely(this.eqz(this.get(target)), () => this.leaveLink());
     this.gotoEip(() => this.field32(Entry.imm));
   }
   /** The jump is not linked: the run loop finds the target and may write it into the entry. */
@@ -186,7 +186,7 @@ export class ThreadedEmitter extends ThreadedFrame {
   }
   orHelper(_guard: Val): void {
     const memory = this.form.memory === MemoryKind.none ? undefined : this.address();
-    this.if(this.eqz(VAL), () => {
+    this.rarely(this.eqz(VAL), () => {
       this.get(E);
       this.get(N);
       this.get(memory ?? EA);

@@ -45,7 +45,7 @@ export abstract class ThreadedFrame extends TranslationEmitter {
     c.returnCall(this.runtime.leaveAt);
   }
   protected leaveFaultIf(condition: Val): void {
-    this.if(condition, () => this.leaveFault());
+    this.rarely(condition, () => this.leaveFault());
   }
   /** budget - (done + 1): this instruction retires and the block ends. */
   budgetAfter(): Val {

@@ -46,10 +46,6 @@ export abstract class TranslationEmitter extends Emitter {
   protected abstract leaveFault(): void;
   /** The same if the value on the stack is not zero. */
   protected abstract leaveFaultIf(condition: Val): void;
-  /** As `if`; the first arm is rarely taken. Neither changes flags. */
-  protected rarely(condition: Val, then: () => void, otherwise?: () => void): void {
-    this.if(condition, then, otherwise);
-  }
 
   // ---- operands -----------------------------------------------------------------------------------------------------
 

@@ -146,9 +146,12 @@ export class Code extends ByteWriter {
     this.byte(0x03);
     this.byte(VOID);
   }
-  /** The `if` or `br_if` emitted next is rarely taken (WebAssembly branch hinting proposal). */
+  /** The `if` or `br_if` emitted next is rarely taken, or nearly always (WebAssembly branch hinting proposal). */
   unlikely(): void {
     this.hints.push(this.length, 0);
+  }
+  likely(): void {
+    this.hints.push(this.length, 1);
   }
   if(type: ValueType | undefined = undefined): void {
     this.byte(0x04);

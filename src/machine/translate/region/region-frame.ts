@@ -171,12 +171,12 @@ export abstract class RegionFrame extends RegionFlags {
     this.branch(this.faultDepth);
   }
   protected leaveFaultIf(_condition: Val): void {
+    this.code.unlikely();
     this.code.brIf(this.depth - this.faultDepth - 1);
   }
-  protected override rarely(condition: Val, then: () => void, otherwise?: () => void): void {
+  override rarely(condition: Val, then: () => void, otherwise?: () => void): void {
     if (this.decided(condition, then, otherwise)) return;
-    this.code.unlikely();
-    this.if(condition, then, otherwise);
+    super.rarely(condition, then, otherwise);
   }
   budgetAfter(): Val {
     return this.sub(this.get(N), this.const(this.done + 1));
