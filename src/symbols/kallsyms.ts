@@ -49,8 +49,11 @@ export const findKallsyms = (memory: Uint8Array): KernelSymbol[] | undefined => 
   }
 };
 
-/** What of memory is looked at together: far more on each side of the tokens than any kernel's table takes. */
-const AROUND = 24 << 20;
+/**
+ * What of memory is looked at together, on each side of the tokens: enough for a distribution's kernel, then far more than any kernel's table takes.
+ * Fresh memory of the host is most of what the search costs.
+ */
+const AROUND = [3 << 20, 24 << 20] as const;
 const WINDOW = 4 << 20;
 const PAGE = 4096;
 
@@ -68,12 +71,14 @@ export const findKallsymsIn = (
     const mapped = read(start, window);
     for (let digits = -1; (digits = findDigits(window.subarray(0, mapped), digits + 1)) >= 0;) {
       const place = start + digits;
-      // What is aligned in memory has to be so in the copy.
-      const first = Math.max(from, place - AROUND - (place % PAGE));
-      const around = new Uint8Array(place + AROUND - first);
-      const memory = around.subarray(0, read(first, around));
-      const found = new KallsymsReader(memory).readAround(place - first);
-      if (found !== undefined) return found;
+      for (const bytes of AROUND) {
+        // What is aligned in memory has to be so in the copy.
+        const first = Math.max(from, place - bytes - (place % PAGE));
+        const around = new Uint8Array(place + bytes - first);
+        const memory = around.subarray(0, read(first, around));
+        const found = new KallsymsReader(memory).readAround(place - first);
+        if (found !== undefined) return found;
+      }
     }
     if (mapped < WINDOW) return undefined;
     // Tokens that lie across the end are whole in the next window.
