@@ -50,7 +50,7 @@ const HOT_AGAIN = 400;
 const BATCH = 64;
 /** Instructions after which fewer are compiled; more the more modules there are, since each makes the next one dearer. */
 const PATIENCE = 16384;
-const MOST_PATIENT = 7;
+const MOST_PATIENT = 9;
 /** The same where regions are to be everywhere: specs and fuzzing, whose time goes into modules. */
 const EAGER_BATCH = 4;
 const EAGER_PATIENCE = 64;
@@ -180,7 +180,7 @@ export class Regions {
   /** Instructions that regions wait for others to be compiled with. */
   get patience(): number {
     if (this.cpu.tiers === 'eager') return EAGER_PATIENCE;
-    return PATIENCE << Math.min(MOST_PATIENT, this.compiler.compiled >> 3);
+    return PATIENCE << Math.min(MOST_PATIENT, this.compiler.compiled >> 2);
   }
 
   /** A block's head has counted down: forms a region there. `retired`: the processor's count. */
