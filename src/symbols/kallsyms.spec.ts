@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { findKallsyms, type KernelSymbol } from './kallsyms.ts';
+import { findKallsyms, findKallsymsIn, type KernelSymbol } from './kallsyms.ts';
 
 const LAYOUTS = ['addresses', 'offsets', 'sequences', '6.4'] as const;
 type Layout = (typeof LAYOUTS)[number];
@@ -12,6 +12,8 @@ type Layout = (typeof LAYOUTS)[number];
 const BASE = 0xc100_0000;
 const CHARACTERS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz.$';
 const PAIRS = ['in', 're', '__', 'st', 'te', 'on', 'er', 'sys_', 'ext4_', 'TT', 'd_'];
+
+const DIGITS = Uint8Array.from([...'0123456789'].flatMap((digit) => [digit.charCodeAt(0), 0]));
 
 class Bytes {
   readonly list: number[] = [];
@@ -115,6 +117,24 @@ describe('the symbol table inside a Linux kernel', () => {
       );
     });
 
+  for (const count of [1000, 200_000])
+    it(`is found in memory that is read piece by piece, behind digits that are none of its: ${count} symbols`, () => {
+      const symbols = symbolsOf(count, 11);
+      const table = writeTable(symbols, 'offsets');
+      const place = 5 << 20;
+      const memory = new Uint8Array(place + table.length + 4096);
+      memory.set(table, place);
+      for (const at of [1 << 20, (4 << 20) - 6]) memory.set(DIGITS, at);
+      const read = (physical: number, into: Uint8Array): number => {
+        const piece = memory.subarray(physical, physical + into.length);
+        into.set(piece);
+        return piece.length;
+      };
+      const found = findKallsymsIn(read, 0)!;
+      assert.equal(found.length, count);
+      assert.deepEqual(found.slice(-300), symbols.slice(-300));
+    });
+
   it('is not seen where it is not, nor where it is damaged; and nothing throws', () => {
     const table = Uint8Array.from(writeTable(symbolsOf(600, 7), 'offsets'));
     assert.equal(findKallsyms(table.subarray(0, 600)), undefined);
@@ -133,10 +153,9 @@ describe('the symbol table inside a Linux kernel', () => {
   });
 
   it('is not the digits alone', () => {
-    const digits = Uint8Array.from([...'0123456789'].flatMap((digit) => [digit.charCodeAt(0), 0]));
     const memory = new Uint8Array(8192);
-    memory.set(digits, 4000);
-    memory.set(digits, 8192 - digits.length);
+    memory.set(DIGITS, 4000);
+    memory.set(DIGITS, 8192 - DIGITS.length);
     assert.equal(findKallsyms(memory), undefined);
   });
 });
