@@ -95,8 +95,12 @@ class PresentCode implements CodeSource {
   private decode(eip: number): Instruction | undefined {
     const d = this.decoder;
     const { ramBase } = this.cpu.memory;
+    const first = this.place(eip);
+    const host = ramBase + first + (eip & 0xfff);
+    const inPage = first < 0 ? 0 : 4096 - (eip & 0xfff);
     const result = d.decode(
       (i) => {
+        if (i < inPage) return this.u8[host + i]!;
         const at = (eip + i) >>> 0;
         const place = this.place(at);
         return place < 0 ? -1 : this.u8[ramBase + place + (at & 0xfff)]!;
