@@ -1,26 +1,24 @@
-// The decoded-code cache: blocks of entries by physical page, linking of jumps, invalidation when code is overwritten.
-// Not the decoder (isa/decode.ts), not jumps between pages (jump-cache.ts) and not execution (forms.ts). Keyed by physical page, so that address-space switches keep all code.
+// The decoded-code cache: blocks of entries, found by where they are and decoded where they are not known; linking of jumps. Not the decoder (isa/decode.ts),
+// not what stores do to decoded code (code-pages.ts), not jumps between pages (jump-cache.ts) and not execution (forms.ts). Keyed by physical page, so that
+// address-space switches keep all code.
 
 import { type Cpu, Vector } from '../cpu/cpu.ts';
 import { CS, StateLayout } from '../cpu/state.ts';
 import { DecodeResult, Decoder, MAX_LENGTH, type OpcodeTable } from '../isa/decode.ts';
 import { LinearLayout } from '../memory.ts';
-import { PageFlag } from '../cpu/page-flags.ts';
 import { BlockSources } from './block-sources.ts';
-import { CodeChanges } from './code-changes.ts';
 import { CodeFetch } from './code-fetch.ts';
-import { ALL_GRANULES, CodeGranules, type GranuleMask, granulesOf } from './code-granules.ts';
-import { CodePage } from './code-page.ts';
+import type { CodePage } from './code-page.ts';
+import { CodePages, type DependentCode } from './code-pages.ts';
 import { EmulatedCode } from './emulated-code.ts';
 import { Entry, ENTRY_SIZE, HOT, MAX_BLOCK } from './entry.ts';
 import { EntryWriter, type UnavailableRows } from './entry-writer.ts';
+import { Immediates } from './immediates.ts';
 import type { ThreadedModule } from './threaded-module.ts';
 import type { HelperOperands } from './helper-operands.ts';
 import { JumpCache } from './jump-cache.ts';
 import { Mode, refreshMode } from './mode.ts';
 
-/** Entry lists that are kept for the next code page: where code changed once it changes again. */
-const SPARES = 32;
 /** A block's count that doesn't come down to zero. */
 const NEVER = -1;
 /** Room of a block in bytes: the head, three entries an instruction, and the end. */
@@ -28,11 +26,8 @@ const roomOf = (instructions: number): number => (instructions * 3 + 3) * ENTRY_
 const LONGEST_BLOCK = roomOf(MAX_BLOCK);
 
 export class CodeCache {
-  private readonly pages = new Map<number, CodePage[]>();
-  private readonly granules = new CodeGranules();
-  /** Entry lists of code pages that became empty, all zeros. */
-  private readonly spare: Int32Array[] = [];
-  private readonly changes = new CodeChanges();
+  private readonly pages: CodePages;
+  private readonly immediates: Immediates;
   private readonly sources: BlockSources;
   /** EIP of the first byte of the page whose block is brought back. */
   private pageEip = 0;
@@ -54,13 +49,11 @@ export class CodeCache {
   private readonly u8: Uint8Array;
   /** Called when a block has gone, by the address of its first entry. */
   onBlockGone: (entry: number) => void = () => undefined;
-  /** Called when the blocks in granules of a physical page have gone; `kept` takes the granules of what stays. */
-  onInvalidate: (page: number, mask: GranuleMask, kept: GranuleMask) => void = () => undefined;
   /** Called before all of it goes. */
   onDiscard: () => void = () => undefined;
   /** Called where code of linear pages is to be decoded anew. */
   onForget: (pages: ReadonlySet<number>) => void = () => undefined;
-  /** Blocks decoded, code pages invalidated, whole-cache flushes: for the report and the panels. */
+  /** Blocks decoded, stores that took code away, whole-cache flushes: for the report and the panels. */
   readonly counters = { blocks: 0, instructions: 0, invalidations: 0, flushes: 0 };
   private readonly fetch: CodeFetch;
 
@@ -78,9 +71,14 @@ export class CodeCache {
     this.i32 = cpu.memory.i32;
     this.u8 = cpu.memory.u8;
     const { i32, u8, u16 } = cpu.memory;
-    this.sources = new BlockSources(i32, u8, u16, module.micro.stale, LinearLayout.entries);
-    cpu.mmu.holdsCode = (pa, bytes) => this.granules.hit(pa, bytes);
-    cpu.mmu.pages.onCodeWrite = (pa, bytes) => this.codeWritten(pa, bytes);
+    this.immediates = new Immediates(i32, u8, module.forms.immediateBytes);
+    this.sources = new BlockSources(i32, u8, u16, this.immediates, module.micro.stale, LinearLayout.entries);
+    this.pages = new CodePages(
+      cpu,
+      { patch: this.patch, gone: this.gone },
+      () => this.makeStale(this.unkept, this.unkeptEnd),
+      this.lost,
+    );
     cpu.mmu.onFlush = () => this.jumps.translationsDropped();
     cpu.mmu.onBreakpoints = () => this.jumps.newGeneration();
   }
@@ -226,14 +224,13 @@ export class CodeCache {
   }
   private isKept(entry: number, eip: number): boolean {
     const pa = this.cpu.mmu.fetchAddress((this.cpu.s.base(CS) + eip) >>> 0);
-    const list = this.pages.get(pa >>> 12);
-    return list !== undefined && list.some((p) => p.entries[pa & 0xfff] === entry);
+    return pa >= 0 && this.pages.begins(entry, pa);
   }
 
   /** The entry of a block known at an EIP in a physical page, 0 if there is none. `mode`: the bits of Mode.decode. */
   knownEntry(page: number, mode: number, eip: number): number {
     const offset = eip & 0xfff;
-    return this.findPage(page, mode, (eip - offset) | 0)?.entries[offset] ?? 0;
+    return this.pages.find(page, mode, (eip - offset) | 0)?.entries[offset] ?? 0;
   }
   /** A fresh jump entry outside all blocks, for a region's exit; its target is in the same page and can be linked. */
   jumpEntry(from: number, to: number): number {
@@ -254,21 +251,7 @@ export class CodeCache {
   /** A flush must come before the page is looked up: a block of a page that the cache no longer knows would never be invalidated. */
   private pageForBlock(page: number, mode: number, eip: number): CodePage {
     if (this.nearlyFull) this.flush();
-    return this.codePage(page, mode & Mode.decode, eip);
-  }
-  private findPage(page: number, mode: number, eip: number): CodePage | undefined {
-    const list = this.pages.get(page);
-    if (list !== undefined) for (const p of list) if (p.mode === mode && p.eip === eip) return p;
-    return undefined;
-  }
-  private codePage(page: number, mode: number, eip: number): CodePage {
-    const known = this.findPage(page, mode, eip);
-    if (known !== undefined) return known;
-    const fresh = new CodePage(page, mode, eip, this.spare.pop() ?? new Int32Array(4096));
-    const list = this.pages.get(page);
-    if (list === undefined) this.pages.set(page, [fresh]);
-    else list.push(fresh);
-    return fresh;
+    return this.pages.get(page, mode & Mode.decode, eip);
   }
 
   // ---- decoding -----------------------------------------------------------------------------------------------------
@@ -340,7 +323,7 @@ export class CodeCache {
       if (crosses) break;
     }
     const crossed = this.fetch.second >= 0;
-    const changes = headed && !crossed ? this.changes.decoded(pa >>> 12) : 0;
+    const changes = headed && !crossed ? this.pages.changes.decoded(pa >>> 12) : 0;
     if (headed) {
       this.i32[(start + Entry.imm) >> 2] = crossed ? NEVER : this.countdown(changes);
       this.i32[(start + Entry.disp) >> 2] = count;
@@ -364,12 +347,13 @@ export class CodeCache {
       this.unkept = start;
       this.unkeptEnd = at;
       this.next = start;
-      if (watch) this.markCode(pa >>> 12, pa & 0xfff, offset);
-      if (watch && crossed) this.markCode(this.fetch.second >>> 12, 0, offset - 4096);
+      if (watch) this.pages.mark(pa >>> 12, pa & 0xfff, offset);
+      if (watch && crossed) this.pages.mark(this.fetch.second >>> 12, 0, offset - 4096);
       return start;
     }
     this.keptOperands = this.operands.length;
-    codePage.add(start, at, pa & 0xfff, this.markCode(codePage.page, pa & 0xfff, offset));
+    this.pages.mark(codePage.page, pa & 0xfff, offset);
+    codePage.add(start, at, pa & 0xfff, pa & 0xfff, Math.min(offset, 4096));
     if (changes > 0 && offset <= 4096 && codePage.mode & Mode.codeFlat) {
       const from = this.cpu.memory.ramBase + pa;
       const bytes = this.u8.subarray(from, from + offset - (pa & 0xfff));
@@ -377,8 +361,8 @@ export class CodeCache {
     }
     if (crossed) {
       const second = this.fetch.second >>> 12;
-      const mask = this.markCode(second, 0, offset - 4096);
-      this.codePage(second, codePage.mode, (codePage.eip + 4096) | 0).add(start, at, -1, mask);
+      this.pages.mark(second, 0, offset - 4096);
+      this.pages.get(second, codePage.mode, (codePage.eip + 4096) | 0).add(start, at, -1, 0, offset - 4096);
     }
     return start;
   }
@@ -395,9 +379,9 @@ export class CodeCache {
     const back = this.sources.revive(source, this.cpu.memory.ramBase + pa, this.next, this.rewrite);
     if (!back) return 0;
     this.keptOperands = this.operands.length;
-    this.i32[(first + Entry.imm) >> 2] = this.countdown(this.changes.decoded(codePage.page));
-    const mask = this.markCode(codePage.page, offset, offset + bytes.length);
-    codePage.add(first, end, offset, mask);
+    this.i32[(first + Entry.imm) >> 2] = this.countdown(this.pages.changes.decoded(codePage.page));
+    this.pages.mark(codePage.page, offset, offset + bytes.length);
+    codePage.add(first, end, offset, offset, offset + bytes.length);
     codePage.entries[offset] = first;
     return first;
   }
@@ -425,54 +409,48 @@ export class CodeCache {
     return this.cpu.tiers === 'eager' ? 1 : HOT << changes;
   }
 
-  /** Bytes [first, end) of a page, by their offsets, are decoded: stores there must be seen. The granules they are in. */
-  markCode(page: number, first: number, end: number): GranuleMask {
-    const mask = granulesOf(first, end);
-    this.granules.mark(page, mask);
-    this.cpu.mmu.pages.protect(page, PageFlag.code);
-    return mask;
+  /** Bytes [first, end) of a page, by their offsets, are part of what depends on decoded code. */
+  markCode(page: number, first: number, end: number): void {
+    this.pages.mark(page, first, end);
+  }
+  set dependent(code: DependentCode) {
+    this.pages.dependent = code;
+  }
+  /** EIP behind the last instruction of a block with a head. */
+  blockEnd(head: number): number {
+    const { i32, u8 } = this;
+    let at = head;
+    let eip = i32[(at + Entry.eip) >> 2]!;
+    for (let left = i32[(head + Entry.disp) >> 2]!; ;) {
+      at += ENTRY_SIZE;
+      eip = (eip + u8[at + Entry.length]!) | 0;
+      if (--left === 0) return eip >>> 0;
+      while (i32[(at + ENTRY_SIZE + Entry.eip) >> 2] !== eip) at += ENTRY_SIZE;
+    }
   }
 
   // ---- invalidation -------------------------------------------------------------------------------------------------
 
-  /** A store is about to hit a page that holds code: what has bytes in the granules it hits goes. */
-  private codeWritten(pa: number, bytes: number): void {
-    const offset = pa & 0xfff;
-    if (!this.granules.hit(pa, bytes)) return;
-    this.invalidate(pa >>> 12, granulesOf(offset, offset + bytes));
-    this.changes.changed(pa >>> 12);
-  }
   invalidatePage(page: number): void {
-    this.invalidate(page, ALL_GRANULES);
-    this.changes.changed(page);
+    this.pages.invalidate(page);
   }
-  /**
-   * Links and lines of the jump cache that lead to what goes stay: there they find the stale operation, which comes back here.
-   */
-  private invalidate(page: number, mask: GranuleMask): void {
-    const kept = { low: 0, high: 0 };
-    const list = this.pages.get(page);
-    if (list !== undefined) {
-      for (const p of list) p.drop(mask, this.gone, kept);
-      this.giveBack(page, list);
-    }
-    this.onInvalidate(page, mask, kept);
-    // It may be running, and it is in no page's list.
-    this.makeStale(this.unkept, this.unkeptEnd);
-    if (!this.granules.keep(page, kept)) this.cpu.mmu.pages.unprotect(page, PageFlag.code);
+  private readonly lost = (): void => {
     this.counters.invalidations++;
     this.cpu.codeChanged = true;
-  }
-  private giveBack(page: number, list: readonly CodePage[]): void {
-    const used = list.filter((p) => !p.empty);
-    if (used.length === list.length) return;
-    for (const p of list) if (p.empty && this.spare.length < SPARES) this.spare.push(p.entries);
-    if (used.length === 0) this.pages.delete(page);
-    else this.pages.set(page, used);
-  }
+  };
+  /** Links and lines of the jump cache that lead to what goes stay: there they find the stale operation, which comes back here. */
   private readonly gone = (first: number, end: number): void => {
     this.onBlockGone(first);
     this.makeStale(first, end);
+  };
+  private readonly patch = ({ page, eip }: CodePage, first: number, end: number, from: number, to: number): boolean => {
+    const { i32 } = this;
+    if (!this.immediates.patch(first, end, eip, this.cpu.memory.ramBase + page * 4096, from, to)) return false;
+    // No region is formed as long as that goes on.
+    const count = (first + Entry.imm) >> 2;
+    if (i32[first >> 2] === this.module.micro.head && i32[count]! > 0)
+      i32[count] = this.countdown(this.pages.changes.decoded(page));
+    return true;
   };
   /**
    * A debugger's points at linear addresses came or went: all code of their pages is decoded anew, as links lead to it from there alone, and so is
@@ -481,8 +459,7 @@ export class CodeCache {
   forgetPoints(addresses: readonly number[]): void {
     const near = new Set(addresses.map((address) => address >>> 12));
     this.onForget(near);
-    for (const [page, list] of [...this.pages])
-      if (list.some((p) => !(p.mode & Mode.codeFlat) || near.has(p.eip >>> 12))) this.invalidate(page, ALL_GRANULES);
+    this.pages.invalidateWhere((p) => !(p.mode & Mode.codeFlat) || near.has(p.eip >>> 12));
   }
   private makeStale(first: number, end: number): void {
     const { goto, stale } = this.module.micro;
@@ -499,10 +476,7 @@ export class CodeCache {
   /** Everything goes: the entry area is full, or memory was replaced. */
   flush(): void {
     this.onDiscard();
-    for (const page of this.granules.pages) this.cpu.mmu.pages.unprotect(page, PageFlag.code);
     this.pages.clear();
-    this.granules.clear();
-    this.changes.clear();
     this.sources.clear();
     this.emulated.clear();
     this.operands.length = 0;
