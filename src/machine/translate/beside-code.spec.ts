@@ -106,6 +106,9 @@ for (const tiers of ['threaded', 'eager'] as const)
       );
     });
     it('fault in a page that may not be written, wherever linear memory puts it', () => {
+      // Armed elsewhere, it leaves page walks to TypeScript.
+      s.setDr(0, 0x9000);
+      s.setDr(7, 0x10402);
       // The linear page whose number is that of the code in linear memory: its TLB word is zero.
       const linear = LinearLayout.ram + CODE;
       paged();
