@@ -70,13 +70,14 @@ const machine = new BareProcessor(1 << 16);
 const reference = new BareProcessor(1 << 16);
 const { cache } = machine.processor as unknown as {
   readonly cache: {
-    readonly sources: BlockSources;
+    readonly blocks: { readonly sources: BlockSources };
     readonly immediates: Immediates;
     readonly counters: { readonly blocks: number; readonly invalidations: number };
     flush(): void;
   };
 };
-const { sources, immediates, counters } = cache;
+const { immediates, counters } = cache;
+const { sources } = cache.blocks;
 /** Blocks that came back, those that did not, and those that took in immediates. */
 let back = 0;
 let lost = 0;

@@ -1,50 +1,31 @@
-// The decoded-code cache: blocks of entries, found by where they are and decoded where they are not known; linking of jumps. Not the decoder (isa/decode.ts),
-// not what stores do to decoded code (code-pages.ts), not jumps between pages (jump-cache.ts) and not execution (forms.ts). Keyed by physical page, so that
-// address-space switches keep all code.
+// The decoded-code cache: finds the block of entries for an EIP, has it decoded if there is none, links jumps, and makes entries stale whose code was
+// overwritten. Not the decoding (block-decoder.ts), not what a store hits (code-pages.ts), not jumps between pages (jump-cache.ts) and not execution
+// (forms.ts). Keyed by physical page, so that address-space switches keep all code.
 
 import { type Cpu, Vector } from '../cpu/cpu.ts';
 import { CS, StateLayout } from '../cpu/state.ts';
-import { DecodeResult, Decoder, MAX_LENGTH, type OpcodeTable } from '../isa/decode.ts';
-import { LinearLayout } from '../memory.ts';
-import { BlockSources } from './block-sources.ts';
-import { CodeFetch } from './code-fetch.ts';
+import { MAX_LENGTH, type OpcodeTable } from '../isa/decode.ts';
+import { BlockDecoder } from './block-decoder.ts';
 import type { CodePage } from './code-page.ts';
 import { CodePages, type DependentCode } from './code-pages.ts';
 import { EmulatedCode } from './emulated-code.ts';
-import { Entry, ENTRY_SIZE, HOT, MAX_BLOCK } from './entry.ts';
-import { EntryWriter, type UnavailableRows } from './entry-writer.ts';
+import { Entry, ENTRY_SIZE, MAX_BLOCK } from './entry.ts';
+import type { UnavailableRows } from './entry-writer.ts';
 import { Immediates } from './immediates.ts';
 import type { ThreadedModule } from './threaded-module.ts';
 import type { HelperOperands } from './helper-operands.ts';
 import { JumpCache } from './jump-cache.ts';
 import { Mode, refreshMode } from './mode.ts';
 
-/** A block's count that doesn't come down to zero. */
-const NEVER = -1;
-/** Room of a block in bytes: the head, three entries an instruction, and the end. */
-const roomOf = (instructions: number): number => (instructions * 3 + 3) * ENTRY_SIZE;
-const LONGEST_BLOCK = roomOf(MAX_BLOCK);
-
 export class CodeCache {
   private readonly pages: CodePages;
   private readonly immediates: Immediates;
-  private readonly sources: BlockSources;
-  /** EIP of the first byte of the page whose block is brought back. */
-  private pageEip = 0;
-  private next: number = LinearLayout.entries;
-  private readonly end: number = LinearLayout.entries + LinearLayout.entriesBytes;
-  private readonly decoder: Decoder;
-  private readonly writer: EntryWriter;
+  private readonly blocks: BlockDecoder;
   readonly operands: HelperOperands[];
   private readonly jumps: JumpCache;
   private readonly emulated = new EmulatedCode();
   /** The last block that `entryAt` answered with is kept: jumps in it may be linked. */
   kept = false;
-  /** Length of `operands` before the last unkept block. */
-  private keptOperands = 0;
-  /** Entries of the last unkept block, [unkept, unkeptEnd). */
-  private unkept = 0;
-  private unkeptEnd = 0;
   private readonly i32: Int32Array;
   private readonly u8: Uint8Array;
   /** Called when a block has gone, by the address of its first entry. */
@@ -55,7 +36,6 @@ export class CodeCache {
   onForget: (pages: ReadonlySet<number>) => void = () => undefined;
   /** Blocks decoded, stores that took code away, whole-cache flushes: for the report and the panels. */
   readonly counters = { blocks: 0, instructions: 0, invalidations: 0, flushes: 0 };
-  private readonly fetch: CodeFetch;
 
   constructor(
     private readonly cpu: Cpu,
@@ -63,29 +43,27 @@ export class CodeCache {
     table: OpcodeTable,
     unavailable: UnavailableRows,
   ) {
-    this.decoder = new Decoder(table);
-    this.writer = new EntryWriter(cpu, module, this.decoder, unavailable);
-    this.operands = this.writer.operands;
     this.jumps = new JumpCache(cpu);
-    this.fetch = new CodeFetch(cpu);
     this.i32 = cpu.memory.i32;
     this.u8 = cpu.memory.u8;
-    const { i32, u8, u16 } = cpu.memory;
-    this.immediates = new Immediates(i32, u8, module.forms.immediateBytes);
-    this.sources = new BlockSources(i32, u8, u16, this.immediates, module.micro.stale, LinearLayout.entries);
+    this.immediates = new Immediates(this.i32, this.u8, module.forms.immediateBytes);
     this.pages = new CodePages(
       cpu,
       { patch: this.patch, gone: this.gone },
-      () => this.makeStale(this.unkept, this.unkeptEnd),
+      () => this.makeStale(this.blocks.unkept, this.blocks.unkeptEnd),
       this.lost,
     );
+    this.blocks = new BlockDecoder(cpu, module, table, unavailable, this.pages, this.immediates, this.counters, () =>
+      this.flush(),
+    );
+    this.operands = this.blocks.operands;
     cpu.mmu.onFlush = () => this.jumps.translationsDropped();
     cpu.mmu.onBreakpoints = () => this.jumps.newGeneration();
   }
 
   /** A block that is decoded now may have to make room by emptying the cache. */
   get nearlyFull(): boolean {
-    return this.next + LONGEST_BLOCK > this.end;
+    return this.blocks.nearlyFull;
   }
 
   /** Follows a change of mode, if there was one. */
@@ -127,11 +105,11 @@ export class CodeCache {
     if (limit < MAX_BLOCK || breaks) {
       const known = breaks ? 0 : this.shortEnough(page, mode, eip, limit);
       this.kept = known !== 0;
-      return known || this.decodeBlock(undefined, pa, linear, eip, breaks ? 1 : limit);
+      return known || this.blocks.decode(undefined, pa, linear, eip, breaks ? 1 : limit);
     }
     // A page that the segment's limit cuts through is decoded anew each time: the limit is looked at byte by byte.
     if (!(mode & Mode.codeFlat) && eip + (4095 - (pa & 0xfff)) > s.limit(CS))
-      return this.decodeBlock(undefined, pa, linear, eip, limit);
+      return this.blocks.decode(undefined, pa, linear, eip, limit);
     this.kept = true;
     const offset = pa & 0xfff;
     const codePage = this.pageForBlock(page, mode, (eip - offset) | 0);
@@ -142,12 +120,13 @@ export class CodeCache {
       crosses = entry !== 0;
       if (!crosses && cpu.faulted) return 0;
     }
-    if (entry === 0) entry = this.revive(codePage, pa, linear);
+    if (entry === 0) entry = this.blocks.revive(codePage, pa, linear);
     if (entry === 0) {
-      entry = this.decodeBlock(codePage, pa, linear, eip, MAX_BLOCK);
+      entry = this.blocks.decode(codePage, pa, linear, eip, MAX_BLOCK);
       if (entry === 0) return 0;
-      crosses = this.fetch.second >= 0;
-      if (crosses) codePage.crossing.set(offset, { entry, second: this.fetch.second });
+      const { second } = this.blocks;
+      crosses = second >= 0;
+      if (crosses) codePage.crossing.set(offset, { entry, second });
       else codePage.entries[offset] = entry;
     }
     this.jumps.enter(eip, entry, crosses);
@@ -163,11 +142,11 @@ export class CodeCache {
 
   /** The block of one instruction at an address. Kept, unless the instruction crosses into the next page. */
   private single(page: number, mode: number, pa: number, linear: number, eip: number): number {
-    if ((pa & 0xfff) > 4096 - MAX_LENGTH) return this.decodeBlock(undefined, pa, linear, eip, 1);
+    if ((pa & 0xfff) > 4096 - MAX_LENGTH) return this.blocks.decode(undefined, pa, linear, eip, 1);
     const codePage = this.pageForBlock(page, mode, (eip - (pa & 0xfff)) | 0);
     let entry = codePage.singles.get(pa & 0xfff);
     if (entry === undefined) {
-      entry = this.decodeBlock(codePage, pa, linear, eip, 1);
+      entry = this.blocks.decode(codePage, pa, linear, eip, 1);
       if (entry !== 0) codePage.singles.set(pa & 0xfff, entry);
     }
     return entry;
@@ -190,12 +169,8 @@ export class CodeCache {
     // A byte that was refused now is refused again, where the decoder asks for it.
     this.cpu.clearFault();
     emulated.begin(fetchByte);
-    const entry = this.decodeBlock(undefined, 0, (base + eip) >>> 0, eip, 1, emulated.byte, false);
-    if (entry !== 0 && emulated.keeps(eip, mode, entry)) {
-      this.next = this.unkeptEnd;
-      this.keptOperands = this.operands.length;
-      this.unkeptEnd = this.unkept;
-    }
+    const entry = this.blocks.decode(undefined, 0, (base + eip) >>> 0, eip, 1, emulated.byte, false);
+    if (entry !== 0 && emulated.keeps(eip, mode, entry)) this.blocks.keep();
     return entry;
   }
 
@@ -234,179 +209,18 @@ export class CodeCache {
   }
   /** A fresh jump entry outside all blocks, for a region's exit; its target is in the same page and can be linked. */
   jumpEntry(from: number, to: number): number {
-    // Its room may be that of the last unkept block, which has run.
-    this.unkeptEnd = this.unkept;
-    const at = this.allocate(ENTRY_SIZE);
-    this.writer.header(at, this.module.micro.goto, from, 0, 0);
-    this.i32[(at + Entry.imm) >> 2] = to;
-    this.i32[(at + Entry.target) >> 2] = 0;
-    return at;
+    return this.blocks.jumpEntry(from, to);
   }
 
   /** Room for words of a region outside all blocks, as long as it lives. */
   reserve(bytes: number): number {
-    return this.allocate(Math.ceil(bytes / ENTRY_SIZE) * ENTRY_SIZE);
+    return this.blocks.allocate(Math.ceil(bytes / ENTRY_SIZE) * ENTRY_SIZE);
   }
 
   /** A flush must come before the page is looked up: a block of a page that the cache no longer knows would never be invalidated. */
   private pageForBlock(page: number, mode: number, eip: number): CodePage {
     if (this.nearlyFull) this.flush();
     return this.pages.get(page, mode & Mode.decode, eip);
-  }
-
-  // ---- decoding -----------------------------------------------------------------------------------------------------
-
-  private allocate(bytes: number): number {
-    if (this.next + bytes > this.end) this.flush();
-    const at = this.next;
-    this.next += bytes;
-    return at;
-  }
-
-  private decodeBlock(
-    codePage: CodePage | undefined,
-    pa: number,
-    linear: number,
-    eip: number,
-    limit: number,
-    fetchByte = this.fetch.byte,
-    watch = true,
-  ): number {
-    const s = this.cpu.s;
-    this.forgetUnkept();
-    const start = this.allocate(roomOf(Math.min(limit, MAX_BLOCK)));
-    const code32 = (s.get(StateLayout.mode) & Mode.code32) !== 0;
-    const d = this.decoder;
-    let at = start;
-    let count = 0;
-    let offset = pa & 0xfff;
-    let ended = false;
-    const room = s.get(StateLayout.mode) & Mode.codeFlat ? Infinity : s.limit(CS) - eip + 1;
-    this.fetch.begin(pa, linear, room);
-    this.counters.blocks++;
-    // Else the block ends after `limit` instructions, and control comes back.
-    const whole = codePage !== undefined && limit === MAX_BLOCK;
-    const points = watch && this.cpu.points.execution;
-    const pointed = points && this.pointed(linear);
-    const headed = whole && !pointed && !(codePage.mode & Mode.threaded);
-    if (headed || pointed) {
-      this.writer.header(at, pointed ? this.module.micro.point : this.module.micro.head, eip, 0, 0);
-      at += ENTRY_SIZE;
-    }
-    while (count < limit && offset < 4096) {
-      // It begins a block of its own.
-      if (points && count > 0 && this.pointed((linear + offset - (pa & 0xfff)) >>> 0)) break;
-      this.fetch.beginInstruction(offset, count > 0);
-      const result = d.decode(fetchByte, code32);
-      const crosses = offset + d.length > 4096;
-      if (crosses && count > 0) {
-        // It begins a block of its own.
-        if (result === DecodeResult.fetchFault) this.cpu.clearFault();
-        this.fetch.second = -1;
-        break;
-      }
-      if (result === DecodeResult.fetchFault) {
-        // Behind the first instruction it is not certain that control gets here.
-        if (count > 0) {
-          this.cpu.clearFault();
-          break;
-        }
-        this.next = start;
-        return 0;
-      }
-      const here = (eip + (offset - (pa & 0xfff))) >>> 0;
-      at = this.writer.emit(at, result, here, count);
-      count++;
-      offset += d.length;
-      ended = result !== DecodeResult.ok || this.writer.ends;
-      if (ended) break;
-      if (crosses) break;
-    }
-    const crossed = this.fetch.second >= 0;
-    const changes = headed && !crossed ? this.pages.changes.decoded(pa >>> 12) : 0;
-    if (headed) {
-      this.i32[(start + Entry.imm) >> 2] = crossed ? NEVER : this.countdown(changes);
-      this.i32[(start + Entry.disp) >> 2] = count;
-    }
-    if (!ended) {
-      this.writer.header(
-        at,
-        whole ? this.module.micro.goto : this.module.micro.stop,
-        (eip + (offset - (pa & 0xfff))) >>> 0,
-        0,
-        whole ? count - 1 : count,
-      );
-      this.i32[(at + Entry.imm) >> 2] = (eip + (offset - (pa & 0xfff))) | 0;
-      this.i32[(at + Entry.target) >> 2] = offset >= 4096 || crossed ? -1 : 0;
-      at += ENTRY_SIZE;
-    }
-    this.next = at;
-    this.counters.instructions += count;
-    // Without a code page the block lives only until it has run: the room is used again. A store into it must still be noticed.
-    if (codePage === undefined) {
-      this.unkept = start;
-      this.unkeptEnd = at;
-      this.next = start;
-      if (watch) this.pages.mark(pa >>> 12, pa & 0xfff, offset);
-      if (watch && crossed) this.pages.mark(this.fetch.second >>> 12, 0, offset - 4096);
-      return start;
-    }
-    this.keptOperands = this.operands.length;
-    this.pages.mark(codePage.page, pa & 0xfff, offset);
-    codePage.add(start, at, pa & 0xfff, pa & 0xfff, Math.min(offset, 4096));
-    if (changes > 0 && offset <= 4096 && codePage.mode & Mode.codeFlat) {
-      const from = this.cpu.memory.ramBase + pa;
-      const bytes = this.u8.subarray(from, from + offset - (pa & 0xfff));
-      this.sources.note(codePage.page, codePage.mode, codePage.eip, pa & 0xfff, start, at, bytes);
-    }
-    if (crossed) {
-      const second = this.fetch.second >>> 12;
-      this.pages.mark(second, 0, offset - 4096);
-      this.pages.get(second, codePage.mode, (codePage.eip + 4096) | 0).add(start, at, -1, 0, offset - 4096);
-    }
-    return start;
-  }
-
-  /** Brings the block at an address back that was there before its code changed; 0: it has to be decoded. */
-  private revive(codePage: CodePage, pa: number, linear: number): number {
-    const offset = pa & 0xfff;
-    const source = this.sources.find(codePage.page, codePage.mode, codePage.eip, offset);
-    if (source === undefined || this.cpu.points.execution) return 0;
-    this.forgetUnkept();
-    const { first, end, bytes } = source;
-    this.fetch.begin(pa, linear, Infinity);
-    this.pageEip = codePage.eip;
-    const back = this.sources.revive(source, this.cpu.memory.ramBase + pa, this.next, this.rewrite);
-    if (!back) return 0;
-    this.keptOperands = this.operands.length;
-    this.i32[(first + Entry.imm) >> 2] = this.countdown(this.pages.changes.decoded(codePage.page));
-    this.pages.mark(codePage.page, offset, offset + bytes.length);
-    codePage.add(first, end, offset, offset, offset + bytes.length);
-    codePage.entries[offset] = first;
-    return first;
-  }
-  /** In a 32-bit or 16-bit segment as the mode word says, as in `decodeBlock`. */
-  private readonly rewrite = (offset: number, done: number, at: number, length: number, ends: boolean): number => {
-    const { decoder, fetch, writer } = this;
-    fetch.beginInstruction(offset, true);
-    const result = decoder.decode(fetch.byte, (this.cpu.s.get(StateLayout.mode) & Mode.code32) !== 0);
-    if (result !== DecodeResult.ok || decoder.length !== length) return 0;
-    const behind = writer.emit(at, result, (this.pageEip + offset) >>> 0, done);
-    return writer.ends === ends ? behind : 0;
-  };
-  /** The block that lives only until it has run is over. */
-  private forgetUnkept(): void {
-    if (this.operands.length !== this.keptOperands) this.operands.length = this.keptOperands;
-    this.unkeptEnd = this.unkept;
-  }
-
-  private pointed(linear: number): boolean {
-    return this.cpu.points.marks(linear, (this.cpu.s.get(StateLayout.mode) & Mode.codeFlat) !== 0);
-  }
-
-  /** Executions of a block until it is hot. `changes`: see CodeChanges.decoded. */
-  private countdown(changes: number): number {
-    return this.cpu.tiers === 'eager' ? 1 : HOT << changes;
   }
 
   /** Bytes [first, end) of a page, by their offsets, are part of what depends on decoded code. */
@@ -449,7 +263,7 @@ export class CodeCache {
     // No region is formed as long as that goes on.
     const count = (first + Entry.imm) >> 2;
     if (i32[first >> 2] === this.module.micro.head && i32[count]! > 0)
-      i32[count] = this.countdown(this.pages.changes.decoded(page));
+      i32[count] = this.blocks.countdown(this.pages.changes.decoded(page));
     return true;
   };
   /**
@@ -477,11 +291,8 @@ export class CodeCache {
   flush(): void {
     this.onDiscard();
     this.pages.clear();
-    this.sources.clear();
+    this.blocks.clear();
     this.emulated.clear();
-    this.operands.length = 0;
-    this.keptOperands = 0;
-    this.next = LinearLayout.entries;
     this.counters.flushes++;
     this.jumps.newGeneration();
   }
