@@ -37,7 +37,10 @@ export const LinearLayout = {
   /** For each context that is filled: addresses of its TLB words in use, so many bytes each (cpu/tlb.ts). */
   tlbJournals: 0x04b0_0000,
   tlbJournalBytes: 0x0040_0000,
-  ram: 0x04b0_0000 + 4 * 0x0040_0000,
+  /** Which granules of physical pages hold decoded code, eight bytes for each page of 4 GiB (translate/code-granules.ts). */
+  codeGranules: 0x05b0_0000,
+  codeGranulesBytes: 0x0080_0000,
+  ram: 0x0630_0000,
 } as const;
 
 /**

@@ -299,7 +299,7 @@ export class PhysicalMachine implements Machine, Persistent<PhysicalMachineSaved
       if (!mmu.holdsCode(pa, CODE_GRANULE)) continue;
       for (let i = 0; i < CODE_GRANULE; i++)
         if (u8[ramBase + pa + i] !== (bytes === undefined ? 0 : bytes[at + i])) {
-          mmu.pages.onCodeWrite(pa, CODE_GRANULE);
+          mmu.pages.onCodeWrite(pa, CODE_GRANULE, false);
           break;
         }
     }

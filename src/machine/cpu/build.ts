@@ -51,14 +51,14 @@ export const buildProcessor = (
     ...slowPaths,
     helper: (entry, budget, offset) => processor.helpers.call(entry, budget, offset),
     atSite: () => processor.helpers.atSite(),
-    regionMisses: regionAccess(cpu, () => cache.counters.invalidations),
+    regionMisses: regionAccess(cpu, () => regions.lost),
   };
   const module = buildThreadedModule(memory.memory, imports, ({ shared }) => {
     cpu.enterGate = shared.enterGate as EnterGate;
   });
   const cache: CodeCache = new CodeCache(cpu, module, opcodeTable, unavailable);
   const compiler = new RegionCompiler(memory.memory, module, slowPaths);
-  const regions = new Regions(cpu, cache, opcodeTable, compiler, module);
+  const regions: Regions = new Regions(cpu, cache, opcodeTable, compiler, module);
   const processor: Processor = new Processor(cpu, cache, module, regions, events);
   cpu.progress = processor;
   mmu.pages.onMonitoredStore = (pa, bytes) => noteMonitoredStore(cpu, pa, bytes);

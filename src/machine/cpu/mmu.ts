@@ -34,8 +34,10 @@ export class Mmu {
   readonly inspection: AccessInspection;
   /** Would a store here overwrite decoded code? */
   holdsCode: (pa: number, bytes: number) => boolean = () => false;
-  /** Stores that would overwrite decoded code are refused with AGAIN (region-access.ts). */
-  sparesCode = false;
+  /** Would a store here overwrite code that regions were made from? */
+  holdsRegion: (pa: number, bytes: number) => boolean = () => false;
+  /** Such stores are refused with AGAIN (region-access.ts). */
+  sparesRegions = false;
   /** Called when translations were dropped: what is known of code by linear address may be stale. */
   onFlush: () => void = () => undefined;
   /** Called when breakpoints were armed or disarmed. */
@@ -244,10 +246,10 @@ export class Mmu {
       return;
     }
     if (pa + size > m.bytes) return;
-    if (this.pages.of[pa >>> 12] !== 0) this.pages.noteStore(pa, size);
     if (size === 1) m.write8(pa, value);
     else if (size === 2) m.write16(pa, value);
     else m.write32(pa, value);
+    if (this.pages.of[pa >>> 12] !== 0) this.pages.noteStore(pa, size, true);
   }
   write(linear: number, size: number, value: number, user: boolean): boolean {
     linear >>>= 0;
@@ -259,19 +261,19 @@ export class Mmu {
     if (!this.inPage(linear, size)) {
       if (this.locate(secondPage(linear), true, user) < 0 && this.firstFaults(linear, true, user)) return false;
       if (this.locate(linear, true, user) < 0) return false;
-      if (this.sparesCode && this.refusesCrossing(linear, size, user)) return false;
+      if (this.sparesRegions && this.refusesCrossing(linear, size, user)) return false;
       for (let i = 0; i < size; i++)
         if (!this.store((linear + i) >>> 0, 1, (value >>> (8 * i)) & 0xff, user)) return false;
       return true;
     }
     const pa = this.locate(linear, true, user);
-    if (pa < 0 || (this.sparesCode && this.refuses(pa, size))) return false;
+    if (pa < 0 || (this.sparesRegions && this.refuses(pa, size))) return false;
     this.writePhysical(pa, size, value);
     return true;
   }
-  /** With AGAIN in the mailbox if a store would overwrite decoded code. */
+  /** With AGAIN in the mailbox if a store would overwrite the code of a region. */
   private refuses(pa: number, bytes: number): boolean {
-    if ((this.pages.of[pa >>> 12]! & PageFlag.code) === 0 || !this.holdsCode(pa, bytes)) return false;
+    if ((this.pages.of[pa >>> 12]! & PageFlag.code) === 0 || !this.holdsRegion(pa, bytes)) return false;
     this.cpu.raise(AGAIN);
     return true;
   }
@@ -344,7 +346,7 @@ export class Mmu {
       const pa = this.locate(linear, true, user);
       if (pa < 0) return 0;
       if (
-        this.sparesCode &&
+        this.sparesRegions &&
         (this.inPage(linear, bytes) ? this.refuses(pa, bytes) : this.refusesCrossing(linear, bytes, user))
       )
         return 0;

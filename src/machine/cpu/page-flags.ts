@@ -18,8 +18,8 @@ export const PageFlag = {
 export class PageFlags {
   /** Per physical page of 4 GiB: PageFlag bits. */
   readonly of: Uint8Array;
-  /** Called before a store to a page that holds translated code: (physical address, bytes). */
-  onCodeWrite: (pa: number, bytes: number) => void = () => undefined;
+  /** Called at a store to a page that holds translated code, or held some: (physical address, bytes). `stored`: the new bytes are there already. */
+  onCodeWrite: (pa: number, bytes: number, stored: boolean) => void = () => undefined;
   /** Called before a store to a page that MONITOR watches a line of. */
   onMonitoredStore: (pa: number, bytes: number) => void = () => undefined;
   /** Pages stored to since `watchChanges`, which are noted at their first store; undefined: nobody wants to know. */
@@ -51,10 +51,10 @@ export class PageFlags {
     this.of[page] = this.of[page]! & ~flag;
   }
 
-  /** A store to RAM that bypasses the TLB: to a flagged page, by the page walk or by other agents on the bus. */
-  noteStore(pa: number, bytes: number): void {
+  /** A store to RAM that bypasses the TLB: to a flagged page, by the page walk or by other agents on the bus. `stored`: it is made. */
+  noteStore(pa: number, bytes: number, stored = false): void {
     const flags = this.of[pa >>> 12]!;
-    if (flags & PageFlag.code) this.onCodeWrite(pa, bytes);
+    if (flags & PageFlag.code) this.onCodeWrite(pa, bytes, stored);
     if (flags & PageFlag.monitored) this.onMonitoredStore(pa, bytes);
     if (flags & PageFlag.unchanged) this.noteChange(pa >>> 12);
   }

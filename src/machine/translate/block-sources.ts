@@ -2,11 +2,12 @@
 // differ. So links to it hold, and a patched operand costs one instruction. Not the blocks (code-cache.ts) and not which pages change (code-changes.ts).
 
 import { Entry, ENTRY_SIZE } from './entry.ts';
+import type { Immediates } from './immediates.ts';
 
 /** Blocks of a page, and pages, that are remembered. */
 const MOST_BLOCKS = 16;
 const MOST_PAGES = 64;
-/** Bytes that may differ: more are another program. */
+/** Bytes that may differ besides immediates: more are another program. */
 const MOST_CHANGED = 8;
 /** Attempts in vain after which a block is left alone. */
 const MOST_FAILURES = 2;
@@ -45,6 +46,7 @@ export class BlockSources {
     private readonly i32: Int32Array,
     private readonly u8: Uint8Array,
     private readonly u16: Uint16Array,
+    private readonly immediates: Immediates,
     private readonly stale: number,
     /** Linear addresses of entries begin here: smaller numbers in `target` are none. */
     private readonly entries: number,
@@ -85,7 +87,7 @@ export class BlockSources {
    */
   revive(source: BlockSource, place: number, scratch: number, rewrite: Rewrite): boolean {
     if (source.lost) return false;
-    if (this.similar(source, place) && this.rewriteChanged(source, place, scratch, rewrite)) {
+    if (this.rewriteChanged(source, place, scratch, rewrite)) {
       this.restore(source);
       return true;
     }
@@ -93,28 +95,30 @@ export class BlockSources {
     source.lost = true;
     return false;
   }
-  private similar({ bytes }: BlockSource, place: number): boolean {
-    let different = 0;
-    for (let i = 0; i < bytes.length; i++) if (bytes[i] !== this.u8[place + i]) different++;
-    return different <= MOST_CHANGED;
-  }
   private rewriteChanged(source: BlockSource, place: number, scratch: number, rewrite: Rewrite): boolean {
     const { i32, u8 } = this;
     const { first, end, bytes, functions } = source;
     let from = 0;
     let done = 0;
+    let different = 0;
     for (let at = first + ENTRY_SIZE; at < end;) {
       const eip = i32[(at + Entry.eip) >> 2]!;
       const length = u8[at + Entry.length]!;
       let next = at + ENTRY_SIZE;
       while (next < end && i32[(next + Entry.eip) >> 2] === eip) next += ENTRY_SIZE;
-      let changed = false;
-      for (let i = from; i < from + length; i++)
+      const last = next - ENTRY_SIZE;
+      const immediate = this.immediates.bytes(functions[(last - first) / ENTRY_SIZE]!);
+      const before = different;
+      for (let i = from; i < from + length - immediate; i++)
         if (bytes[i] !== u8[place + i]) {
           bytes[i] = u8[place + i]!;
-          changed = true;
+          different++;
         }
-      if (changed) {
+      if (different > MOST_CHANGED) return false;
+      if (different === before) {
+        // Perhaps the entry has taken in others since it was decoded.
+        if (immediate > 0) this.immediates.take(last, immediate, place + from + length);
+      } else {
         const behind = rewrite(source.offset + from, done, scratch, length, next === end);
         if (behind - scratch !== next - at) return false;
         for (let word = 0; word < (next - at) >> 2; word++) i32[(at >> 2) + word] = i32[(scratch >> 2) + word]!;

@@ -3,12 +3,18 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import fc from 'fast-check';
-import { CodeGranules, granulesOf } from './code-granules.ts';
+import { addGranules, CodeGranules, type GranuleMask } from './code-granules.ts';
+import { LinearLayout } from '../memory.ts';
 
 const bytesOf = (first: number, end: number): Set<number> => {
   const granules = new Set<number>();
   for (let byte = first; byte < Math.min(end, 4096); byte++) granules.add(byte >> 6);
   return granules;
+};
+const granulesOf = (first: number, end: number): GranuleMask => {
+  const mask = { low: 0, high: 0 };
+  addGranules(mask, first, end);
+  return mask;
 };
 const granulesIn = ({ low, high }: { low: number; high: number }): number[] =>
   Array.from({ length: 64 }, (_, g) => g).filter((g) => (g < 32 ? low : high) & (1 << (g & 31)));
@@ -25,22 +31,27 @@ it('names the granules that bytes of a page are in', () => {
   );
 });
 
+const linearMemory = new Int32Array(LinearLayout.ram >> 2);
+
 it('finds a store that hits decoded bytes, until these go', () => {
   fc.assert(
     fc.property(fc.array(range, { maxLength: 5 }), range, ([...decoded], [first, end]) => {
-      const granules = new CodeGranules();
+      const granules = new CodeGranules(linearMemory);
       const marked = new Set<number>();
       for (const [from, to] of decoded) {
-        granules.mark(7, granulesOf(from, to));
+        granules.mark(7, from, to);
         for (const g of bytesOf(from, to)) marked.add(g);
       }
+      assert.equal(granules.any(7), decoded.length > 0);
       const hits = [...bytesOf(first, end)].some((g) => marked.has(g));
       assert.equal(granules.hit(0x7000 + first, Math.min(end, 4096) - first), hits);
       assert.equal(granules.hit(0x8000 + first, 1), false);
-      assert.equal(granules.keep(7, granulesOf(first, end)), true);
+      granules.keep(7, granulesOf(first, end));
       assert.equal(granules.hit(0x7000 + first, 1), true);
-      assert.equal(granules.keep(7, { low: 0, high: 0 }), false);
+      assert.equal(granules.any(7), true);
+      granules.clear();
       assert.equal(granules.hit(0x7000 + first, 1), false);
+      assert.equal(granules.any(7), false);
     }),
   );
 });

@@ -1,15 +1,23 @@
 // Decoded code of one physical page, for one mode and one EIP of its first byte: its blocks by where they begin, and which of them a store
-// into the page takes away. Not the decoding nor the entries themselves (code-cache.ts).
+// into the page takes away. Not the decoding nor the entries themselves (code-cache.ts), nor which pages there are (code-pages.ts).
 
-import type { GranuleMask } from './code-granules.ts';
+import { addGranules, type GranuleMask } from './code-granules.ts';
 
-/** A block's words in the list: its entries [first, end), the page offset where it begins (-1: in another page), the granules of its bytes. */
+/** A block's words in the list: its entries [first, end), the page offset where it begins (-1: in another page), its bytes [from, to) of the page. */
 const FIRST = 0;
 const END = 1;
 const OFFSET = 2;
-const LOW = 3;
-const HIGH = 4;
+const FROM = 3;
+const TO = 4;
 const WORDS = 5;
+
+/** What becomes of blocks that a store has hit. */
+export interface HitBlocks {
+  /** True if the entries [first, end) of a block have taken in what was stored to bytes [from, to) of the page that begins at `eip`. */
+  patch(page: CodePage, first: number, end: number, from: number, to: number): boolean;
+  /** The block is gone. */
+  gone(first: number, end: number): void;
+}
 
 export class CodePage {
   /** Blocks of one instruction (behind STI, in single steps), by offset. */
@@ -32,26 +40,41 @@ export class CodePage {
     return this.blocks.length === 0;
   }
 
-  /** A block with entries [first, end) that begins at `offset` and has bytes in the granules of `mask`. */
-  add(first: number, end: number, offset: number, mask: GranuleMask): void {
-    this.blocks.push(first, end, offset, mask.low, mask.high);
+  /** A block with entries [first, end) that begins at `offset` and has bytes [from, to) in the page. */
+  add(first: number, end: number, offset: number, from: number, to: number): void {
+    this.blocks.push(first, end, offset, from, to);
   }
 
-  /** Takes away the blocks that have bytes in the granules of `mask`; `gone` gets the entries of each. What stays adds its granules to `kept`. */
-  drop(mask: GranuleMask, gone: (first: number, end: number) => void, kept: GranuleMask): void {
+  /**
+   * Bytes [from, to) of the page are overwritten: the blocks that have any of them go, unless (`stored`: the new bytes are there) they take them in.
+   * Answers how many did (in the low half) and how many are gone.
+   */
+  overwrite(from: number, to: number, stored: boolean, hit: HitBlocks): number {
     const { blocks } = this;
+    let touched = 0;
     let length = 0;
     for (let i = 0; i < blocks.length; i += WORDS) {
-      if (((blocks[i + LOW]! & mask.low) | (blocks[i + HIGH]! & mask.high)) === 0) {
-        kept.low |= blocks[i + LOW]!;
-        kept.high |= blocks[i + HIGH]!;
-        for (let word = 0; word < WORDS; word++) blocks[length++] = blocks[i + word]!;
+      const apart = blocks[i + FROM]! >= to || blocks[i + TO]! <= from;
+      // Code that begins in the page before is rare.
+      const patched =
+        !apart && stored && blocks[i + OFFSET]! >= 0 && hit.patch(this, blocks[i + FIRST]!, blocks[i + END]!, from, to);
+      if (apart || patched) {
+        if (patched) touched++;
+        if (length !== i) for (let word = 0; word < WORDS; word++) blocks[length + word] = blocks[i + word]!;
+        length += WORDS;
         continue;
       }
+      touched += GONE;
       this.forget(blocks[i + OFFSET]!, blocks[i + FIRST]!);
-      gone(blocks[i + FIRST]!, blocks[i + END]!);
+      hit.gone(blocks[i + FIRST]!, blocks[i + END]!);
     }
-    blocks.length = length;
+    if (length !== blocks.length) blocks.length = length;
+    return touched;
+  }
+  /** Adds the granules of its blocks. */
+  addGranules(mask: GranuleMask): void {
+    const { blocks } = this;
+    for (let i = 0; i < blocks.length; i += WORDS) addGranules(mask, blocks[i + FROM]!, blocks[i + TO]!);
   }
   private forget(offset: number, entry: number): void {
     if (offset < 0) return;
@@ -60,3 +83,6 @@ export class CodePage {
     if (this.crossing.get(offset)?.entry === entry) this.crossing.delete(offset);
   }
 }
+
+/** What `overwrite` answers counts blocks that are gone by this much each. */
+export const GONE = 0x10000;

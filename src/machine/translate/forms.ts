@@ -3,6 +3,7 @@
 
 import type { Row, Semantics } from '../isa/row.ts';
 import { type Form, MemoryKind } from './form.ts';
+import { immediateBytes } from './immediates.ts';
 
 const REPEATS = [0, 0xf2, 0xf3] as const;
 const EITHER = [false, true] as const;
@@ -99,6 +100,8 @@ export class FormSlots {
   private readonly indexOf = new Map<Row, number>();
   private readonly slots: Uint16Array;
   private readonly prologues = new Map<Semantics, number>();
+  /** See immediates.ts, by slot. */
+  readonly immediateBytes: Uint8Array;
 
   /** @param first slot of the first form that `visitForms` visits */
   constructor(rows: readonly Row[], first: number) {
@@ -109,14 +112,17 @@ export class FormSlots {
     }
     // Zero is a slot too, but that of a micro-operation.
     this.slots = new Uint16Array(rows.length * FORMS_OF_A_ROW);
+    const immediates: number[] = [];
     rows.forEach((row, index) => {
       this.indexOf.set(row, index * FORMS_OF_A_ROW);
       if (row.semantics === undefined) return;
       formsOf(row, ({ size, memory, genericStack, limitedCode, addressSize, repeat }) => {
         const of = number(size, memory, genericStack, limitedCode, addressSize, repeat);
+        immediates[next] = immediateBytes(row, size);
         this.slots[index * FORMS_OF_A_ROW + of] = next++;
       });
     });
+    this.immediateBytes = Uint8Array.from(immediates, (bytes) => bytes ?? 0);
   }
 
   /** Table slot of a form; throws if the table lacks it: a bug of ours. */

@@ -1,4 +1,4 @@
-// Accesses of translated code that the TLB does not let through: first the emitted page walk, then TypeScript (cpu/mmu.ts, cpu/region-access.ts). A
+// Accesses of translated code that the TLB does not let through: first the emitted page walk, stores beside code, then TypeScript (cpu/mmu.ts, cpu/region-access.ts). A
 // #PF of the walk goes to the fault mailbox here. Not the walk (isa/walk-functions.ts) and not who accesses (translation-emitter.ts).
 
 import { Vector } from '../cpu/cpu.ts';
@@ -7,6 +7,7 @@ import { FunctionBody } from '../isa/function-body.ts';
 import { Filled } from '../isa/walk-functions.ts';
 import { type Code, I32, type Local } from '../wasm/code.ts';
 import type { ModuleBuilder } from '../wasm/module.ts';
+import { storeBesideCode } from './beside-code.ts';
 import type { SlowPaths } from './runtime.ts';
 
 /** Those of the slow paths that begin with a miss of the TLB. */
@@ -51,6 +52,11 @@ const miss = (
     e.const(faulted);
     code.return();
     code.end();
+    if (write)
+      storeBesideCode(e, linear, bytes, (host) => {
+        access(e, host, bytes);
+        code.return();
+      });
   });
   for (let i = 0; i < parameters; i++) e.get(i);
   code.returnCall(slow);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { BareProcessor } from '../../../test/support/bare-processor.ts';
-import { EAX, EBX, ECX, EDI, EDX, ESI, ESP } from '../cpu/state.ts';
+import { EAX, EBP, EBX, ECX, EDI, EDX, ESI, ESP } from '../cpu/state.ts';
 
 const word = (n: number): number[] => [n & 255, (n >> 8) & 255, (n >> 16) & 255, (n >> 24) & 255];
 /** mov byte [address], value */
@@ -65,6 +65,26 @@ for (const tiers of ['threaded', 'eager'] as const)
         s.setGpr(ESI, 0x1001);
         machine.run(670);
         assert.deepEqual([s.gpr(EAX), s.gpr(EBX), s.gpr(ECX), s.eip], [1, 18, 10, 0x2000]);
+      });
+      it(`the end of such a block from its region, then the region itself${title}`, () => {
+        // 1: add [edi], dl; mov [esi], dh; inc eax; dec ebp; jnz 1b; sgdt [9100h]; mov ebp, ecx; jmp [9200h], to 1b
+        at(0x1000, [0x00, 0x17], [0x88, 0x36], INC_EAX, 0x4d, [0x75, 0xf8], [0x0f, 0x01, 0x05, ...word(0x9100)]);
+        machine.load(0x100f, [0x89, 0xcd, 0xff, 0x25, ...word(0x9200)]);
+        machine.memory.write32(0x9200, 0x1000);
+        s.setGpr(ESI, 0x9000);
+        s.setGpr(EBP, 10);
+        s.setGpr(ECX, 10);
+        s.eip = 0x1000;
+        aim(0x9000, INC_EBX << 8);
+        machine.run(rounds * 53);
+        assert.equal(s.eip, 0x1000);
+        for (const r of [EAX, EBX]) s.setGpr(r, 0);
+        // The displacement of SGDT, then INC EAX.
+        aim(0x100b, (INC_EBX << 8) | 1);
+        s.setGpr(ESI, 0x1004);
+        machine.run(10 * 53);
+        assert.deepEqual([s.gpr(EAX), s.gpr(EBX), s.eip], [0, 100, 0x1000]);
+        assert.equal(machine.memory.read32(0x100b), 0x9100 + 100);
       });
       it(`leaves what lies elsewhere in the page as it was, and links to what goes${title}`, () => {
         // A call of a function 256 bytes on, whose second instruction the store changes; a third block lies between.
@@ -140,6 +160,68 @@ for (const tiers of ['threaded', 'eager'] as const)
       at(0x3000, store8(0x5000, INC_EBX), [0xe9, ...word(0x1000 - 0x300c)]);
       machine.run(12);
       assert.deepEqual([s.gpr(EAX), s.gpr(EBX)], [50, 5]);
+    });
+    it('an immediate that lies in two pages which are not neighbours', () => {
+      const m = machine.memory;
+      m.write32(0x10000, 0x11003);
+      for (let page = 0; page < 32; page++) m.write32(0x11000 + page * 4, (page << 12) | 3);
+      // 2000h is page 5.
+      m.write32(0x11000 + 2 * 4, 0x5003);
+      // 1: mov [edi], dl; mov eax, imm32; add ebx, eax; jmp 1b
+      machine.load(0x1ffb, [...STORE, 0xb8, 0x11, 0x22]);
+      machine.load(0x5000, [0x33, 0x44, 0x01, 0xc3, 0xeb, 0xf5]);
+      machine.load(0x2000, [0x55, 0x66]);
+      s.cr3 = 0x10000;
+      s.cr0 = 0x80010033;
+      machine.cpu.mmu.controlsChanged();
+      machine.cpu.modeDirty = true;
+      s.eip = 0x1ffb;
+      aim(0x9000, 0);
+      machine.run(400);
+      const sum = (value: number): number => Math.imul(100, value) >>> 0;
+      assert.equal(s.gpr(EBX) >>> 0, sum(0x44332211));
+      s.setGpr(EBX, 0);
+      aim(0x1ffe, 0x77);
+      machine.run(400);
+      assert.equal(s.gpr(EBX) >>> 0, sum(0x44332277));
+      s.setGpr(EBX, 0);
+      aim(0x2001, 0x88);
+      machine.run(400);
+      assert.equal(s.gpr(EBX) >>> 0, sum(0x88332277));
+    });
+    it('by other agents on the bus, before and after they tell', () => {
+      // 1: mov eax, imm32; add ebx, eax; jmp 1b
+      at(0x1000, [0xb8, 1, 0, 0, 0], [0x01, 0xc3], [0xeb, 0xf7]);
+      machine.run(300);
+      assert.equal(s.gpr(EBX), 100);
+      const { pages } = machine.cpu.mmu;
+      pages.noteStore(0x1001, 1);
+      machine.memory.write8(0x1001, 2);
+      machine.run(300);
+      assert.equal(s.gpr(EBX), 300);
+      machine.memory.write8(0x1001, 3);
+      pages.noteStore(0x1001, 1, true);
+      machine.run(300);
+      assert.equal(s.gpr(EBX), 600);
+    });
+    it('an immediate behind a breakpoint and under a debugger', () => {
+      // 1: mov [edi], edx; inc edx; mov eax, imm32; add ebx, eax; jmp 1b
+      at(0x1000, [0x89, 0x17, 0x42], [0xb8, 0, 0, 0, 0], [0x01, 0xc3], [0xeb, 0xf4]);
+      aim(0x1004, 1);
+      machine.run(5 * 100);
+      assert.equal(s.gpr(EBX), 5050);
+      s.setDr(0, 0x1008);
+      s.setDr(7, 0x402);
+      machine.cpu.modeDirty = true;
+      machine.onFault = () => void (s.eflagsRest |= 0x10000);
+      machine.run(5 * 100);
+      machine.onFault = () => void (machine.processor.stopRequested = true);
+      // A #DB takes no time here.
+      assert.deepEqual([s.gpr(EBX), machine.faults.length], [20100, 100]);
+      s.setDr(7, 0x400);
+      machine.cpu.modeDirty = true;
+      machine.run(5 * 100);
+      assert.equal(s.gpr(EBX), 45150);
     });
     it('by REP STOS and REP MOVS over the running code', () => {
       // rep stosb writes inc ebx over everything behind it; the page ends in a jump back that stays.

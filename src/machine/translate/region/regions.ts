@@ -8,6 +8,8 @@ import { DecodeResult, Decoder, type OpcodeTable } from '../../isa/decode.ts';
 import type { Code } from '../../wasm/code.ts';
 import type { CodeCache } from '../code-cache.ts';
 import type { GranuleMask } from '../code-granules.ts';
+import type { DependentCode } from '../code-pages.ts';
+import { CodeSpans } from '../code-spans.ts';
 import { Entry } from '../entry.ts';
 import type { ThreadedModule } from '../threaded-module.ts';
 import type { HelperOperands } from '../helper-operands.ts';
@@ -28,8 +30,8 @@ interface Region {
   readonly id: number;
   /** Address of the block's head whose place it takes. */
   readonly head: number;
-  /** Physical pages of its code, and where in them it is. */
-  readonly pages: ReadonlyMap<number, GranuleMask>;
+  /** Physical pages of its code and of its head's block, and where in them they are. */
+  readonly pages: ReadonlyMap<number, CodeSpans>;
   /** Its linear pages. */
   readonly linear: ReadonlySet<number>;
   readonly sites: readonly Site[];
@@ -139,7 +141,7 @@ class PresentCode implements CodeSource {
   }
 }
 
-export class Regions {
+export class Regions implements DependentCode {
   private readonly byId = new Map<number, Region>();
   private readonly byPage = new Map<number, Set<Region>>();
   private readonly byHead = new Map<number, Region>();
@@ -156,8 +158,9 @@ export class Regions {
   private readonly decoder: Decoder;
   private readonly headFunction: number;
   private readonly i32: Int32Array;
-  /** Regions formed so far. */
+  /** Regions formed, and taken away, so far. */
   formed = 0;
+  lost = 0;
 
   constructor(
     private readonly cpu: Cpu,
@@ -170,7 +173,8 @@ export class Regions {
     this.headFunction = threaded.micro.head;
     this.i32 = cpu.memory.i32;
     cache.onBlockGone = (entry) => this.blockGone(entry);
-    cache.onInvalidate = (page, mask, kept) => this.invalidated(page, mask, kept);
+    cache.dependent = this;
+    cpu.mmu.holdsRegion = (pa, bytes) => this.holds(pa >>> 12, pa & 0xfff, (pa & 0xfff) + bytes);
     cache.onDiscard = () => this.discarded();
     cache.onForget = (forgotten) => this.forget(forgotten);
   }
@@ -213,7 +217,7 @@ export class Regions {
     }).emit();
     // Jump entries or records did not fit: the head is gone too.
     if (cache.counters.flushes !== flushes) return;
-    const pages = new Map<number, GranuleMask>();
+    const pages = new Map<number, CodeSpans>();
     const linear = new Set<number>();
     const own = new Set<number>();
     for (const node of shape.nodes)
@@ -222,6 +226,8 @@ export class Regions {
         this.mark(source, first, next, pages);
         linear.add(first >>> 12);
       }
+    // It goes with that block, and must know before.
+    this.mark(source, eip, cache.blockEnd(head), pages);
     const region: Region = { id, head, pages, linear, sites, own, slot: undefined, dropped: false };
     this.byId.set(id, region);
     this.byHead.set(head, region);
@@ -244,18 +250,23 @@ export class Regions {
     this.i32[(head + Entry.imm) >> 2] = HOT_LATER;
     return false;
   }
-  private mark(source: PresentCode, first: number, next: number, pages: Map<number, GranuleMask>): void {
+  /** Bytes of the EIPs [first, end). */
+  private mark(source: PresentCode, first: number, end: number, pages: Map<number, CodeSpans>): void {
     const place = source.place(first);
-    const last = source.place(next - 1);
+    const last = source.place(end - 1);
     const note = (page: number, from: number, to: number): void => {
-      const mask = this.cache.markCode(page, from, to);
-      const known = pages.get(page);
-      pages.set(page, { low: mask.low | (known?.low ?? 0), high: mask.high | (known?.high ?? 0) });
+      this.cache.markCode(page, from, to);
+      let spans = pages.get(page);
+      if (spans === undefined) {
+        spans = new CodeSpans();
+        pages.set(page, spans);
+      }
+      spans.add(from, to);
     };
-    if (place === last) note(place >>> 12, first & 0xfff, ((next - 1) & 0xfff) + 1);
+    if (place === last) note(place >>> 12, first & 0xfff, ((end - 1) & 0xfff) + 1);
     else {
       note(place >>> 12, first & 0xfff, 4096);
-      note(last >>> 12, 0, next & 0xfff);
+      note(last >>> 12, 0, end & 0xfff);
     }
   }
   /** Blocks that are parts of a region get one of their own only if they go on being entered from elsewhere. */
@@ -317,6 +328,7 @@ export class Regions {
 
   private drop(region: Region): void {
     region.dropped = true;
+    this.lost++;
     this.byHead.delete(region.head);
     for (const page of region.pages.keys()) this.byPage.get(page)?.delete(region);
     this.dying.push(region);
@@ -329,19 +341,21 @@ export class Regions {
     }
     this.dying = [];
   }
-  private invalidated(page: number, mask: GranuleMask, kept: GranuleMask): void {
+  private holds(page: number, from: number, to: number): boolean {
     const list = this.byPage.get(page);
-    if (list === undefined) return;
-    for (const region of list) {
-      const own = region.pages.get(page)!;
-      if (((own.low & mask.low) | (own.high & mask.high)) === 0) {
-        kept.low |= own.low;
-        kept.high |= own.high;
-        continue;
-      }
-      this.takeAway(region);
-    }
+    if (list !== undefined) for (const { pages } of list) if (pages.get(page)!.overlap(from, to)) return true;
+    return false;
+  }
+  overwritten(page: number, from: number, to: number): boolean {
+    const list = this.byPage.get(page);
+    if (list === undefined) return false;
+    const { lost } = this;
+    for (const region of list) if (region.pages.get(page)!.overlap(from, to)) this.takeAway(region);
     if (list.size === 0) this.byPage.delete(page);
+    return this.lost !== lost;
+  }
+  addGranules(page: number, mask: GranuleMask): void {
+    for (const { pages } of this.byPage.get(page) ?? []) pages.get(page)!.addGranules(mask);
   }
   /** The block may have had more bytes than the region: what would go on in it behind its head must not begin in the region. */
   private blockGone(head: number): void {
