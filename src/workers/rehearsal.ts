@@ -15,8 +15,8 @@ export interface RehearsalClock {
 const QUIET_MS = 40;
 /** Rehearsed before messages are let in. */
 const AT_ONCE_MS = 2;
-/** All rehearsals of a boot together: by then the host has compiled what matters. */
-const MOST_MS = 400;
+/** All rehearsals of a boot together: by then the host has compiled what matters, on a host that is not busy. */
+const MOST_MS = 1000;
 
 export class Rehearsal {
   private work: Work<void> | undefined;

@@ -58,7 +58,7 @@ describe('a rehearsal', () => {
     });
 
   it('begins where nobody asks any more, and is over for whoever does', (t) => {
-    const bench = new DapBench(configOf(TSUBAME, { record: { limit: 256 << 20, every: 1e9 } }));
+    const bench = new DapBench(configOf(TSUBAME, { bare: true, record: { limit: 256 << 20, every: 1e9 } }));
     bench.launch({ stopOnEntry: true });
     let ran = 0;
     const way = RecordedSession.prototype.run;
@@ -86,7 +86,7 @@ describe('a rehearsal', () => {
     bench.run('next');
     assert.equal(bench.where, 'kmain kmain.c:10');
     // All together only so long.
-    for (let i = 0; i < 400 && bench.turn(); i++);
+    for (let i = 0; i < 2000 && bench.turn(); i++);
     assert.equal(bench.turn(), false);
     assert.equal(bench.where, 'kmain kmain.c:10');
     assert.equal(bench.turn(), false);
