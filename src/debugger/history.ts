@@ -27,6 +27,8 @@ export interface RecordedMachine<Saved, Input> {
   give(input: Input): void;
   /** What comes behind the present moment is not what was there before. */
   beginFuture(): void;
+  /** The same, where nobody has been told of it. */
+  takeBack(): void;
 }
 
 export interface HistoryOptions {
@@ -63,6 +65,9 @@ const NEAR = [
 /** Running since the last snapshot, in milliseconds or instructions, after which the user's standing somewhere is worth one. */
 const STANDING_MS = 2;
 const STANDING_INSTRUCTIONS = 30_000;
+/** Instructions that are rehearsed before the guest is put back, and those run at once: few, as each may lead to the hypervisor. */
+const REHEARSED = 10_000;
+const REHEARSED_AT_ONCE = 200;
 /** So many snapshots for steps back are kept. */
 const MOST_PASSING = 6;
 
@@ -196,6 +201,35 @@ export class RecordedHistory<Saved, Input> implements History {
     const { position } = this.machine;
     const way = position.instructions - this.markBefore(position).instructions;
     if (this.options.now === undefined ? way >= STANDING_INSTRUCTIONS : this.sinceAny >= STANDING_MS) this.take(true);
+  }
+  *rehearse(): Work<void> {
+    const { position } = this.machine;
+    // What lies ahead in the past was run already.
+    if (comparePositions(position, this.end) < 0) return;
+    this.take(true);
+    const { at, saved, inputs } = this.snapshots[this.indexBefore(position)]!;
+    if (comparePositions(at, position) !== 0) return;
+    const end = { instructions: position.instructions + REHEARSED, events: 0 };
+    const takeBack = (): void => {
+      this.machine.goTo(at.cycles, saved);
+      this.base = at.cycles;
+      // The snapshot may be of before what was typed here.
+      this.given = inputs;
+      while (this.atInput()) this.giveNext();
+      this.machine.takeBack();
+    };
+    try {
+      for (let before = -1; ;) {
+        this.machine.run(end, REHEARSED_AT_ONCE);
+        const { cycles, instructions } = this.machine.position;
+        const over = instructions >= end.instructions || cycles === before;
+        if (over) takeBack();
+        before = over ? -1 : cycles;
+        yield {};
+      }
+    } finally {
+      takeBack();
+    }
   }
   private take(passing: boolean): void {
     const at = this.machine.position;

@@ -9,8 +9,8 @@ import { isFrame, type StepContext, type StepEnd, type StepLine } from './steppi
 import type { History, Position, StopPoint, Work } from './target.ts';
 
 /** Instructions of the past that are looked through first, and by what they grow while nothing is found. */
-const FIRST_WINDOW = 2_000;
-const GROWTH = 25;
+const FIRST_STRETCH = 2_000;
+const GROWTH = 3;
 
 export interface BackContext extends StepContext {
   /** Start of the function at an address, and of each run of lines in it where a statement begins. */
@@ -42,54 +42,62 @@ export function* stepLineBack(context: BackContext): Work<StepEnd> {
     if (line === undefined) return yield* stepInstructionBack(context);
     const found = yield* lineBefore(context, line, entry);
     yield* history.travel(found?.position ?? history.oldest);
-    if (found?.entered !== true) break;
+    if (found === undefined || found.line !== undefined) break;
   }
   return { kind: 'done' };
 }
 
 interface Found {
   readonly position: Position;
-  /** Nothing of the frame lies before it: it is where the function was entered. */
-  readonly entered: boolean;
+  /** The line that begins there; undefined: it is where the function was entered, and nothing of the frame lies before it. */
+  readonly line: string | undefined;
 }
 
-/** The last moment at which a step forwards in this frame would have ended. */
+/** The last moment at which a step forwards in this frame would have ended. Looked for in stretches, from the last one backwards. */
 function* lineBefore(context: BackContext, first: StepLine, entry: number): Work<Found | undefined> {
   const { execution, pc, frame } = context;
   const { target } = execution;
-  const now = { ...target.position };
-  const points = pointsAt(execution, new Set([entry, ...context.statements(pc).lines]));
+  const { history } = target;
+  const spots = new Set([entry, ...context.statements(pc).lines]);
+  const points = pointsAt(execution, spots);
   // A step into a function without a prologue ends at its entry.
   const stopsAtEntry = context.bodyOf(entry) === entry;
-  let near = nearest(target.history, now);
-  for (let window = FIRST_WINDOW; ;) {
-    const from = near ?? start(target.history.oldest, now, window);
-    let key: string | undefined;
-    let last: Found | undefined;
+  // The last line that was met; it may have begun before the stretches that were looked through.
+  let last: Found | undefined;
+  let end = { ...target.position };
+  for (let length = FIRST_STRETCH; before(history.oldest, end); length *= GROWTH) {
+    const from = startOf(history, end, length);
+    let met: Found | undefined;
     let changes = 0;
-    target.setPoints(points);
-    yield* target.history.replay(from, now, (_stop, position) => {
-      if (!before(position, now) || !isFrame(context, frame)) return;
+    const look = (position: Position): void => {
+      if (!before(position, end) || !isFrame(context, frame)) return;
       const entered = context.pc === entry;
-      if (entered) [key, last, changes] = [undefined, { position: { ...position }, entered: true }, changes + 1];
+      if (entered) [met, changes] = [{ position: { ...position }, line: undefined }, changes + 1];
       const line = context.line(context.pc, false, first.owner);
-      if (line === undefined || !line.begins || line.nobody || line.key === key || (entered && !stopsAtEntry)) return;
-      if (key !== undefined) changes++;
-      key = line.key;
-      last = { position: { ...position }, entered: false };
-    });
-    const whole = !before(target.history.oldest, from);
-    // The first line that is met in a window may have begun before it.
-    if (last !== undefined && (changes > 0 || whole)) return last;
-    if (whole) return undefined;
-    if (near === undefined) window *= GROWTH;
-    near = undefined;
+      if (line === undefined || !line.begins || line.nobody || line.key === met?.line || (entered && !stopsAtEntry))
+        return;
+      if (met?.line !== undefined) changes++;
+      met = { position: { ...position }, line: line.key };
+    };
+    target.setPoints(points);
+    yield* history.travel(from);
+    // Points do not stop the guest where it is put.
+    if (spots.has(context.pc)) look(target.position);
+    yield* history.replay(from, end, (_stop, position) => look(position));
+    if (met !== undefined) {
+      if (last !== undefined && met.line !== last.line) return last;
+      last = met;
+      if (changes > 0) return last;
+    }
+    end = { ...from };
   }
+  return last;
 }
-/** A moment with a snapshot, if it is so near that looking behind it costs next to nothing. */
-const nearest = (history: History, now: Position): Position | undefined => {
-  const mark = history.markBefore(now);
-  return before(mark, now) && now.instructions - mark.instructions < FIRST_WINDOW ? mark : undefined;
+/** Where a stretch begins that ends at `end`: at the last moment with a snapshot, if it is near, as the way from there has to be run anyway. */
+const startOf = (history: History, end: Position, length: number): Position => {
+  const mark = history.markBefore({ instructions: Math.max(0, end.instructions - 1), events: 0 });
+  if (end.instructions - mark.instructions <= 2 * length) return mark;
+  return { instructions: end.instructions - length, events: 0 };
 };
 
 /** To the last moment at which a breakpoint would have stopped the guest; without one, to the oldest moment. */
@@ -100,11 +108,6 @@ export function* runBack(execution: Execution): Work<StepEnd> {
   if (met?.stop.kind !== 'point') return { kind: 'done' };
   return { kind: 'met', breakpoints: execution.pastStops(met.stop), detail: met.stop.detail };
 }
-
-const start = (oldest: Position, end: Position, window: number): Position => {
-  const from = { instructions: end.instructions - window, events: 0 };
-  return before(from, oldest) ? oldest : from;
-};
 
 const pointsAt = (execution: Execution, addresses: ReadonlySet<number>): StopPoint[] =>
   [...addresses].map((address) => ({ ...at(address), id: execution.book.nextId() }) as StopPoint);

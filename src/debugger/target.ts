@@ -84,6 +84,11 @@ export interface History {
   markBefore(at: Position): Position;
   /** The user looks at the present moment: steps back from here are to be short. */
   stand(): void;
+  /**
+   * Runs the guest's next instructions and takes them back, again and again, so that the host compiles what the next steps will run. Ended by
+   * `return`; the guest is as if nothing had been run, and nothing of it is told to anybody.
+   */
+  rehearse(): Work<void>;
   /** Puts the machine to a moment between `oldest` and `newest`. Stop points do not stop it on the way. */
   travel(to: Position): Work<void>;
   /** As `travel`, but tells every point that is met on the way from where the machine is put first (`from`); for searching the past. */

@@ -181,6 +181,7 @@ export class PresentOnly implements History {
     return this.points.position;
   }
   stand(): void {}
+  *rehearse(): Work<void> {}
   travel(to: Position): Work<void> {
     return this.refuse(to);
   }

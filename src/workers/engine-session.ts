@@ -206,6 +206,7 @@ class EngineSession implements Session {
       runToPoint: (until, single, go) => target.runTo(until, single, go),
       give: (input) => this.give(input),
       beginFuture: () => this.beginFuture(),
+      takeBack: () => this.takeBack(),
     });
     // Snapshots are no part of what the guest does: the host's clock may say when to take one.
     const now = config.record.every === undefined ? { now: () => performance.now() } : {};
@@ -247,6 +248,7 @@ class EngineSession implements Session {
   }
 
   run(instructions: number, cycles = instructions + IDLE_LIMIT): void {
+    this.vmcsHistory.slice();
     const { history, machine } = this;
     if (history === undefined) {
       this.runOn(instructions, cycles);
@@ -302,7 +304,6 @@ class EngineSession implements Session {
       return;
     }
     this.hypervisor.run(instructions, cycles);
-    this.vmcsHistory.slice();
     const stopped = this.domain!.stopped;
     if (stopped === undefined || this.stop !== undefined) return;
     this.finish(stopOfDomain(this.machine, this.views.names, stopped));
@@ -337,11 +338,14 @@ class EngineSession implements Session {
   }
   /** What was sent, hashed and observed behind the present moment is of a future that will not be. */
   private beginFuture(): void {
+    this.takeBack();
+    this.future++;
+  }
+  private takeBack(): void {
     this.stateHashes.length = Math.min(this.stateHashes.length, this.hashed);
     this.serial.beginFuture();
     this.debugConsole.beginFuture();
     this.recorder.beginFuture();
-    this.future++;
   }
   takeSerial(): Uint8Array {
     return this.serial.take();

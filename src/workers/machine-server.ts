@@ -10,6 +10,7 @@ import { Pacer } from './pacer.ts';
 import type { Port } from './port.ts';
 import { answerTo } from './questions.ts';
 import { Reporter, type RunView } from './reporter.ts';
+import { Rehearsal } from './rehearsal.ts';
 import { type BootConfig, type Session, UserError } from './session.ts';
 
 export interface Surroundings {
@@ -31,6 +32,7 @@ interface Guest {
   readonly config: BootConfig;
   readonly session: Session;
   readonly reporter: Reporter;
+  readonly rehearsal: Rehearsal;
 }
 
 export class MachineServer implements RunView {
@@ -47,7 +49,14 @@ export class MachineServer implements RunView {
     private readonly port: Port<ToMachine, FromMachine>,
     private readonly around: Surroundings,
   ) {
-    port.listen((message) => this.handle(message));
+    port.listen((message) => this.between(() => this.handle(message)));
+  }
+
+  /** Whoever comes finds the guest where it stands, and not in a rehearsal. */
+  private between(task: () => void): void {
+    this.guest?.rehearsal.end();
+    task();
+    if (this.state === 'paused' && this.debug !== undefined) this.guest?.rehearsal.soon();
   }
 
   private handle(message: ToMachine): void {
@@ -87,7 +96,8 @@ export class MachineServer implements RunView {
     this.state = 'paused';
     this.typed.length = 0;
     const reporter = new Reporter(session, this.port, this.around.now, this, this.views);
-    this.guest = { config, session, reporter };
+    const rehearsal = new Rehearsal(this.around, () => session.debug.history);
+    this.guest = { config, session, reporter, rehearsal };
     this.port.post({ type: 'booted', lanes: LANES, cyclesPerSecond: CYCLES_PER_SECOND });
     if (paused) reporter.report();
     else this.run();
@@ -133,7 +143,7 @@ export class MachineServer implements RunView {
       },
       send: (answer) => this.port.post({ type: 'debug', message: answer }),
       wake: () => this.go(),
-      soon: (task) => void this.around.later(task, 0),
+      soon: (task) => void this.around.later(() => this.between(task), 0),
       changed: () => {
         this.giveTyped();
         this.rest();

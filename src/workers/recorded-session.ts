@@ -20,6 +20,7 @@ export interface RecordedParts {
   readonly runToPoint: (until: Position, single: boolean, go: () => void) => DebugStop;
   readonly give: (input: Input) => void;
   readonly beginFuture: () => void;
+  readonly takeBack: () => void;
 }
 
 /** Cycles that a run without an end in time may take: a guest that waits is not waited for. */
@@ -48,6 +49,9 @@ export class RecordedSession implements RecordedMachine<SessionSaved, Input> {
   }
   beginFuture(): void {
     this.parts.beginFuture();
+  }
+  takeBack(): void {
+    this.parts.takeBack();
   }
 
   run(until: Position, instructions: number): void {

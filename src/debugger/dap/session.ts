@@ -209,9 +209,10 @@ export class DebugSession implements Judge {
       const why = breakpoint.whyMissed();
       if (why !== undefined) this.say(this.tell(...why));
     }
-    this.machine.changed();
     this.loadedModules.stopped();
     this.emit('stopped', { reason, threadId: FIRST_THREAD, allThreadsStopped: true, ...body });
+    // Panels come behind the editor, which the user looks at.
+    this.machine.changed();
     this.machine.target.history.stand();
   }
 

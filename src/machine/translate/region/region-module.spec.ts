@@ -35,3 +35,22 @@ describe('code that changes', () => {
     assert.equal(table.deref(), undefined);
   });
 });
+
+describe('a loop', () => {
+  const formed = (instructions: number, debugged: boolean): number => {
+    const machine = new BareProcessor(1 << 20, 'adaptive');
+    const { cpu, processor } = machine;
+    // 1000h: inc ecx; jmp 1000h
+    machine.load(0x1000, [0x41, 0xeb, 0xfd]);
+    cpu.s.eip = 0x1000;
+    if (debugged) cpu.points.begin({ instructions, events: 0 }, false);
+    machine.run(instructions);
+    assert.equal(cpu.s.gpr(ECX), instructions / 2);
+    return processor.regions.formed;
+  };
+  it('gets a region at once, but where a debugger runs the machine only if it goes on', () => {
+    assert.equal(formed(200, false), 1);
+    assert.equal(formed(200, true), 0);
+    assert.equal(formed(20_000, true), 1);
+  });
+});

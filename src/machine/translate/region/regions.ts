@@ -42,7 +42,10 @@ interface Region {
   dropped: boolean;
 }
 
-/** Further executions of a block (entry.ts HOT) where no region may be formed at once. */
+/**
+ * Further executions of a block (entry.ts HOT) where no region may be formed at once, or a debugger runs the machine: to a place that is near, most
+ * of the time, where regions cost more than they gain, and where its next points take them away again.
+ */
 const HOT_LATER = 3000;
 /** Executions before one is formed at a block that another region has as its part. */
 const HOT_COVERED = 8000;
@@ -245,7 +248,8 @@ export class Regions implements DependentCode {
     this.waiting.push({ region, code });
   }
   private allowed(head: number, retired: number): boolean {
-    if (this.cpu.tiers === 'eager' || this.later.delete(head) || this.allowance.take(retired)) return true;
+    const { tiers, points } = this.cpu;
+    if (tiers === 'eager' || this.later.delete(head) || (!points.armed && this.allowance.take(retired))) return true;
     this.later.add(head);
     this.i32[(head + Entry.imm) >> 2] = HOT_LATER;
     return false;

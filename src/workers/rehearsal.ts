@@ -1,0 +1,60 @@
+// While the user looks at a guest that stands still for the first time, the thread has nothing to do, and the next step would run code of ours
+// that the host has not compiled yet: under the hypervisor a line with a thousand VM exits takes ten times as long as later. So the guest's next
+// instructions are rehearsed: run, and taken back with all that they did (debugger/history.ts). Whatever is asked ends it first. Not what the
+// guest does: that is the same with and without.
+
+import type { History, Work } from '../debugger/target.ts';
+
+export interface RehearsalClock {
+  /** Wall clock in milliseconds. */
+  readonly now: () => number;
+  readonly later: (task: () => void, ms: number) => () => void;
+}
+
+/** Without a message for so long the user is taken to look: an editor asks for stack and variables first. */
+const QUIET_MS = 40;
+/** Rehearsed before messages are let in. */
+const AT_ONCE_MS = 2;
+/** All rehearsals of a boot together: by then the host has compiled what matters, on a host that is not busy. */
+const MOST_MS = 1000;
+
+export class Rehearsal {
+  private work: Work<void> | undefined;
+  private cancel: () => void = () => undefined;
+  private spent = 0;
+
+  constructor(
+    private readonly clock: RehearsalClock,
+    private readonly history: () => History,
+  ) {}
+
+  /** The guest stands still. */
+  soon(): void {
+    this.cancel();
+    if (this.spent < MOST_MS) this.cancel = this.clock.later(() => this.slice(), QUIET_MS);
+  }
+  private slice(): void {
+    const began = this.clock.now();
+    this.work ??= this.history().rehearse();
+    let took = 0;
+    try {
+      for (; took < AT_ONCE_MS; took = this.clock.now() - began)
+        if (this.work.next().done === true) {
+          took = MOST_MS;
+          break;
+        }
+    } catch {
+      // The run itself will come to it, and say so.
+      took = MOST_MS;
+    }
+    this.spent += took;
+    if (this.spent < MOST_MS) this.cancel = this.clock.later(() => this.slice(), 0);
+    else this.end();
+  }
+  /** The guest is as it was before. */
+  end(): void {
+    this.cancel();
+    this.work?.return();
+    this.work = undefined;
+  }
+}
