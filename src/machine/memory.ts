@@ -21,6 +21,9 @@ export const LinearLayout = {
   /** Tables of the transcendental x87 functions (cpu/x87/pair-tables.ts). */
   pairTables: 0x0000_4000,
   pairTablesBytes: 0x4000,
+  /** Those of their first phase (cpu/x87/step-tables.ts). */
+  stepTables: 0x0001_0000,
+  stepTablesBytes: 0x0001_8000,
   /** Decoded-instruction entries (translate/entry.ts). */
   entries: 0x0010_0000,
   entriesBytes: 0x0200_0000,

@@ -28,6 +28,7 @@ export class FunctionBody extends ValueEmitter {
     this.poke32(this.zero, value, address);
   }
   refuseIf(condition: Val): void {
+    this.code.unlikely();
     this.if(condition, () => {
       this.const(0);
       this.code.return();
