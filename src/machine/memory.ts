@@ -18,9 +18,15 @@ export const LinearLayout = {
   /** Lines of the jump cache that end with any dropped translation (translate/jump-cache.ts): their addresses. */
   looseLines: 0x0000_2000,
   looseLinesMost: 256,
+  /** Where a state hash is computed (state-hash.ts). */
+  stateHash: 0x0000_4000,
+  stateHashBytes: 0x8100,
   /** Tables of the transcendental x87 functions (cpu/x87/pair-tables.ts). */
-  pairTables: 0x0000_4000,
+  pairTables: 0x0001_0000,
   pairTablesBytes: 0x4000,
+  /** Those of their first phase (cpu/x87/step-tables.ts). */
+  stepTables: 0x0001_4000,
+  stepTablesBytes: 0x0001_8000,
   /** Decoded-instruction entries (translate/entry.ts). */
   entries: 0x0010_0000,
   entriesBytes: 0x0200_0000,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { LinearLayout } from './memory.ts';
 import { StateHash } from './state-hash.ts';
 
 describe('state hash', () => {
@@ -24,6 +25,15 @@ describe('state hash', () => {
     bytes[0] = 99;
     bytes[END] = 99;
     assert.equal(digest(), first);
+  });
+  it("writes nothing but its own room, which is nobody else's", () => {
+    const { stateHash, stateHashBytes } = LinearLayout;
+    const own = (at: number): boolean => at >= stateHash && at < stateHash + stateHashBytes;
+    const before = bytes.slice();
+    digest(Array.from({ length: 10_000 }, (_, i) => 2 ** 40 + i));
+    assert.ok(bytes.every((byte, at) => own(at) || byte === before[at]));
+    for (const start of [LinearLayout.looseLines, LinearLayout.pairTables, LinearLayout.stepTables])
+      assert.ok(!own(start));
   });
   it('changes with any one bit of memory, also in memory that is all zero', () => {
     for (const zero of [false, true]) {

@@ -1,6 +1,7 @@
 // A 128-bit digest of machine state: RAM at memory speed, then the other words. Not cryptographic: it finds differences, it keeps no
 // secrets. Four lanes of the multiply-rotate mix that xxHash64 uses, as one WebAssembly loop over the machine's own memory.
 
+import { LinearLayout } from './memory.ts';
 import { Code, I32, I64 } from './wasm/code.ts';
 import { ModuleBuilder } from './wasm/module.ts';
 
@@ -8,9 +9,9 @@ const P1 = 0x9e3779b185ebca87n;
 const P2 = 0xc2b2ae3d27d4eb4fn;
 const P3 = 0x165667b19e3779f9n;
 /** Linear-memory room for the lanes and for words from outside. */
-const LANES = 0x4000;
-const WORDS = 0x4100;
-const WORDS_BYTES = 0x8000;
+const LANES = LinearLayout.stateHash;
+const WORDS = LANES + 0x100;
+const WORDS_BYTES = LinearLayout.stateHashBytes - 0x100;
 
 /** mix(first, end): folds the bytes [first, end), a multiple of 32, into the four lanes. */
 const buildMix = (memory: WebAssembly.Memory): ((first: number, end: number) => void) => {

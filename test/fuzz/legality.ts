@@ -72,9 +72,9 @@ const gaps = (end: number, total: number): [first: number, end: number][] => [
   [0, StateLayout.gpr],
   [StateLayout.allEnd, 0x1000],
   [0x1400, LinearLayout.looseLines],
-  [LinearLayout.looseLines + LinearLayout.looseLinesMost * 4, 0x4000],
-  // [0x4000, 0xc100): the state hash's words.
-  [0xc100, LinearLayout.entries],
+  [LinearLayout.looseLines + LinearLayout.looseLinesMost * 4, LinearLayout.stateHash],
+  [LinearLayout.stateHash + LinearLayout.stateHashBytes, LinearLayout.pairTables],
+  [LinearLayout.stepTables + LinearLayout.stepTablesBytes, LinearLayout.entries],
   [LinearLayout.jumpCache + 0x4_0000, LinearLayout.tlb],
   [end, total],
 ];

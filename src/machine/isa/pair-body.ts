@@ -22,15 +22,39 @@ export interface Operand extends Pair {
 
 /** 2^27 + 1 cuts a double into halves. */
 const SPLITTER = 134217729;
+/** 3 * 2^51: doubles near it are integers. */
+const ROUNDER = 6755399441055744;
+const ROUNDER_BITS = 0x4338_0000_0000_0000n;
 /** Powers of two that operands and results have here; exponents of doubles have room to spare. */
 export const LEAST = -100;
 export const MOST = 100;
 /** In units of the last bit: what the error of a pair, below 2^-82 of it, cannot reach, many times over. */
 const DOUBT = 2 ** -14;
+/** The same of the first phase, whose errors are below 2^-72 of the result, and so below 2^-8 units of the last of 64 bits. */
+const FIRST_DOUBT = 2 ** -8;
 const DOUBLE_BIAS = 1023;
 const FRACTION = 52n;
 
 export class PairBody extends Body {
+  private trying = false;
+
+  /** What `body` refuses goes on behind it. (Not refused inside an `if`.) */
+  attempt(body: () => void): void {
+    this.trying = true;
+    this.code.block();
+    body();
+    this.code.end();
+    this.trying = false;
+  }
+  override refuseIf(condition: Val): void {
+    if (!this.trying) {
+      super.refuseIf(condition);
+      return;
+    }
+    this.code.unlikely();
+    this.code.brIf(0);
+  }
+
   // ---- doubles: operations on locals that make locals ---------------------------------------------------------------------
 
   private operate(opcode: number, ...operands: readonly Local[]): Local {
@@ -60,8 +84,34 @@ export class PairBody extends Body {
   floor(a: Local): Local {
     return this.operate(0x9c, a);
   }
-  nearest(a: Local): Local {
-    return this.operate(0x9e, a);
+  magnitude(a: Local): Local {
+    return this.operate(0x99, a);
+  }
+  /** `magnitude` with the sign of another. */
+  signedAs(magnitude: Local, sign: Local): Local {
+    return this.operate(0xa6, magnitude, sign);
+  }
+  /** A double below 2^51 rounded to an integer: as a double, and its bits as those of an i64 that is ROUNDER's bits less than it. */
+  private nearest(a: Local): { readonly value: Local; readonly bits: Local } {
+    const rounder = this.double(ROUNDER);
+    const sum = this.plus(a, rounder);
+    return { value: this.minus(sum, rounder), bits: this.bitsOf(sum) };
+  }
+  /** The same, as a double and as an i32. */
+  nearestInteger(a: Local): { readonly value: Local; readonly integer: Local } {
+    const { value, bits } = this.nearest(a);
+    // The bits of ROUNDER that an i32 has are zero.
+    return { value, integer: this.let(this.wrap(this.get(bits))) };
+  }
+  /** Rounded to a multiple of a power of two, of which it has less than 2^51. */
+  multipleOf(unit: number, a: Local): Local {
+    const rounder = this.double(ROUNDER * unit);
+    return this.minus(this.plus(a, rounder), rounder);
+  }
+  private bitsOf(a: Local): Local {
+    this.get(a);
+    this.code.op(0xbd);
+    return this.let64(VAL);
   }
   less(a: Local, b: Local): Val {
     this.get(a);
@@ -150,7 +200,7 @@ export class PairBody extends Body {
 
   // ---- tables and series --------------------------------------------------------------------------------------------------
 
-  private load(address: Val, offset: number): Local {
+  load(address: Val, offset: number): Local {
     void address;
     this.code.memory(0x2b, 3, offset);
     return this.let(VAL, F64);
@@ -218,9 +268,8 @@ export class PairBody extends Body {
    * an ordinary number.
    */
   storeRounded(value: Pair, sign: Local, to: number): Local {
-    this.get(value.high);
-    this.code.op(0xbd);
-    const bits = this.let64(VAL);
+    const doubt = this.trying ? FIRST_DOUBT : DOUBT;
+    const bits = this.bitsOf(value.high);
     const exponent = this.let(
       this.sub(this.wrap(this.shrU64(this.get(bits), this.const64(FRACTION))), this.const(DOUBLE_BIAS)),
     );
@@ -233,20 +282,14 @@ export class PairBody extends Body {
     const above = this.let(this.less(value.low, zero));
     this.refuseIf(this.and(this.get(above), this.eq64(this.get(significand), this.const64(-(1n << 63n)))));
     const low = this.times(value.low, this.power(this.sub(this.const(63), this.get(exponent))));
-    const whole = this.floor(low);
-    const part = this.minus(low, whole);
-    const half = this.double(0.5);
-    const up = this.let(this.less(half, part));
-    // Between the doubtful places: from DOUBT to half less DOUBT, or the same above the half.
-    const inHalf = this.choose(up, this.minus(part, half), part);
-    const least = this.double(DOUBT);
-    const most = this.double(0.5 - DOUBT);
-    this.refuseUnless(this.and(this.less(least, inHalf), this.less(inHalf, most)));
-    this.get(significand);
-    this.get(whole);
-    this.code.op(0xb0);
-    this.add64(VAL, VAL);
-    const rounded = this.let64(this.add64(VAL, this.extendU64(this.get(up))));
+    const whole = this.nearest(low);
+    const rest = this.minus(low, whole.value);
+    const up = this.let(this.less(rest, zero));
+    const doubtful = this.magnitude(this.minus(this.magnitude(rest), this.double(0.25)));
+    this.refuseUnless(this.less(doubtful, this.double(0.25 - doubt)));
+    const rounded = this.let64(
+      this.add64(this.get(significand), this.sub64(this.get(whole.bits), this.const64(ROUNDER_BITS))),
+    );
     this.refuseUnless(this.ltS64(this.get(rounded), this.const64(0n)));
     storeValue(this, sign, this.let(this.add(this.get(exponent), this.const(BIAS))), rounded, to);
     return up;

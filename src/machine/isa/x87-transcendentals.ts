@@ -1,21 +1,32 @@
-// FSIN, FCOS, FSINCOS, FPTAN, FPATAN, F2XM1, FYL2X, FYL2XP1 of ordinary operands as WebAssembly functions, in pairs of doubles rounded to nearest:
+// FSIN, FCOS, FSINCOS, FPTAN, FPATAN, F2XM1, FYL2X, FYL2XP1 of ordinary operands as WebAssembly functions, in pairs of doubles rounded to nearest
+// after a first phase that decides most of them (x87-first-phase.ts):
 // where the 80-bit result does not depend on bits that a pair lacks, which is nearly always. The same tables and polynomials as cpu/x87/fixed.ts,
 // which decides the other cases. Not the instructions (x87-emitted.ts) and not the special operands (cpu/x87/transcendental.ts).
 
-import { BITS, PI, STEP_BITS } from '../cpu/x87/fixed-tables.ts';
+import { PI, STEP_BITS } from '../cpu/x87/fixed-tables.ts';
 import { BIAS } from '../cpu/x87/float80.ts';
 import { highOf, lowOf, PAIR_TABLES as tables } from '../cpu/x87/pair-tables.ts';
 import { F64, type Local } from '../wasm/code.ts';
 import { LEAST, MOST, type Operand, type Pair, type PairBody } from './pair-body.ts';
+import {
+  arctangentOf,
+  circle,
+  exponentialOf,
+  HALF_PI_HIGH,
+  HALF_PI_LOW,
+  logarithmOf,
+  reduceOnce,
+  timesHalves,
+} from './x87-first-phase.ts';
 import { OPERAND, RESULT } from './x87-function-body.ts';
 
 const STEPS = 1 << STEP_BITS;
 
 /** The step nearest to a double, and what is left of the pair. */
 const split = (e: PairBody, value: Pair): { readonly k: Local; readonly at: Local; readonly rest: Pair } => {
-  const steps = e.nearest(e.times(value.high, e.double(STEPS)));
-  const at = e.times(steps, e.double(1 / STEPS));
-  return { k: e.integer(steps), at, rest: e.normalized(e.minus(value.high, at), value.low) };
+  const steps = e.nearestInteger(e.times(value.high, e.double(STEPS)));
+  const at = e.times(steps.value, e.double(1 / STEPS));
+  return { k: steps.integer, at, rest: e.normalized(e.minus(value.high, at), value.low) };
 };
 /** x times the series in its square. */
 const oddSeries = (e: PairBody, table: (typeof tables)['sine'], precise: number, x: Pair): Pair =>
@@ -27,10 +38,6 @@ const finish = (e: PairBody, value: Pair, sign: Local): void => {
 
 // ---- trigonometric functions --------------------------------------------------------------------------------------------
 
-/** Half of the number pi cut to 66 bits, which arguments are reduced with (SDM vol. 1, 8.3.8): 33 bits and 33 bits. */
-const HALF_PI_BITS = PI >> BigInt(BITS - 64);
-const HALF_PI_HIGH = Number(HALF_PI_BITS >> 33n) * 2 ** (33 - 65);
-const HALF_PI_LOW = Number(HALF_PI_BITS & ((1n << 33n) - 1n)) * 2 ** -65;
 /** Products with the multiple, and their sums with the operand, are exact up to here. */
 const MOST_ANGLE = 15;
 
@@ -90,48 +97,57 @@ const sineOrCosine = (e: PairBody, angle: Pair, ...which: readonly Local[]): Pai
 /** 8000h for a bit that is set. */
 const asSign = (e: PairBody, bit: Local): Local => e.let(e.shl(e.get(bit), e.const(15)));
 
+/** Where a reduced angle's sine and cosine are found, and their signs. */
 interface Place {
-  readonly a: Operand;
-  readonly angle: Angle;
   /** 1: sine and cosine change places. */
   readonly odd: Local;
   readonly even: Local;
   readonly sineSign: Local;
   readonly cosineSign: Local;
 }
-const placeOf = (e: PairBody, at: Local): Place => {
-  e.requireOrdinary();
-  const a = e.operand(at, LEAST, MOST_ANGLE);
-  const angle = reduce(e, a);
-  const { negative, quadrant } = angle;
+const placeOf = (e: PairBody, a: Operand, negative: Local, quadrant: Local): Place => {
   const odd = e.let(e.and(e.get(quadrant), e.const(1)));
   const even = e.let(e.eqz(e.get(odd)));
-  const half = e.let(e.shrU(e.get(quadrant), e.const(1)));
+  const half = e.let(e.and(e.shrU(e.get(quadrant), e.const(1)), e.const(1)));
   const sine = e.let(e.xor(e.get(half), e.and(e.get(negative), e.get(even))));
   const cosine = e.let(e.xor(e.get(half), e.and(e.eqz(e.get(negative)), e.get(odd))));
   const sineSign = e.let(e.xor(e.get(asSign(e, sine)), e.get(a.sign)));
-  return { a, angle, odd, even, sineSign, cosineSign: asSign(e, cosine) };
+  return { odd, even, sineSign, cosineSign: asSign(e, cosine) };
+};
+/** The values of sine and cosine, as many as are asked for by 0 and 1. */
+type Values = (...which: readonly Local[]) => Pair[];
+/** (a): `answer` with what the first phase finds of an angle, and if that does not do with what the second does. */
+const ofAngle = (e: PairBody, answer: (place: Place, values: Values) => void): void => {
+  e.requireOrdinary();
+  const a = e.operand(0, LEAST, MOST_ANGLE);
+  e.attempt(() => {
+    const reduced = reduceOnce(e, a);
+    const place = placeOf(e, a, reduced.negative, reduced.multiple);
+    answer(place, (...which) => which.map((cosine) => circle(e, reduced, cosine)));
+  });
+  const { magnitude, negative, quadrant } = reduce(e, a);
+  answer(placeOf(e, a, negative, quadrant), (...which) => sineOrCosine(e, magnitude, ...which));
 };
 
 /** (a): the sine; the cosine. */
-export const sine = (e: PairBody): void => {
-  const { angle, odd, sineSign } = placeOf(e, 0);
-  finish(e, sineOrCosine(e, angle.magnitude, odd)[0]!, sineSign);
-};
-export const cosine = (e: PairBody): void => {
-  const { angle, even, cosineSign } = placeOf(e, 0);
-  finish(e, sineOrCosine(e, angle.magnitude, even)[0]!, cosineSign);
-};
+export const sine = (e: PairBody): void =>
+  ofAngle(e, ({ odd, sineSign }, values) => finish(e, values(odd)[0]!, sineSign));
+export const cosine = (e: PairBody): void =>
+  ofAngle(e, ({ even, cosineSign }, values) => finish(e, values(even)[0]!, cosineSign));
 /** (a): the sine as RESULT, the cosine as OPERAND. C1 speaks of the sine. */
-export const sineAndCosine = (e: PairBody): void => {
-  const { angle, odd, even, sineSign, cosineSign } = placeOf(e, 0);
-  const [first, second] = sineOrCosine(e, angle.magnitude, odd, even);
-  e.storeRounded(second!, cosineSign, OPERAND);
-  finish(e, first!, sineSign);
-};
+export const sineAndCosine = (e: PairBody): void =>
+  ofAngle(e, ({ odd, even, sineSign, cosineSign }, values) => {
+    const [first, second] = values(odd, even);
+    e.storeRounded(second!, cosineSign, OPERAND);
+    finish(e, first!, sineSign);
+  });
 /** (a): the tangent. */
 export const tangent = (e: PairBody): void => {
-  const { a, angle, odd, even } = placeOf(e, 0);
+  e.requireOrdinary();
+  const a = e.operand(0, LEAST, MOST_ANGLE);
+  const angle = reduce(e, a);
+  const odd = e.let(e.and(e.get(angle.quadrant), e.const(1)));
+  const even = e.let(e.eqz(e.get(odd)));
   const [over, under] = sineOrCosine(e, angle.magnitude, odd, even);
   const negative = e.let(e.xor(e.get(angle.negative), e.get(odd)));
   const sign = e.let(e.xor(e.get(asSign(e, negative)), e.get(a.sign)));
@@ -143,22 +159,25 @@ export const arctangent = (e: PairBody): void => {
   e.requireOrdinary();
   const a = e.operand(0, LEAST / 2, MOST / 2);
   const b = e.operand(1, LEAST / 2, MOST / 2);
-  const y = e.normalized(a.high, a.low);
-  const x = e.normalized(b.high, b.low);
-  const sameHigh = e.let(e.equal(y.high, x.high));
-  const flat = e.let(e.or(e.less(y.high, x.high), e.and(e.get(sameHigh), e.less(y.low, x.low))));
-  e.refuseIf(e.and(e.get(sameHigh), e.equal(y.low, x.low)));
-  const quotient = e.dividePairs(e.choosePair(flat, y, x), e.choosePair(flat, x, y));
+  const sameHigh = e.let(e.equal(a.high, b.high));
+  const flat = e.let(e.or(e.less(a.high, b.high), e.and(e.get(sameHigh), e.less(a.low, b.low))));
+  const over = e.choosePair(flat, a, b);
+  const under = e.choosePair(flat, b, a);
+  const left = e.isNegative(b);
+  /** The arc from the axis: it or pi less it, or half of pi and it one way or the other. */
+  const answer = (arc: Pair): void => {
+    const pi = (part: number): Pair => e.pair(highOf(PI) * part, lowOf(PI) * part);
+    const turn = e.choosePair(flat, e.choosePair(left, pi(1), pi(0)), pi(0.5));
+    const forward = e.let(e.xor(e.get(flat), e.get(left)));
+    finish(e, e.addPairs(turn, e.choosePair(forward, arc, e.negatedPair(arc))), a.sign);
+  };
+  e.attempt(() => answer(arctangentOf(e, over, under)));
+  e.refuseIf(e.and(e.get(sameHigh), e.equal(a.low, b.low)));
+  const quotient = e.dividePairs(e.normalized(over.high, over.low), e.normalized(under.high, under.low));
   const { k, at, rest } = split(e, quotient);
   const product = e.multiplyPairs(quotient, { high: at, low: e.double(0) });
   const u = e.dividePairs(rest, e.addPairs(e.pair(1), product));
-  const arc = e.addPairs(e.entry(tables.arctangents, k), oddSeries(e, tables.arctangent, 3, u));
-  // The arc from the axis: it or pi less it, or half of pi and it one way or the other.
-  const left = e.isNegative(b);
-  const pi = (part: number): Pair => e.pair(highOf(PI) * part, lowOf(PI) * part);
-  const turn = e.choosePair(flat, e.choosePair(left, pi(1), pi(0)), pi(0.5));
-  const forward = e.let(e.xor(e.get(flat), e.get(left)));
-  finish(e, e.addPairs(turn, e.choosePair(forward, arc, e.negatedPair(arc))), a.sign);
+  answer(e.addPairs(e.entry(tables.arctangents, k), oddSeries(e, tables.arctangent, 3, u)));
 };
 
 // ---- exponential and logarithms -----------------------------------------------------------------------------------------
@@ -167,18 +186,23 @@ export const arctangent = (e: PairBody): void => {
 export const exponential = (e: PairBody): void => {
   e.requireOrdinary();
   const a = e.operand(0, LEAST, -1);
+  const answer = (value: Pair): void => finish(e, e.choosePair(a.sign, e.negatedPair(value), value), a.sign);
+  e.attempt(() => answer(exponentialOf(e, a)));
   const { k, rest } = split(e, e.signed80(a));
   const less = e.multiplyPairs(e.series(tables.exponential, 4, rest), rest);
   const scaled = e.multiplyPairs(less, e.entry(tables.powers, k, -STEPS));
-  const value = e.addPairs(e.entry(tables.powersLessOne, k, -STEPS), scaled);
-  finish(e, e.choosePair(a.sign, e.negatedPair(value), value), a.sign);
+  answer(e.addPairs(e.entry(tables.powersLessOne, k, -STEPS), scaled));
 };
 
 /** The product of b and a logarithm, signed. */
-const timesOperand = (e: PairBody, b: Operand, logarithm: Pair): void => {
+const timesOperand = (
+  e: PairBody,
+  b: Operand,
+  logarithm: Pair,
+  multiply: (magnitude: Pair) => Pair = (magnitude) => e.multiplyPairs(magnitude, e.normalized(b.high, b.low)),
+): void => {
   const negative = e.let(e.less(logarithm.high, e.double(0)));
-  const magnitude = e.choosePair(negative, e.negatedPair(logarithm), logarithm);
-  const product = e.multiplyPairs(magnitude, e.normalized(b.high, b.low));
+  const product = multiply(e.choosePair(negative, e.negatedPair(logarithm), logarithm));
   finish(e, product, e.let(e.xor(e.get(b.sign), e.get(asSign(e, negative)))));
 };
 /** b * log2(m * 2^n), m from 1 to 2. */
@@ -195,10 +219,12 @@ export const logarithm = (e: PairBody): void => {
   const b = e.operand(0, LEAST, MOST);
   const a = e.operand(1, 1 - BIAS, BIAS, false);
   e.refuseIf(e.get(a.sign));
+  const n = e.fromInteger(a.exponent);
+  e.attempt(() => timesOperand(e, b, logarithmOf(e, a, n), (magnitude) => timesHalves(e, magnitude, b)));
   const m = e.normalized(a.high, a.low);
   // Of a power of two the logarithm is exact.
   e.refuseIf(e.and(e.equal(m.high, e.double(1)), e.equal(m.low, e.double(0))));
-  timesLogarithm(e, b, m, e.fromInteger(a.exponent));
+  timesLogarithm(e, b, m, n);
 };
 /** (y, x): y * log2(x + 1) where the manual defines it, and a little more: |x| below 1/2. */
 export const logarithmPlusOne = (e: PairBody): void => {

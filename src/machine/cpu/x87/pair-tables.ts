@@ -3,6 +3,7 @@
 
 import { LinearLayout } from '../../memory.ts';
 import { BITS, ONE, tables, type Tables } from './fixed-tables.ts';
+import { provideStepTables } from './step-tables.ts';
 
 export const PAIR_BYTES = 16;
 
@@ -61,5 +62,6 @@ export const providePairTables = (view: DataView): void => {
       view.setFloat64(at + k * PAIR_BYTES + 8, lowOf(value), true);
     });
   }
+  provideStepTables(view);
   view.setUint32(READY, 1, true);
 };

@@ -66,6 +66,8 @@ const same = (program: Program): void => assert.deepEqual(run('eager', program),
 
 /** mov eax, [ebx]; add eax, [ebx+4]; mov [ebx+8], eax; add ebx, edx; jmp to the start */
 const SHARED = [0x8b, 0x03, 0x03, 0x43, 0x04, 0x89, 0x43, 0x08, 0x01, 0xd3, 0xeb, 0xf4];
+/** mov eax, [ebx+4]; mov ecx, ebx; add ebx, 4; add eax, [ebx-4]; mov ebx, [ecx]; add esi, eax; jmp to the start */
+const LIST = [0x8b, 0x43, 0x04, 0x89, 0xd9, 0x83, 0xc3, 0x04, 0x03, 0x43, 0xfc, 0x8b, 0x19, 0x01, 0xc6, 0xeb, 0xef];
 /** push eax; push ecx; mov edx, [esp+4]; add [esp], edx; pop ecx; pop eax; inc eax; add esp, esi; jmp to the start */
 const STACK = [0x50, 0x51, 0x8b, 0x54, 0x24, 4, 0x01, 0x14, 0x24, 0x59, 0x58, 0x40, 0x01, 0xf4, 0xeb, 0xf0];
 
@@ -78,6 +80,13 @@ describe('regions and the threaded tier agree', () => {
     it(`on accesses near each other ${what}`, () => {
       for (let start = 0x8fe0; start < 0x9000; start++)
         same({ code: SHARED, registers: { [EBX]: start - 64, [EDX]: 1 }, ...pages });
+    });
+    it(`on a list ${what}`, () => {
+      // Nodes that lie apart, some of them over the edge of two pages.
+      const prepare = ({ memory }: BareProcessor): void => {
+        for (let at = 0x6001; at < 0xa000; at += 0x3ff) memory.write32(at, at + 0x3ff);
+      };
+      same({ code: LIST, registers: { [EBX]: 0x6001 }, prepare, ...pages });
     });
     it(`on a stack ${what}`, () => {
       for (const step of [-1, 1, 4, -4])

@@ -100,6 +100,13 @@ export abstract class RegionFrame extends RegionFlags {
     return this.knownOf(local);
   };
 
+  protected registerWith(symbol: number, offset: number): Local | undefined {
+    return this.registers.find((local) => {
+      const known = this.knownOf(local);
+      return known.symbol === symbol && known.offset === offset;
+    });
+  }
+
   // ---- locals and blocks --------------------------------------------------------------------------------------------
 
   override temporary(type: ValueType): Local {

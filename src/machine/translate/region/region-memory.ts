@@ -43,6 +43,8 @@ export abstract class RegionMemory extends RegionValues {
   protected abstract readonly lookingAgain: Readonly<Record<Miss, number>>;
   /** Accesses from the present instruction on, as far as that can be guessed. */
   protected abstract widen(range: AccessRange): void;
+  /** The local of a general register whose value is a symbol's plus the offset. */
+  protected abstract registerWith(symbol: number, offset: number): Local | undefined;
   /** A local that keeps its value over instructions. */
   private lasting(type: ValueType = I32): Local {
     return this.code.local(type);
@@ -154,7 +156,10 @@ export abstract class RegionMemory extends RegionValues {
   }
   private dropAnchor(anchor: Anchor, linear: Local, offset: number, slow: SlowAccess, fast: FastAccess): void {
     const { low, high, write, host } = anchor;
-    const first = this.let(this.add(this.get(linear), this.const(low - offset)));
+    // What the next address depends on waits for this lookup: a register that has the first byte's address spares it an addition.
+    const register = this.registerWith(anchor.symbol, low);
+    const first =
+      register ?? (low === offset ? linear : this.let(this.add(this.get(linear), this.const(low - offset))));
     const entry = this.let(this.tlbWord(TLB, first, write));
     this.rarely(
       // (One byte lies in one page.)
