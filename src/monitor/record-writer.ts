@@ -43,9 +43,9 @@ export abstract class RecordWriter {
   readonly store: EventStore;
   readonly metrics: Metrics;
   private readonly batch: number;
-  /** Where the next record goes: room in the store, whose words from `begun` on are not handed over yet. */
-  private readonly room: { words: Uint32Array<ArrayBuffer>; at: number };
-  private begun = 0;
+  /** The store's room, the word in it where the next record goes, and where that room ends; all before it is not handed over yet. */
+  private readonly words: Uint32Array<ArrayBuffer>;
+  private at = 0;
   private roomEnd = 0;
   private halfFull = false;
   /** Records that the run has made up to the present moment, and up to the newest moment that was left. */
@@ -66,7 +66,7 @@ export abstract class RecordWriter {
     this.store = store ?? new EventStore();
     this.metrics = metrics ?? new Metrics();
     this.batch = batch ?? Infinity;
-    this.room = { words: new Uint32Array(0), at: 0 };
+    this.words = this.store.room;
   }
 
   /** mon.highwater is recorded. */
@@ -84,16 +84,12 @@ export abstract class RecordWriter {
     this.handOver();
   }
   private handOver(): void {
-    const { room } = this;
-    if (room.at > this.begun) this.store.commit((room.at - this.begun) / RECORD_WORDS);
-    this.begun = room.at;
-    this.roomEnd = room.at;
+    this.store.commit(this.at / RECORD_WORDS);
+    this.at = 0;
+    this.roomEnd = 0;
   }
   private makeRoom(): void {
-    const { room } = this;
-    const records = this.store.open(this.batch, room);
-    this.begun = room.at;
-    this.roomEnd = room.at + records * RECORD_WORDS;
+    this.roomEnd = this.store.open(this.batch) * RECORD_WORDS;
   }
 
   /** Sequence number of the first record behind the present moment. Everything is handed over. */
@@ -122,13 +118,13 @@ export abstract class RecordWriter {
     if (++this.made > this.madeEver) this.write(kind, context, a, b, c, d, e);
   }
   private write(kind: number, context: number, a: number, b: number, c: number, d: number, e: number): void {
-    const { point, room } = this;
-    if (room.at === this.roomEnd) {
+    const { point, words } = this;
+    if (this.at === this.roomEnd) {
       this.flush();
       this.makeRoom();
     }
-    const { words, at } = room;
-    room.at = at + RECORD_WORDS;
+    const { at } = this;
+    this.at = at + RECORD_WORDS;
     point.look();
     // Halves without a division per event: the upper ones change every four thousand million instructions.
     let icountLow = point.icount - this.icountBase;
