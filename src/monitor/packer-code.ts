@@ -5,50 +5,15 @@
 import { Code, I32, type Local, V128 } from '../machine/wasm/code.ts';
 import { ModuleBuilder } from '../machine/wasm/module.ts';
 import { KINDS, Kind } from './events.ts';
+import { PackerLayout as At, PAGES } from './packer-layout.ts';
 import { RECORD_BYTES, Word } from './record.ts';
 
-/** Packed records of 16-bit words at most: head, surroundings' word, twelve words. */
-export const LONGEST_PACKED = 2 + RECORD_BYTES / 2;
-/** Records that are packed at once: 12 KiB, which the processor's first cache holds. */
-export const ROOM_RECORDS = 256;
-const ROWS = 256;
-const ROW_BYTES = 32;
-/** One WebAssembly page holds it all. */
-export const PAGES = 1;
-
-const aligned = (at: number): number => (at + 15) & ~15;
-const ROWS_AT = 0;
-const NEXT_AT = ROWS_AT + ROWS * ROW_BYTES;
-const SURROUNDINGS_AT = NEXT_AT + ROWS * 4;
-const TIMES_AT = SURROUNDINGS_AT + 16;
-const ROW_AT = TIMES_AT + 16;
-const BLOCK_END = aligned(ROW_AT + 4);
-const OFF_AT = BLOCK_END;
-const COUNTS_AT = OFF_AT + 32;
-const CYCLES_AT = COUNTS_AT + KINDS * 4;
-const CHOOSE_AT = aligned(CYCLES_AT + 8);
-const ROOM_AT = CHOOSE_AT + 256 * 16;
-const PACKED_AT = ROOM_AT + ROOM_RECORDS * RECORD_BYTES;
-
-/** Byte addresses in the packer's memory. */
-export const PackerLayout = {
-  /** What is foretold, zero at the start of a block: rows, EIP of the record behind each, surroundings, times, row of the last record. */
-  block: ROWS_AT,
-  blockBytes: BLOCK_END,
-  /** 32 bits for each kind: records of it packed; then 64 bits of a float: the sum of the last operand of vmx.entry. */
-  counts: COUNTS_AT,
-  cycles: CYCLES_AT,
-  /** For each set of eight words, the bytes of those that are in it, first the first: for `choose`. */
-  choose: CHOOSE_AT,
-  room: ROOM_AT,
-  packed: PACKED_AT,
-} as const;
-
 const KIND_MASK = KINDS - 1;
-/** Kind 5:0, surroundings changed 6, words off 14:7, low halves alone 15. */
+/** Kind 5:0, surroundings changed 6, words off 14:7, low halves alone 15. With no word off that means a run, of as many records as 6:0 say. */
 const SURROUNDINGS = 1 << 6;
 const OFF_SHIFT = 7;
 const SHORT_SHIFT = 15;
+const LONGEST_RUN = 0x7f;
 
 const Op = {
   i32Load: 0x28,
@@ -95,8 +60,8 @@ const Simd = {
 const packFunction = (): Code => {
   const c = new Code(1);
   const count = 0;
-  const [at, out, last, row, kind, eip, off, head] = Array.from({ length: 8 }, () => c.local(I32)) as [
-    Local, Local, Local, Local, Local, Local, Local, Local,
+  const [at, out, last, row, kind, eip, off, head, run, other] = Array.from({ length: 10 }, () => c.local(I32)) as [
+    Local, Local, Local, Local, Local, Local, Local, Local, Local, Local,
   ]; // prettier-ignore
   const [times, surroundings, first, second, here, offA, offB, short, around, wide] = Array.from({ length: 10 }, () =>
     c.local(V128),
@@ -121,9 +86,9 @@ const packFunction = (): Code => {
     c.simdMemory(Simd.load, 2, offset);
   };
 
-  c.i32(PACKED_AT);
+  c.i32(At.packed);
   c.localSet(out);
-  c.i32(ROOM_AT);
+  c.i32(At.room);
   c.localTee(at);
   c.localGet(count);
   c.i32(RECORD_BYTES);
@@ -131,12 +96,12 @@ const packFunction = (): Code => {
   c.op(Op.add);
   c.localSet(last);
   c.i32(0);
-  c.simdMemory(Simd.load, 2, TIMES_AT);
+  c.simdMemory(Simd.load, 2, At.times);
   c.localSet(times);
   c.i32(0);
-  c.simdMemory(Simd.load, 2, SURROUNDINGS_AT);
+  c.simdMemory(Simd.load, 2, At.surroundings);
   c.localSet(surroundings);
-  load(undefined, ROW_AT);
+  load(undefined, At.row);
   c.localSet(row);
   c.block();
   c.loop();
@@ -154,21 +119,21 @@ const packFunction = (): Code => {
     c.op(Op.shiftLeft);
     c.localTee(head);
     c.localGet(head);
-    c.memory(Op.i32Load, 2, COUNTS_AT);
+    c.memory(Op.i32Load, 2, At.counts);
     c.i32(1);
     c.op(Op.add);
-    c.memory(Op.i32Store, 2, COUNTS_AT);
+    c.memory(Op.i32Store, 2, At.counts);
     c.localGet(kind);
     c.i32(Kind['vmx.entry']);
     c.op(Op.equal);
     c.if();
     c.i32(0);
     c.i32(0);
-    c.memory(Op.f64Load, 3, CYCLES_AT);
+    c.memory(Op.f64Load, 3, At.cycles);
     load(at, 4 * (Word.OPERAND + 4));
     c.op(Op.f64FromUnsigned);
     c.op(Op.f64Add);
-    c.memory(Op.f64Store, 3, CYCLES_AT);
+    c.memory(Op.f64Store, 3, At.cycles);
     c.end();
 
     // EIP, cycles, instruction count, first operand.
@@ -189,6 +154,14 @@ const packFunction = (): Code => {
     // What was foretold: EIP by the row of the record before, the rest by this one's row.
     load(at, 4 * Word.EIP);
     c.localSet(eip);
+    // Whether another kind was foretold.
+    load(row, At.kind);
+    c.localGet(kind);
+    c.op(Op.xor);
+    c.localSet(other);
+    c.localGet(row);
+    c.localGet(kind);
+    c.memory(Op.i32Store, 2, At.kind);
     c.localGet(row); // for the store below
     c.localGet(row);
     c.localGet(eip);
@@ -208,26 +181,26 @@ const packFunction = (): Code => {
     c.i32(5);
     c.op(Op.shiftLeft);
     c.localTee(head);
-    c.simdMemory(Simd.load, 2, ROWS_AT);
-    c.simdMemory(Simd.loadLane, 2, NEXT_AT);
+    c.simdMemory(Simd.load, 2, At.rows);
+    c.simdMemory(Simd.loadLane, 2, At.eip);
     c.byte(0);
     c.localSet(wide);
     c.localGet(eip);
-    c.memory(Op.i32Store, 2, NEXT_AT);
+    c.memory(Op.i32Store, 2, At.eip);
     c.localGet(here);
     c.localGet(wide);
     simd(Simd.sub);
     c.localSet(offA);
     loadVector(at, 32);
     c.localTee(offB);
-    loadVector(head, ROWS_AT + 16);
+    loadVector(head, At.rows + 16);
     simd(Simd.sub);
     c.localGet(head);
     c.localGet(here);
-    c.simdMemory(Simd.store, 2, ROWS_AT);
+    c.simdMemory(Simd.store, 2, At.rows);
     c.localGet(head);
     c.localGet(offB);
-    c.simdMemory(Simd.store, 2, ROWS_AT + 16);
+    c.simdMemory(Simd.store, 2, At.rows + 16);
     c.localSet(offB);
 
     c.localGet(offA);
@@ -276,13 +249,30 @@ const packFunction = (): Code => {
     simd(Simd.anyTrue);
     c.unlikely();
     c.if();
+    endRun();
     longer();
     c.else();
     {
+      c.localGet(off);
+      c.localGet(other);
+      c.op(Op.or);
+      c.if();
+      endRun();
       c.localGet(out);
       c.localGet(head);
       c.memory(Op.i32Store16, 1, 0);
       shortWords();
+      c.else();
+      c.localGet(run);
+      c.i32(1);
+      c.op(Op.add);
+      c.localTee(run);
+      c.i32(LONGEST_RUN);
+      c.op(Op.equal);
+      c.if();
+      endRun();
+      c.end();
+      c.end();
     }
     c.end();
     c.localGet(at);
@@ -293,19 +283,39 @@ const packFunction = (): Code => {
   }
   c.end();
   c.end();
+  endRun();
   c.i32(0);
   c.localGet(times);
-  c.simdMemory(Simd.store, 2, TIMES_AT);
+  c.simdMemory(Simd.store, 2, At.times);
   c.i32(0);
   c.localGet(surroundings);
-  c.simdMemory(Simd.store, 2, SURROUNDINGS_AT);
+  c.simdMemory(Simd.store, 2, At.surroundings);
   c.i32(0);
   c.localGet(row);
-  c.memory(Op.i32Store, 2, ROW_AT);
+  c.memory(Op.i32Store, 2, At.row);
   c.localGet(out);
-  c.i32(PACKED_AT);
+  c.i32(At.packed);
   c.op(Op.sub);
   return c;
+
+  /** The records of a run, if there are any, become a word. */
+  function endRun(): void {
+    c.localGet(out);
+    c.localGet(run);
+    c.i32(1 << SHORT_SHIFT);
+    c.op(Op.or);
+    c.memory(Op.i32Store16, 1, 0);
+    c.localGet(out);
+    c.localGet(run);
+    c.i32(0);
+    c.op(Op.ne);
+    c.i32(1);
+    c.op(Op.shiftLeft);
+    c.op(Op.add);
+    c.localSet(out);
+    c.i32(0);
+    c.localSet(run);
+  }
 
   /** The low halves of the words that are off, behind the head at `out`. */
   function shortWords(): void {
@@ -314,7 +324,7 @@ const packFunction = (): Code => {
     c.localGet(off);
     c.i32(4);
     c.op(Op.shiftLeft);
-    c.simdMemory(Simd.load, 2, CHOOSE_AT);
+    c.simdMemory(Simd.load, 2, At.choose);
     simd(Simd.swizzle);
     c.simdMemory(Simd.store, 0, 2);
     c.localGet(off);
@@ -385,10 +395,10 @@ const packFunction = (): Code => {
     {
       c.i32(0);
       c.localGet(offA);
-      c.simdMemory(Simd.store, 2, OFF_AT);
+      c.simdMemory(Simd.store, 2, At.off);
       c.i32(0);
       c.localGet(offB);
-      c.simdMemory(Simd.store, 2, OFF_AT + 16);
+      c.simdMemory(Simd.store, 2, At.off + 16);
       c.localGet(out);
       c.i32(2);
       c.op(Op.add);
@@ -406,7 +416,7 @@ const packFunction = (): Code => {
         c.i32(2);
         c.op(Op.shiftLeft);
         c.localTee(at32);
-        c.memory(Op.i32Load, 2, OFF_AT);
+        c.memory(Op.i32Load, 2, At.off);
         c.memory(Op.i32Store, 0, 0);
         c.localGet(out);
         c.i32(4);
@@ -436,17 +446,4 @@ export const packerModule = (): Uint8Array<ArrayBuffer> => {
   const builder = new ModuleBuilder(PAGES);
   builder.export('pack', builder.function(builder.type([I32], [I32]), packFunction()));
   return builder.build();
-};
-
-/** The table of `PackerLayout.choose`. */
-export const fillChoose = (bytes: Uint8Array): void => {
-  for (let set = 0; set < 256; set++) {
-    let to = CHOOSE_AT + set * 16;
-    for (let word = 0; word < 8; word++)
-      if (((set >> word) & 1) !== 0) {
-        bytes[to++] = 2 * word;
-        bytes[to++] = 2 * word + 1;
-      }
-    bytes.fill(0x80, to, CHOOSE_AT + (set + 1) * 16);
-  }
 };

@@ -4,19 +4,21 @@
 //
 // A block is up to 1024 records and is unpacked from its start. What is foretold of a record, at the start of a block all zero:
 //   its surroundings (domain, vCPU, upper halves of the times, CR3, CPL)   those of the record before it
-//   its EIP                                        what followed the record before it the last time
+//   its kind and EIP                               what followed the record before it the last time
 //   its distance in time and its operands          those of the last record of this kind and EIP
 // "The last time" is a table of 256 rows, by a hash of kind and EIP: rows that share a place make records longer, not wrong.
 //
 // A packed record is 16-bit words: a head; for surroundings that changed a word that says which, and they; and by how much each of the other
 // words is off, low half first, or where all are off by less than 2^15 the low halves alone.
 // Head: kind 5:0, surroundings changed 6, off are EIP 7, cycles 8, instruction count 9, operands 14:10; low halves alone 15.
+// Records one behind the other of which all was foretold are one word: how many in 6:0, and bit 15.
 
 import { KINDS } from './events.ts';
-import { fillChoose, packerModule, PackerLayout, PAGES, ROOM_RECORDS } from './packer-code.ts';
+import { packerModule } from './packer-code.ts';
+import { fillChoose, PackerLayout, PAGES, ROOM_RECORDS } from './packer-layout.ts';
 import { RECORD_WORDS } from './record.ts';
 
-export { LONGEST_PACKED, ROOM_RECORDS } from './packer-code.ts';
+export { LONGEST_PACKED, ROOM_RECORDS } from './packer-layout.ts';
 
 /** Records of a block. */
 export const BLOCK_RECORDS = 1024;
@@ -32,6 +34,8 @@ const OPERAND_2 = 1 << 12;
 const OPERAND_3 = 1 << 13;
 const OPERAND_4 = 1 << 14;
 const SHORT = 1 << 15;
+/** No word off, and yet low halves alone: a run. */
+const RUN_MASK = 0xff80;
 /** In the surroundings' word. */
 const PLACE = 1;
 const HIGH = 2;
@@ -75,7 +79,7 @@ export class Packer {
 
   /** A new block. */
   begin(): void {
-    this.bytes.fill(0, PackerLayout.block, PackerLayout.block + PackerLayout.blockBytes);
+    this.bytes.fill(0, 0, PackerLayout.blockBytes);
   }
 
   /** Packs `count` records from the start of the room; answers how many 16-bit words they take. */
@@ -85,10 +89,13 @@ export class Packer {
 }
 
 const table = new Int32Array(TABLE_WORDS);
+const kinds = new Uint8Array(1 << ROWS_SHIFT);
 
 /** Unpacks the first `count` records of the block that begins at `at` of `packed`, to word `to` of `words` and on. */
 export const unpack = (packed: Uint16Array, at: number, count: number, words: Int32Array, to: number): void => {
   table.fill(0);
+  kinds.fill(0);
+  let run = 0;
   let row = 0;
   let place = 0;
   let cycles = 0;
@@ -105,7 +112,14 @@ export const unpack = (packed: Uint16Array, at: number, count: number, words: In
   };
   const off = (): number => ((head & SHORT) === 0 ? next() : (packed[at++]! << 16) >> 16);
   for (; to < last; to += RECORD_WORDS) {
-    head = packed[at++]!;
+    if (run === 0) {
+      head = packed[at++]!;
+      if ((head & RUN_MASK) === SHORT) run = head & ~RUN_MASK;
+    }
+    if (run > 0) {
+      run--;
+      head = kinds[row >> ROW_SHIFT]!;
+    }
     if ((head & SURROUNDINGS) !== 0) {
       const which = packed[at++]!;
       if ((which & PLACE) !== 0) place = next();
@@ -116,6 +130,7 @@ export const unpack = (packed: Uint16Array, at: number, count: number, words: In
     if ((head & EIP) !== 0) table[row]! += off();
     const eip = table[row]!;
     const kind = head & KIND_MASK;
+    kinds[row >> ROW_SHIFT] = kind;
     row = rowOf(kind, eip);
     if ((head & CYCLES) !== 0) table[row + 1]! += off();
     if ((head & ICOUNT) !== 0) table[row + 2]! += off();

@@ -14,6 +14,7 @@ const OPERAND_2 = 1 << 12;
 const OPERAND_3 = 1 << 13;
 const OPERAND_4 = 1 << 14;
 const SHORT = 1 << 15;
+const LONGEST_RUN = 127;
 /** In the surroundings' word. */
 const PLACE = 1;
 const HIGH = 2;
@@ -30,6 +31,7 @@ const rowOf = (kind: number, eip: number): number =>
 
 export class PlainPacker {
   private readonly table = new Int32Array(TABLE_WORDS);
+  private readonly kinds = new Uint8Array(TABLE_WORDS);
   private out = new Uint16Array(0);
   /** Where the next packed record goes in `out`. */
   end = 0;
@@ -44,6 +46,7 @@ export class PlainPacker {
   /** A new block, which goes to `out` from `end` on. */
   begin(out: Uint16Array<ArrayBuffer>, end: number): void {
     this.table.fill(0);
+    this.kinds.fill(0);
     this.out = out;
     this.end = end;
     this.row = this.place = this.cycles = this.icount = this.high = this.cr3 = this.context = 0;
@@ -54,12 +57,17 @@ export class PlainPacker {
     const { out, table } = this;
     let { end, row, place, cycles, icount, high, cr3, context } = this;
     const last = from + count * RECORD_WORDS;
+    let run = 0;
     for (let at = from; at < last; at += RECORD_WORDS) {
       const word = words[at]!;
       const kind = word & KIND_MASK;
       const eip = words[at + 4]!;
+      const kindForetold = this.kinds[row] === kind;
+      this.kinds[row] = kind;
       let head = kind;
-      let to = end + 1;
+      // A run that ends here comes first.
+      const start = run > 0 ? end + 1 : end;
+      let to = start + 1;
       if (
         (((word ^ place) & ~KIND_MASK) |
           (words[at + 3]! ^ high) |
@@ -178,9 +186,17 @@ export class PlainPacker {
         to = first + 1;
         for (let low = first + 2; low < twice; low += 2) out[to++] = out[low]!;
       }
-      out[end] = head;
-      end = to;
+      if (head === kind && kindForetold) {
+        if (++run < LONGEST_RUN) continue;
+        out[end++] = SHORT | run;
+      } else {
+        if (run > 0) out[end] = SHORT | run;
+        out[start] = head;
+        end = to;
+      }
+      run = 0;
     }
+    if (run > 0) out[end++] = SHORT | run;
     this.end = end;
     this.row = row;
     this.place = place;
