@@ -282,7 +282,7 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
     const vmx = machine.vmx;
     const word = vmx.vmread(Field.VM_EXIT_REASON);
     const reason = word & 0xffff;
-    if (observer !== null) this.reportExit(observer, word);
+    observer?.vmExit(word, vmx.exitInformation);
     this.charge = this.account.charge(reason);
     this.charged += this.charge;
     if ((word & ENTRY_FAILURE) !== 0) {
@@ -321,24 +321,6 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
       message: exitReasonName(word),
       details: check === undefined ? [] : [`SDM ${check.section}: ${check.rule}`],
     });
-  }
-
-  private reportExit(observer: HypervisorObserver, word: number): void {
-    const vmx = this.machine.vmx;
-    const info = vmx.vmread(Field.VM_EXIT_INTR_INFO);
-    const idtv = vmx.vmread(Field.IDT_VECTORING_INFO);
-    observer.vmExit(
-      word,
-      vmx.vmread(Field.EXIT_QUALIFICATION),
-      vmx.vmread(Field.GUEST_LINEAR_ADDRESS),
-      0,
-      info,
-      IntrInfo.valid(info) && IntrInfo.hasErrorCode(info) ? vmx.vmread(Field.VM_EXIT_INTR_ERROR_CODE) : 0,
-      idtv,
-      IntrInfo.valid(idtv) && IntrInfo.hasErrorCode(idtv) ? vmx.vmread(Field.IDT_VECTORING_ERROR_CODE) : 0,
-      vmx.vmread(Field.VM_EXIT_INSTRUCTION_LEN),
-      vmx.vmread(Field.VM_EXIT_INSTRUCTION_INFO),
-    );
   }
 
   /** The guest waits for an interrupt: the processor sleeps to the next deadline. False: nothing that can wake it is in sight. */

@@ -17,6 +17,7 @@ export type VmxPort = Pick<
   Vmx,
   | 'nonRoot'
   | 'exitPending'
+  | 'exitInformation'
   | 'capabilities'
   | 'lastEntryFailure'
   | 'guestSegmentsValid'

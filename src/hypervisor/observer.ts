@@ -3,6 +3,11 @@
 // Not a recorder (monitor/recorder.ts): the hypervisor calls `observer?.method(…)` and knows nothing of masks, rings or files.
 // Vocabulary: SDM vol. 3 ch. 24-27; Xen's public/trace.h and mm/shadow.
 
+import type { ExitInformation as VmcsExitInformation } from '../machine/vmx/exit-information.ts';
+
+/** The VM-exit information fields; 0 for those that the SDM leaves undefined for this reason. */
+export type ExitInformation = Pick<VmcsExitInformation, keyof VmcsExitInformation>;
+
 /**
  * All arguments are numbers; 32-bit ones may be signed or unsigned (only their low 32 bits count), cycles are whole numbers
  * below 2^53 and are cut to 32 bits when recorded. Frames are page-frame numbers. Time, domain, vCPU, EIP, CR3 and CPL are not
@@ -13,21 +18,10 @@ export interface HypervisorObserver {
   // Monitoring function 1: execution mode.
 
   /**
-   * After a VM exit, before anything is handled. Arguments are the VMCS's VM-exit information fields; pass 0 for those
-   * that the SDM leaves undefined for this reason. `reason` is the whole word (bit 31: the VM entry failed).
+   * After a VM exit, before anything is handled. `reason` is the whole word (bit 31: the VM entry failed). `information` is to be read during
+   * the call only.
    */
-  vmExit(
-    reason: number,
-    qualification: number,
-    guestLinear: number,
-    guestPhysical: number,
-    intrInfo: number,
-    intrError: number,
-    idtVectoringInfo: number,
-    idtVectoringError: number,
-    instructionLength: number,
-    instructionInfo: number,
-  ): void;
+  vmExit(reason: number, information: ExitInformation): void;
   /**
    * Just before VM entry. `launch`: 1 VMLAUNCH, 0 VMRESUME. `intrInfo`, `intrError`, `instructionLength`: the event to inject
    * (0: none). `hypervisorCycles`: cycles charged to the hypervisor since the exit; they are credited to that exit's reason.

@@ -9,22 +9,29 @@ export const BUCKETS = (32 - PART_BITS + 1) * PARTS;
 const LARGEST = 0xffff_ffff;
 
 /** Without the buckets. */
-type HistogramSaved = readonly [count: number, sum: number, min: number, max: number];
+type HistogramSaved = readonly [count: number, sum: number, min: number, max: number, last: number];
 
 export class Histogram implements Persistent<HistogramSaved> {
   count = 0;
   sum = 0;
   min = 0;
   max = 0;
+  /** The value that was added last, and its bucket: costs of exits are often the same. */
+  private last = 0;
+  private bucket = 0;
 
   /** @param buckets BUCKETS zeros, saved by whoever gives them. */
   constructor(private readonly buckets = new Uint32Array(BUCKETS)) {}
 
   /** @param value not negative; above 2^32 - 1 it is counted in the last bucket (sum and max stay exact). */
   add(value: number): void {
-    this.buckets[bucketOf(value < LARGEST ? value : LARGEST)]!++;
-    if (this.count === 0 || value < this.min) this.min = value;
-    if (value > this.max) this.max = value;
+    if (value !== this.last || this.count === 0) {
+      this.last = value;
+      this.bucket = bucketOf(value < LARGEST ? value : LARGEST);
+      if (this.count === 0 || value < this.min) this.min = value;
+      if (value > this.max) this.max = value;
+    }
+    this.buckets[this.bucket]!++;
     this.count++;
     this.sum += value;
   }
@@ -45,10 +52,11 @@ export class Histogram implements Persistent<HistogramSaved> {
   }
 
   saveState(): HistogramSaved {
-    return [this.count, this.sum, this.min, this.max];
+    return [this.count, this.sum, this.min, this.max, this.last];
   }
   loadState(state: HistogramSaved): void {
-    [this.count, this.sum, this.min, this.max] = state;
+    [this.count, this.sum, this.min, this.max, this.last] = state;
+    this.bucket = bucketOf(this.last < LARGEST ? this.last : LARGEST);
   }
 }
 

@@ -12,13 +12,11 @@ import { domainAt, kindAt, operandAt, RECORD_WORDS, vcpuAt } from './record.ts';
 /** Basic exit reasons go up to 75 today. */
 const REASONS = 128;
 const VCPUS = 0x1_0000;
+/** No exit, or an exit of one of the reasons. */
+const OPENS = REASONS + 1;
 
 /** Counters of one domain. `shadowFaults`: those that were the shadow tables' own, not the guest's. `interrupts`: external ones injected. */
-export const DOMAIN_COUNTERS = [
-  'exits',
-  'entries',
-  'hypervisorCycles',
-  'recorded',
+const DOMAIN_COUNTERS = [
   'guestPageFaults',
   'shadowFaults',
   'tableWrites',
@@ -26,10 +24,10 @@ export const DOMAIN_COUNTERS = [
   'ioAccesses',
   'hypercalls',
 ] as const;
-export type DomainCounter = (typeof DOMAIN_COUNTERS)[number];
+type DomainCounter = (typeof DOMAIN_COUNTERS)[number];
 const COUNTER = Object.fromEntries(DOMAIN_COUNTERS.map((name, i) => [name, i])) as Record<DomainCounter, number>;
 const DOMAINS = 256;
-/** Exits by reason are kept by domain as well, up to this many reasons; the last stands for all above. */
+/** A domain's exits are told for so many reasons; the last stands for all above. */
 export const DOMAIN_REASONS = 64;
 
 export interface ExitMetric {
@@ -59,8 +57,10 @@ export interface MetricsSaved {
 export class Metrics implements Persistent<MetricsSaved> {
   /** Of all histograms: queued, windowWait, then exitCost by reason. */
   private readonly buckets = new Uint32Array((REASONS + 2) * BUCKETS);
-  private readonly exitCount = new Float64Array(REASONS);
-  private readonly exitCycles = new Float64Array(REASONS);
+  /** By domain and reason, in rows of REASONS. */
+  private readonly exitCount = new Float64Array(DOMAINS * REASONS);
+  /** By domain and what `open` says, in rows of OPENS: hypervisor cycles until the entry. */
+  private readonly exitCycles = new Float64Array(DOMAINS * OPENS);
   private readonly exitCost: (Histogram | undefined)[] = new Array<Histogram | undefined>(REASONS).fill(undefined);
   /** Reason of the exit that each vCPU has not come back from, plus 1; 0: none. */
   private readonly open = new Uint8Array(VCPUS);
@@ -69,7 +69,6 @@ export class Metrics implements Persistent<MetricsSaved> {
   private readonly traps = new Float64Array(32);
   private readonly lines = new Float64Array(16);
   private readonly domains = new Float64Array(DOMAINS * DOMAIN_COUNTERS.length);
-  private readonly domainExits = new Float64Array(DOMAINS * DOMAIN_REASONS);
   /** From an interrupt's edge to its injection, and from a window request to its exit; in cycles. */
   readonly queued = this.histogram(0);
   readonly windowWait = this.histogram(1);
@@ -80,18 +79,15 @@ export class Metrics implements Persistent<MetricsSaved> {
 
   exit(domain: number, vcpu: number, reason: number): void {
     const basic = reason & (REASONS - 1);
-    this.exitCount[basic]!++;
+    this.exitCount[domain * REASONS + basic]!++;
     this.open[(domain << 8) | vcpu] = basic + 1;
-    this.domainExits[domain * DOMAIN_REASONS + Math.min(basic, DOMAIN_REASONS - 1)]!++;
-    this.bump(domain, COUNTER.exits);
   }
   entry(domain: number, vcpu: number, cycles: number): void {
-    this.bump(domain, COUNTER.entries);
-    this.domains[domain * DOMAIN_COUNTERS.length + COUNTER.hypervisorCycles]! += cycles;
-    const open = this.open[(domain << 8) | vcpu]!;
+    const at = (domain << 8) | vcpu;
+    const open = this.open[at]!;
+    this.exitCycles[domain * OPENS + open]! += cycles;
     if (open === 0) return;
-    this.open[(domain << 8) | vcpu] = 0;
-    this.exitCycles[open - 1]! += cycles;
+    this.open[at] = 0;
     (this.exitCost[open - 1] ??= this.histogram(open + 1)).add(cycles);
   }
   shadowFault(domain: number, outcome: number): void {
@@ -134,10 +130,6 @@ export class Metrics implements Persistent<MetricsSaved> {
   hypercall(domain: number): void {
     this.bump(domain, COUNTER.hypercalls);
   }
-  /** A record was written for a domain. */
-  recorded(domain: number): void {
-    this.bump(domain, COUNTER.recorded);
-  }
 
   /** Counts records of a trace, as if each had just happened. */
   addRecords(words: Uint32Array, at: number, count: number): void {
@@ -148,14 +140,14 @@ export class Metrics implements Persistent<MetricsSaved> {
   exits(): ExitMetric[] {
     const list: ExitMetric[] = [];
     for (let reason = 0; reason < REASONS; reason++) {
-      const count = this.exitCount[reason]!;
+      const count = columnSum(this.exitCount, REASONS, reason);
       if (count === 0) continue;
       const cost = this.exitCost[reason];
       list.push({
         reason,
         name: exitReasonName(reason),
         count,
-        cycles: this.exitCycles[reason]!,
+        cycles: columnSum(this.exitCycles, OPENS, reason + 1),
         cost: cost && {
           mean: cost.mean,
           p5: cost.percentile(0.05),
@@ -186,9 +178,17 @@ export class Metrics implements Persistent<MetricsSaved> {
     return this.domains[(domain & 0xff) * DOMAIN_COUNTERS.length + COUNTER[counter]]!;
   }
 
-  /** Exits of a domain by basic reason; the last reason stands for all above. */
+  /** Exits of a domain by basic reason; the last of DOMAIN_REASONS stands for all above. */
   domainExitCount(domain: number, reason: number): number {
-    return this.domainExits[(domain & 0xff) * DOMAIN_REASONS + reason]!;
+    const last = reason === DOMAIN_REASONS - 1 ? REASONS : reason + 1;
+    return rowSum(this.exitCount, (domain & 0xff) * REASONS + reason, last - reason);
+  }
+  domainExits(domain: number): number {
+    return rowSum(this.exitCount, (domain & 0xff) * REASONS, REASONS);
+  }
+  /** Hypervisor cycles credited at a domain's VM entries. */
+  domainCycles(domain: number): number {
+    return rowSum(this.exitCycles, (domain & 0xff) * OPENS, OPENS);
   }
 
   private histogram(index: number): Histogram {
@@ -197,7 +197,7 @@ export class Metrics implements Persistent<MetricsSaved> {
 
   get stateArrays(): readonly StateArray[] {
     return [
-      this.buckets, this.exitCount, this.exitCycles, this.open, this.shadow, this.vectors, this.traps, this.lines, this.domains, this.domainExits,
+      this.buckets, this.exitCount, this.exitCycles, this.open, this.shadow, this.vectors, this.traps, this.lines, this.domains,
     ].map(stateArray); // prettier-ignore
   }
   saveState(): MetricsSaved {
@@ -223,7 +223,6 @@ export class Metrics implements Persistent<MetricsSaved> {
 
   private addRecord(words: Uint32Array, at: number): void {
     const domain = domainAt(words, at);
-    this.recorded(domain);
     const operand = (index: number): number => operandAt(words, at, index);
     switch (kindAt(words, at)) {
       case Kind['vmx.exit']:
@@ -252,6 +251,14 @@ export class Metrics implements Persistent<MetricsSaved> {
     }
   }
 }
+
+const rowSum = (numbers: Float64Array, at: number, count: number): number =>
+  numbers.subarray(at, at + count).reduce((sum, number) => sum + number, 0);
+const columnSum = (numbers: Float64Array, width: number, column: number): number => {
+  let sum = 0;
+  for (let at = column; at < numbers.length; at += width) sum += numbers[at]!;
+  return sum;
+};
 
 const counted = (counts: Float64Array, name: (code: number) => string): CodeCount[] => {
   const list: CodeCount[] = [];

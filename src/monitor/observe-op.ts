@@ -153,15 +153,16 @@ const OPERATIONS: Readonly<Record<number, Operation>> = {
     words: 22 + DOMAIN_REASONS,
     out: true,
     run(observed, s) {
-      const { metrics } = observed.recorder;
+      const { recorder } = observed;
+      const { metrics } = recorder;
       const id = s.get(2);
       const facts = s.get(3) === 0 ? observed.domain(id) : undefined;
       if (facts === undefined) return -Errno.EINVAL;
       s.set64(4, facts.instructions);
       s.set64(6, facts.guestCycles);
-      s.set64(8, metrics.domainCounter(id, 'hypervisorCycles'));
-      s.set64(10, metrics.domainCounter(id, 'exits'));
-      s.set64(12, metrics.domainCounter(id, 'recorded'));
+      s.set64(8, metrics.domainCycles(id));
+      s.set64(10, metrics.domainExits(id));
+      s.set64(12, recorder.recordedOf(id));
       s.set(14, facts.weight);
       s.set(15, metrics.domainCounter(id, 'guestPageFaults'));
       s.set(16, metrics.domainCounter(id, 'shadowFaults'));

@@ -1,7 +1,7 @@
 // A growing list of records, kept packed (packing.ts) in blocks, and read by their index. Not which records stay and what is asked of
 // them (store.ts).
 
-import { BLOCK_RECORDS, LONGEST_PACKED, Packer, unpack } from './packing.ts';
+import { BLOCK_RECORDS, LONGEST_PACKED, Packer, ROOM_RECORDS, unpack } from './packing.ts';
 import { RECORD_WORDS } from './record.ts';
 
 /** 16-bit words of a piece of memory that blocks lie in: 512 KiB. */
@@ -18,7 +18,9 @@ interface Block {
 export class RecordBlocks {
   private readonly blocks: Block[] = [];
   private records = 0;
-  private readonly packer = new Packer();
+  readonly packer = new Packer();
+  /** Where the next packed record goes in `slab`. */
+  private end = 0;
   private slab: Uint16Array<ArrayBuffer> = new Uint16Array(0);
   /** The block that was read last, unpacked: who reads one record reads its neighbours too. */
   private readonly near = new Uint32Array(BLOCK_RECORDS * RECORD_WORDS);
@@ -35,25 +37,22 @@ export class RecordBlocks {
     return 2 * this.slab.length * new Set(this.blocks.map(({ slab }) => slab)).size;
   }
 
-  /** Appends `count` records from word `at`. */
-  add(words: Int32Array, at: number, count: number): void {
-    for (let done = 0; done < count;) {
-      const inBlock = this.records & IN_BLOCK;
-      if (inBlock === 0) this.beginBlock();
-      const run = Math.min(count - done, BLOCK_RECORDS - inBlock);
-      this.packer.pack(words, at + done * RECORD_WORDS, run);
-      this.records += run;
-      done += run;
-    }
+  /** Appends the first `count` records of the packer's room; a block does not begin among them. */
+  add(count: number): void {
+    if ((this.records & IN_BLOCK) === 0) this.beginBlock();
+    const { packer } = this;
+    const words = packer.pack(count);
+    this.slab.set(packer.packed.subarray(0, words), this.end);
+    this.end += words;
+    this.records += count;
   }
   private beginBlock(): void {
-    let at = this.packer.end;
-    if (at + BLOCK_RECORDS * LONGEST_PACKED > this.slab.length) {
+    if (this.end + BLOCK_RECORDS * LONGEST_PACKED > this.slab.length) {
       this.slab = new Uint16Array(SLAB_WORDS);
-      at = 0;
+      this.end = 0;
     }
-    this.blocks.push({ slab: this.slab, at });
-    this.packer.begin(this.slab, at);
+    this.blocks.push({ slab: this.slab, at: this.end });
+    this.packer.begin();
   }
 
   /** Drops the first records; `count` is a multiple of BLOCK_RECORDS. */
@@ -71,12 +70,16 @@ export class RecordBlocks {
     this.records = count - left;
     this.nearBlock = undefined;
     this.slab = last.slab;
-    this.packer.end = last.at;
+    this.end = last.at;
     if (left === 0) return;
     // The packer is where the block ends that was begun last: the rest of this one brings it here.
-    const rest = new Int32Array(left * RECORD_WORDS);
-    unpack(last.slab, last.at, left, rest, 0);
-    this.add(rest, 0, left);
+    const rest = new Uint32Array(left * RECORD_WORDS);
+    unpack(last.slab, last.at, left, new Int32Array(rest.buffer), 0);
+    for (let at = 0; at < left; at += ROOM_RECORDS) {
+      const run = Math.min(left - at, ROOM_RECORDS);
+      this.packer.room.set(rest.subarray(at * RECORD_WORDS, (at + run) * RECORD_WORDS));
+      this.add(run);
+    }
   }
 
   /** Copies `count` records from index `from` on to word `at` of `words`. */

@@ -3,7 +3,7 @@
 
 import { Kind } from './events.ts';
 import { Metrics } from './metrics.ts';
-import { highContextOf, highWordOf, RECORD_WORDS } from './record.ts';
+import { highContextOf, highWordOf, RECORD_WORDS, Word } from './record.ts';
 import { EventStore } from './store.ts';
 
 /**
@@ -43,9 +43,9 @@ export abstract class RecordWriter {
   readonly store: EventStore;
   readonly metrics: Metrics;
   private readonly batch: number;
-  /** Where the next record goes: room in the store, whose words from `begun` on are not handed over yet. */
-  private readonly room: { words: Uint32Array<ArrayBuffer>; at: number };
-  private begun = 0;
+  /** The store's room, the word in it where the next record goes, and where that room ends; all before it is not handed over yet. */
+  protected readonly words: Uint32Array<ArrayBuffer>;
+  private at = 0;
   private roomEnd = 0;
   private halfFull = false;
   /** Records that the run has made up to the present moment, and up to the newest moment that was left. */
@@ -53,9 +53,9 @@ export abstract class RecordWriter {
   private madeEver = 0;
   /** The value of `made` at which the recorder put in a record of its own (mon.highwater). */
   private ownAt = Infinity;
-  /** Time split at 2^32: what `write` subtracts, and the words that hold the upper halves. */
-  private icountBase = 0;
-  private cyclesBase = 0;
+  /** Time split at 2^32: where the words that hold the upper halves are others. */
+  private icountEnd = 0;
+  private cyclesEnd = 0;
   private highWord = 0;
   private highContext = 0;
 
@@ -66,7 +66,7 @@ export abstract class RecordWriter {
     this.store = store ?? new EventStore();
     this.metrics = metrics ?? new Metrics();
     this.batch = batch ?? Infinity;
-    this.room = { words: new Uint32Array(0), at: 0 };
+    this.words = this.store.room;
   }
 
   /** mon.highwater is recorded. */
@@ -79,21 +79,19 @@ export abstract class RecordWriter {
     this.halfFull = true;
     if (!this.tellsHighWater) return;
     this.ownAt = Math.max(this.made, this.madeEver);
-    this.metrics.recorded(this.point.domain);
-    this.write(Kind['mon.highwater'], 0, this.store.held, this.store.capacity, 0, 0, 0);
+    const { held, capacity } = this.store;
+    const at = this.write(Kind['mon.highwater']);
+    this.words.set([held, capacity, 0, 0, 0], at + Word.OPERAND);
     this.handOver();
   }
   private handOver(): void {
-    const { room } = this;
-    if (room.at > this.begun) this.store.commit((room.at - this.begun) / RECORD_WORDS);
-    this.begun = room.at;
-    this.roomEnd = room.at;
+    this.store.commit(this.at / RECORD_WORDS);
+    this.at = 0;
+    this.roomEnd = 0;
   }
   private makeRoom(): void {
-    const { room } = this;
-    const records = this.store.open(this.batch, room);
-    this.begun = room.at;
-    this.roomEnd = room.at + records * RECORD_WORDS;
+    this.flush();
+    this.roomEnd = this.store.open(this.batch) * RECORD_WORDS;
   }
 
   /** Sequence number of the first record behind the present moment. Everything is handed over. */
@@ -115,48 +113,52 @@ export abstract class RecordWriter {
     this.flush();
     this.madeEver = Math.max(this.made, this.madeEver);
     this.made = made;
+    // Time may go back.
+    this.icountEnd = 0;
+  }
+  /** Records that the run has made of a domain up to the present moment. */
+  recordedOf(domain: number): number {
+    return domain === this.point.domain ? this.made + (this.made >= this.ownAt ? 1 : 0) : 0;
   }
 
-  protected put(kind: number, context: number, a: number, b: number, c: number, d: number, e: number): void {
-    this.metrics.recorded(this.point.domain);
-    if (++this.made > this.madeEver) this.write(kind, context, a, b, c, d, e);
-  }
-  private write(kind: number, context: number, a: number, b: number, c: number, d: number, e: number): void {
-    const { point, room } = this;
-    if (room.at === this.roomEnd) {
-      this.flush();
-      this.makeRoom();
-    }
-    const { words, at } = room;
-    room.at = at + RECORD_WORDS;
-    point.look();
-    // Halves without a division per event: the upper ones change every four thousand million instructions.
-    let icountLow = point.icount - this.icountBase;
-    let cyclesLow = point.cycles - this.cyclesBase;
-    if (!(icountLow >= 0 && icountLow < TWO_32 && cyclesLow >= 0 && cyclesLow < TWO_32)) {
-      this.rebase(point.icount, point.cycles);
-      icountLow = point.icount - this.icountBase;
-      cyclesLow = point.cycles - this.cyclesBase;
-    }
-    words[at] = kind | (point.domain << 16) | (point.vcpu << 24);
-    words[at + 1] = cyclesLow;
-    words[at + 2] = icountLow;
-    words[at + 3] = this.highWord;
-    words[at + 4] = point.eip;
-    words[at + 5] = point.cr3;
-    words[at + 6] = context | point.cpl | this.highContext;
+  /** A record of a kind with its operands. Small, so that it becomes part of whoever calls it: numbers stay what they are. */
+  protected put(kind: number, a: number, b: number, c: number, d: number, e: number): void {
+    const at = this.begin(kind);
+    if (at < 0) return;
+    const { words } = this;
     words[at + 7] = a;
     words[at + 8] = b;
     words[at + 9] = c;
     words[at + 10] = d;
     words[at + 11] = e;
   }
+  /** A record without its operands. Answers its place in `words`; -1: it is one that was made before. */
+  protected begin(kind: number): number {
+    return ++this.made > this.madeEver ? this.write(kind) : -1;
+  }
+  private write(kind: number): number {
+    if (this.at === this.roomEnd) this.makeRoom();
+    const { point, words, at } = this;
+    this.at = at + RECORD_WORDS;
+    point.look();
+    const { icount, cycles } = point;
+    if (!(icount < this.icountEnd && cycles < this.cyclesEnd)) this.rebase(icount, cycles);
+    words[at] = kind | (point.domain << 16) | (point.vcpu << 24);
+    words[at + 1] = cycles;
+    words[at + 2] = icount;
+    words[at + 3] = this.highWord;
+    words[at + 4] = point.eip;
+    words[at + 5] = point.cr3;
+    words[at + 6] = point.cpl | this.highContext;
+    return at;
+  }
 
+  /** The upper halves of the times, until one of them changes. */
   private rebase(icount: number, cycles: number): void {
     const icountHigh = Math.floor(icount / TWO_32);
     const cyclesHigh = Math.floor(cycles / TWO_32);
-    this.icountBase = icountHigh * TWO_32;
-    this.cyclesBase = cyclesHigh * TWO_32;
+    this.icountEnd = (icountHigh + 1) * TWO_32;
+    this.cyclesEnd = (cyclesHigh + 1) * TWO_32;
     this.highWord = highWordOf(icountHigh, cyclesHigh);
     this.highContext = highContextOf(cyclesHigh);
   }

@@ -6,7 +6,7 @@
 import { type EventMask, KINDS, Kind } from './events.ts';
 import { cyclesAt, icountAt, operandAt, RECORD_BYTES, RECORD_WORDS } from './record.ts';
 import { type LostInterval, LostRecords } from './lost-records.ts';
-import { BLOCK_RECORDS } from './packing.ts';
+import { BLOCK_RECORDS, ROOM_RECORDS } from './packing.ts';
 import { RecordBlocks } from './record-blocks.ts';
 
 export const CHUNK_RECORDS = 0x1_0000;
@@ -18,8 +18,6 @@ const CHUNK_NODES_SHIFT = CHUNK_SHIFT - NODE_SHIFT;
 const CHUNK_NODES = 1 << CHUNK_NODES_SHIFT;
 /** Eleven million records of 48 bytes. They are kept packed: a sixth of that, or less. */
 export const DEFAULT_CAPACITY_BYTES = 512 * 1024 * 1024;
-/** Records written before they are packed: 12 KiB, so that they never leave the processor's first cache. */
-const ROOM_RECORDS = 256;
 
 /** The index of CHUNK_RECORDS records. */
 interface Chunk {
@@ -64,13 +62,12 @@ export class EventStore {
   /** Sequence number of the first chunk's first record: above 0 once something was released. */
   private base: number;
   private end: number;
-  private readonly totals = new Uint32Array(KINDS);
-  private cyclesTotal = 0;
+  /** Of all records held or released: how many of each kind, and the hypervisor cycles of vmx.entry. */
+  private readonly totals = this.records.packer.counts;
+  private readonly cyclesTotal = this.records.packer.cycles;
   private readonly lostRecords = new LostRecords();
-  /** Where the records are that are written next: see `open`. */
-  private readonly room = new Uint32Array(ROOM_RECORDS * RECORD_WORDS);
-  private readonly roomSigned = new Int32Array(this.room.buffer);
-  private roomAt = 0;
+  /** Where the records are written that come next: see `open`. */
+  readonly room = this.records.packer.room;
 
   /**
    * @param capacityBytes of records as they are read, 48 bytes each; rounded up to a whole chunk of 3 MiB. They take less, and memory only
@@ -116,38 +113,34 @@ export class EventStore {
   }
 
   /**
-   * Room for up to `limit` records in a row, from word `at` of `words` on: they are written there, and `commit` stores them. Answers how many
+   * Room for up to `limit` records in a row, from the start of `room` on: they are written there, and `commit` stores them. Answers how many
    * there is room for; at least one. Room ends with the next call of anything else here.
    */
-  open(limit: number, into: { words: Uint32Array<ArrayBuffer>; at: number }): number {
-    const { lostRecords } = this;
-    if (lostRecords.open && this.held < this.capacity) this.append(lostRecords.close(this.end), 0, 1);
-    into.words = this.room;
-    this.roomAt = into.at = 0;
-    const left = this.held < this.capacity ? this.capacity - this.held : limit;
-    return Math.min(limit, left, ROOM_RECORDS);
+  open(limit: number): number {
+    if (this.lostRecords.open && this.held < this.capacity) this.append(this.lostRecords.close(this.end), 0, 1);
+    const { held } = this;
+    const left = held < this.capacity ? this.capacity - held : limit;
+    return Math.min(limit, left, ROOM_RECORDS, NODE_RECORDS - (held & (NODE_RECORDS - 1)));
   }
-  /** The next `count` records of the room are written. Where the store was full, they are counted as lost. */
+  /** The first `count` records of the room are written. Where the store was full, they are counted as lost. */
   commit(count: number): void {
     if (count === 0) return;
-    const at = this.roomAt;
-    this.roomAt += count * RECORD_WORDS;
-    if (this.held >= this.capacity) {
-      this.lostRecords.add(this.room, at, count);
+    const { held } = this;
+    if (held >= this.capacity) {
+      this.lostRecords.add(this.room, 0, count);
       return;
     }
-    this.index(at, count);
-    this.records.add(this.roomSigned, at, count);
+    if ((held & (NODE_RECORDS - 1)) === 0) this.beginNode(held);
+    this.records.add(count);
     this.end += count;
   }
 
   /** Stores `count` records from word `at`; those that do not fit are counted as lost. */
   append(words: Uint32Array, at: number, count: number): void {
-    const into = { words: this.room, at: 0 };
     for (let done = 0; done < count;) {
-      const run = this.open(count - done, into);
+      const run = this.open(count - done);
       const from = at + done * RECORD_WORDS;
-      into.words.set(words.subarray(from, from + run * RECORD_WORDS), into.at);
+      this.room.set(words.subarray(from, from + run * RECORD_WORDS));
       this.commit(run);
       done += run;
     }
@@ -166,10 +159,11 @@ export class EventStore {
   truncate(to: number): void {
     if (to >= this.end && !this.lostRecords.open) return;
     const sums = new Float64Array(KINDS);
-    this.cyclesTotal = this.before(to, sums);
-    this.totals.set(sums);
+    const cycles = this.before(to, sums);
     this.end = Math.min(to, this.end);
     this.records.cut(this.held);
+    this.totals.set(sums);
+    this.cyclesTotal[0] = cycles;
     this.chunks.length = Math.ceil(this.held / CHUNK_RECORDS);
     this.lostRecords.truncate(this.end);
   }
@@ -302,36 +296,21 @@ export class EventStore {
     return chunk;
   }
 
-  /** Counts the next records to be held, `count` from word `at` of the room. */
-  private index(at: number, count: number): void {
-    const { room: words, totals } = this;
-    for (let left = count; left > 0;) {
-      const held = this.held + count - left;
-      if ((held & (NODE_RECORDS - 1)) === 0) this.beginNode(held, at);
-      const run = Math.min(left, NODE_RECORDS - (held & (NODE_RECORDS - 1)));
-      for (const end = at + run * RECORD_WORDS; at < end; at += RECORD_WORDS) {
-        const kind = words[at]! & (KINDS - 1);
-        totals[kind]!++;
-        if (kind === Kind['vmx.entry']) this.cyclesTotal += operandAt(words, at, 4);
-      }
-      left -= run;
-    }
-  }
-  /** @param at word of the room with its first record. */
-  private beginNode(held: number, at: number): void {
+  /** The records of the room are the next to be held, and the first of a node. */
+  private beginNode(held: number): void {
     const chunk = (held & (CHUNK_RECORDS - 1)) === 0 ? this.addChunk() : this.chunks[this.chunks.length - 1]!;
     const node = (held & (CHUNK_RECORDS - 1)) >> NODE_SHIFT;
     chunk.before.set(this.totals, node * KINDS);
-    chunk.cyclesBefore[node] = this.cyclesTotal;
-    chunk.times.icount[node] = icountAt(this.room, at);
-    chunk.times.cycles[node] = cyclesAt(this.room, at);
+    chunk.cyclesBefore[node] = this.cyclesTotal[0]!;
+    chunk.times.icount[node] = icountAt(this.room, 0);
+    chunk.times.cycles[node] = cyclesAt(this.room, 0);
   }
 
   /** Counts of all kinds before a sequence number into `out`; returns the hypervisor cycles before it. */
   private before(sequence: number, out: Float64Array): number {
     if (sequence >= this.end) {
       out.set(this.totals);
-      return this.cyclesTotal;
+      return this.cyclesTotal[0]!;
     }
     const chunk = this.chunkOf(sequence);
     const node = (sequence & (CHUNK_RECORDS - 1)) >> NODE_SHIFT;

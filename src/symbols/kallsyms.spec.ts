@@ -152,6 +152,30 @@ describe('the symbol table inside a Linux kernel', () => {
     for (let length = 0; length < table.length; length += 97) findKallsyms(table.subarray(0, length));
   });
 
+  it('is looked for in copies no larger than it needs', () => {
+    const digits = Uint8Array.from([...'0123456789'].flatMap((digit) => [digit.charCodeAt(0), 0]));
+    for (const [count, most] of [
+      [0, 1],
+      [1500, 7],
+    ] as const) {
+      const symbols = symbolsOf(count, 5);
+      const table = count === 0 ? [] : writeTable(symbols, LAYOUTS[0]!);
+      const memory = new Uint8Array((30 << 20) + table.length);
+      memory.set(digits, 5 << 20);
+      memory.set(table, 25 << 20);
+      let largest = 0;
+      const found = findKallsymsIn((physical, into) => {
+        largest = Math.max(largest, into.length);
+        const part = memory.subarray(physical, physical + into.length);
+        into.set(part);
+        return part.length;
+      }, 0);
+      assert.equal(found?.length ?? 0, count);
+      assert.deepEqual(found?.at(-1), symbols.at(-1));
+      assert.ok(largest <= most << 20, `${count} symbols: ${largest} bytes`);
+    }
+  });
+
   it('is not the digits alone', () => {
     const memory = new Uint8Array(8192);
     memory.set(DIGITS, 4000);

@@ -50,11 +50,11 @@ export const findKallsyms = (memory: Uint8Array): KernelSymbol[] | undefined => 
 };
 
 /**
- * What of memory is looked at together, on each side of the tokens: enough for a distribution's kernel, and, where that finds nothing, far more than
- * any kernel's table takes. Fresh memory of the host is most of what the search costs, and other data look like the tokens at first.
+ * What of memory is looked at together, on each side of the tokens: what they take themselves, what most kernels' tables take, and far more than
+ * any's. What looks like tokens mostly is none.
  */
-const AROUND = [3 << 20, 24 << 20] as const;
-const WINDOW = 4 << 20;
+const AROUND = [64 << 10, 3 << 20, 24 << 20] as const;
+const WINDOW = 1 << 20;
 const PAGE = 4096;
 
 /**
@@ -66,30 +66,20 @@ export const findKallsymsIn = (
   read: (physical: number, into: Uint8Array) => number,
   from: number,
 ): KernelSymbol[] | undefined => {
-  for (const bytes of AROUND) {
-    const found = findWithin(read, from, bytes);
-    if (found !== undefined) return found;
-  }
-  return undefined;
-};
-
-/** `bytes`: what is looked at on each side of the tokens. */
-const findWithin = (
-  read: (physical: number, into: Uint8Array) => number,
-  from: number,
-  bytes: number,
-): KernelSymbol[] | undefined => {
   const window = new Uint8Array(WINDOW);
   for (let start = from; ;) {
     const mapped = read(start, window);
     for (let digits = -1; (digits = findDigits(window.subarray(0, mapped), digits + 1)) >= 0;) {
       const place = start + digits;
-      // What is aligned in memory has to be so in the copy.
-      const first = Math.max(from, place - bytes - (place % PAGE));
-      const around = new Uint8Array(place + bytes - first);
-      const memory = around.subarray(0, read(first, around));
-      const found = new KallsymsReader(memory).readAround(place - first);
-      if (found !== undefined) return found;
+      for (const bytes of AROUND) {
+        // What is aligned in memory has to be so in the copy.
+        const first = Math.max(from, place - bytes - (place % PAGE));
+        const around = new Uint8Array(place + bytes - first);
+        const reader = new KallsymsReader(around.subarray(0, read(first, around)));
+        if (!reader.hasTokens(place - first)) break;
+        const found = reader.readAround(place - first);
+        if (found !== undefined) return found;
+      }
     }
     if (mapped < WINDOW) return undefined;
     // Tokens that lie across the end are whole in the next window.
@@ -128,6 +118,10 @@ class KallsymsReader {
     this.view = new DataView(memory.buffer, memory.byteOffset, memory.byteLength);
   }
 
+  /** @param digits where the token "0" is. */
+  hasTokens(digits: number): boolean {
+    return this.tokens(digits) !== undefined;
+  }
   /** @param digits where the token "0" is. */
   readAround(digits: number): KernelSymbol[] | undefined {
     const tokens = this.tokens(digits);

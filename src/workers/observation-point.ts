@@ -3,8 +3,11 @@
 
 import type { Hypervisor } from '../hypervisor/hypervisor.ts';
 import type { PagingState } from '../hypervisor/shadow/paging-state.ts';
+import type { Clock } from '../machine/clock.ts';
+import type { CpuState } from '../machine/cpu/state.ts';
 import { Field } from '../machine/vmx/fields.ts';
-import { wordInRegion } from '../machine/vmx/vmcs.ts';
+import { type Vmcs, wordInRegion } from '../machine/vmx/vmcs.ts';
+import type { Vmx } from '../machine/vmx/vmx.ts';
 import type { ObservationPoint } from '../monitor/recorder.ts';
 import type { PhysicalMachine } from './physical-machine.ts';
 
@@ -24,28 +27,37 @@ export class EnginePoint implements ObservationPoint {
   /** CR3 as the guest has it, not the shadow's; undefined until there is a domain. */
   paging: PagingState | undefined;
 
+  private readonly clock: Clock;
+  private readonly state: CpuState;
+  private readonly vmx: Vmx;
+  private readonly vmcs: Vmcs;
+
   constructor(
     private readonly machine: PhysicalMachine,
     readonly domain: number,
-  ) {}
+  ) {
+    this.clock = machine.clock;
+    this.state = machine.state;
+    this.vmx = machine.vmxUnit;
+    this.vmcs = this.vmx.vmcs;
+  }
 
   look(): void {
-    const { machine, hypervisor, paging } = this;
-    const { state, vmxUnit } = machine;
-    const { now } = machine.clock;
+    const { hypervisor, paging, state, vmx } = this;
+    const { now } = this.clock;
     if (hypervisor === undefined) {
-      this.icount = machine.processor.retired;
+      this.icount = this.machine.processor.retired;
       this.cycles = now;
     } else {
       this.icount = now - hypervisor.idleCycles;
       this.cycles = now + hypervisor.account.total;
     }
     this.cr3 = (paging === undefined ? state.cr3 : paging.cr3) | 0;
-    if (vmxUnit.nonRoot || vmxUnit.currentPointer < 0) {
+    if (vmx.nonRoot || vmx.currentPointer < 0) {
       this.eip = state.eip | 0;
       this.cpl = state.cpl & 3;
     } else {
-      const { u32, base } = vmxUnit.vmcs;
+      const { u32, base } = this.vmcs;
       this.eip = u32[base + GUEST_RIP]! | 0;
       this.cpl = (u32[base + GUEST_SS_AR_BYTES]! >>> 5) & 3;
     }

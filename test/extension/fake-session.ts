@@ -96,7 +96,17 @@ class FakeSession implements Session {
 
   private exit(reason: number, qualification: number, info: number, place: number, body: () => void): void {
     this.eip = this.places[place]! + this.random(4) * 3;
-    this.recorder.vmExit(reason, qualification, 0, 0, info, 0, 0, 0, 2, 0);
+    this.recorder.vmExit(reason, {
+      qualification,
+      guestLinear: 0,
+      guestPhysical: 0,
+      intrInfo: info,
+      intrError: 0,
+      idtVectoringInfo: 0,
+      idtVectoringError: 0,
+      instructionLength: 2,
+      instructionInfo: 0,
+    });
     const cost = 900 + this.random(2500);
     this.host += cost / 2;
     body();

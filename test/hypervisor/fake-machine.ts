@@ -7,6 +7,7 @@ import { CpuState } from '../../src/machine/cpu/state.ts';
 import { StopPoints } from '../../src/machine/cpu/stop-points.ts';
 import { PhysicalMemory } from '../../src/machine/memory.ts';
 import { CORE_DUO } from '../../src/machine/cpu/model.ts';
+import { ExitInformation } from '../../src/machine/vmx/exit-information.ts';
 import { Field } from '../../src/machine/vmx/fields.ts';
 import type { EmulationResult, EmulatorOps, Machine, OutsideRun, VmxPort } from '../../src/hypervisor/machine.ts';
 
@@ -14,6 +15,7 @@ export class FakeVmx implements VmxPort {
   nonRoot = false;
   exitPending = false;
   readonly capabilities = CORE_DUO.vmx;
+  readonly exitInformation = new ExitInformation({ read: (field) => this.vmread(field) });
   lastEntryFailure = undefined;
   root = undefined;
   readonly fields = new Map<number, number>();

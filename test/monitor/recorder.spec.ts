@@ -8,13 +8,13 @@ import { EVENT_BY_NUMBER, EVENTS, idsOf, Kind, MASK_ALL, MASK_NONE, maskOf } fro
 import * as record from '../../src/monitor/record.ts';
 import { Recorder } from '../../src/monitor/recorder.ts';
 import { CHUNK_RECORDS, EventStore } from '../../src/monitor/store.ts';
-import { madeUpRun, Point } from './synthetic.ts';
+import { exitInformation, madeUpRun, Point } from './synthetic.ts';
 
 const W = record.RECORD_WORDS;
 
 /** Every method of the observer, and the kind that it records. */
 const METHODS: readonly (readonly [string, (r: Recorder) => void])[] = [
-  ['vmx.exit', (r) => r.vmExit(10, 0, 0, 0, 0, 0, 0, 0, 2, 0)],
+  ['vmx.exit', (r) => r.vmExit(10, exitInformation({ instructionLength: 2 }))],
   ['vmx.entry', (r) => r.vmEntry(0, 1, 2, 3, 4)],
   ['vmx.entry_fail', (r) => r.vmEntryFailure(33, 1, 2, 3)],
   ['vmx.insn', (r) => r.vmxInstruction(23, -1, 1, 2, 3)],
@@ -169,8 +169,19 @@ describe('Recorder', () => {
 
   it('gives an exit a second record only if there is more to say, and marks the first', () => {
     const r = new Recorder(new Point(), { mask: MASK_ALL });
-    r.vmExit(30, 1, 0, 0, 0, 0, 0, 0, 2, 0);
-    r.vmExit(48, 1, 0xc000_0000, 0x1234, 0, 0, 0x8000_0b0e, 2, 3, 4);
+    r.vmExit(30, exitInformation({ qualification: 1, instructionLength: 2 }));
+    r.vmExit(
+      48,
+      exitInformation({
+        qualification: 1,
+        guestLinear: 0xc000_0000,
+        guestPhysical: 0x1234,
+        idtVectoringInfo: 0x8000_0b0e,
+        idtVectoringError: 2,
+        instructionLength: 3,
+        instructionInfo: 4,
+      }),
+    );
     assert.deepEqual(kinds(r), ['vmx.exit', 'vmx.exit', 'vmx.exit.info']);
     const { records } = r.records(0, 3);
     assert.deepEqual(
@@ -183,9 +194,9 @@ describe('Recorder', () => {
   it('records a change of the mask, and counts exits under any mask', () => {
     const r = new Recorder(new Point(), { mask: maskOf(['mon.config']).mask });
     r.mask = maskOf(['vmx.exit']).mask;
-    r.vmExit(10, 0, 0, 0, 0, 0, 0, 0, 2, 0);
+    r.vmExit(10, exitInformation({ instructionLength: 2 }));
     r.mask = MASK_NONE;
-    r.vmExit(10, 0, 0, 0, 0, 0, 0, 0, 2, 0);
+    r.vmExit(10, exitInformation({ instructionLength: 2 }));
     r.vmEntry(0, 0, 0, 0, 1000);
     assert.deepEqual(kinds(r), ['mon.config', 'vmx.exit']);
     assert.deepEqual(

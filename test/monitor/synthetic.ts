@@ -5,6 +5,7 @@ import {
   AssistBlocker,
   AssistDecision,
   AssistSource,
+  type ExitInformation,
   HandlerOutcome,
   NO_LINE,
   PageFaultDelivery,
@@ -58,10 +59,24 @@ export const numbers = (seed: number): ((below: number) => number) => {
 const VALID = 0x8000_0000;
 const PF = VALID | 0xb00 | 14;
 
+/** Information of an exit; fields that are left out are 0. */
+export const exitInformation = (fields: Partial<ExitInformation> = {}): ExitInformation => ({
+  qualification: 0,
+  guestLinear: 0,
+  guestPhysical: 0,
+  intrInfo: 0,
+  intrError: 0,
+  idtVectoringInfo: 0,
+  idtVectoringError: 0,
+  instructionLength: 0,
+  instructionInfo: 0,
+  ...fields,
+});
+
 /** One exit of each kind: what the hypervisor tells between exit and entry. */
 type Exit = (r: Recorder, point: Point, next: (below: number) => number) => void;
 const exit = (r: Recorder, reason: number, qualification = 0, intrInfo = 0, intrError = 0, linear = 0): void =>
-  r.vmExit(reason, qualification, linear, 0, intrInfo, intrError, 0, 0, 2, 0);
+  r.vmExit(reason, exitInformation({ qualification, guestLinear: linear, intrInfo, intrError, instructionLength: 2 }));
 
 const fault =
   (outcome: number, flags = 0): Exit =>

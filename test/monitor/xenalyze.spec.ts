@@ -16,7 +16,7 @@ import { RECORD_BYTES } from '../../src/monitor/record.ts';
 import { CHUNK_RECORDS, EventStore } from '../../src/monitor/store.ts';
 import { decodeTrace, encodeTrace } from '../../src/monitor/trace-file.ts';
 import { debianPackage } from '../oracles/debian-package.ts';
-import { madeUpRun, META, Point } from './synthetic.ts';
+import { exitInformation, madeUpRun, META, Point } from './synthetic.ts';
 
 const folder = debianPackage('xen-utils-common');
 const skip = folder === undefined ? 'xenalyze is not to be had here' : false;
@@ -111,9 +111,9 @@ describe('xentrace export', { skip }, () => {
     const point = new Point();
     const recorder = new Recorder(point, { mask: MASK_ALL });
     madeUpRun(recorder, point, 200, 3);
-    recorder.vmExit(0x8000_0021, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    recorder.vmExit(0x8000_0021, exitInformation());
     recorder.vmEntry(0, 0, 0, 0, 10);
-    recorder.vmExit(60, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    recorder.vmExit(60, exitInformation());
     recorder.vmEntry(0, 0, 0, 0, 10);
     const { stdout } = xenalyze(recorder);
     const theirs = table(stdout, /^ ([A-Z_]+) +(\d+) +[\d.]+s/gm);

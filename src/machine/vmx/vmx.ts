@@ -6,6 +6,7 @@ import { Flag, StateLayout } from '../cpu/state.ts';
 import { ActiveControls } from './active-controls.ts';
 import type { VmxCapabilities } from './controls.ts';
 import { enterGuest } from './entry.ts';
+import { ExitInformation } from './exit-information.ts';
 import { firstFailure, GUEST_SEGMENTS, type EntryCheck } from './entry-checks.ts';
 import { Field } from './fields.ts';
 import { InstructionError, VM_FAIL_INVALID, VM_SUCCEED, type VmxResult } from './instruction-errors.ts';
@@ -36,6 +37,9 @@ export class Vmx extends NonRootOperation {
   /** Which check made the last VM entry fail; undefined after one that succeeded (or failed in loading MSRs). */
   lastEntryFailure: EntryCheck | undefined;
 
+  /** Of the last VM exit. */
+  readonly exitInformation: ExitInformation;
+
   private vmxonPointer = NO_POINTER;
   private pointer = NO_POINTER;
   private readonly supported: Uint8Array;
@@ -43,6 +47,7 @@ export class Vmx extends NonRootOperation {
   constructor(cpu: Cpu, capabilities: VmxCapabilities = cpu.model.vmx) {
     super(cpu, capabilities);
     this.supported = supportedEncodings(capabilities);
+    this.exitInformation = new ExitInformation(this.vmcs);
   }
 
   /** Physical address of the current VMCS, or -1. */
