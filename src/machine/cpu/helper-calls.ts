@@ -26,6 +26,8 @@ const ALL_BUDGET = 0x2000_0000;
 export class HelperCalls {
   /** The helper last executed completed its instruction. */
   succeeded = false;
+  /** Blocking.STI if it was executed in the shadow of an STI in a region, which nobody else ends. */
+  shadow = 0;
   /** The run loop wants one instruction and no other. */
   alone = false;
   /** Translated code came back behind a VM exit that was answered while it ran (VmxHooks.answerExit). The run loop clears it before it executes. */
@@ -120,6 +122,7 @@ export class HelperCalls {
     const { cpu } = this;
     op.offset = (op.linear ? address - cpu.s.base(op.segment) : address) >>> 0;
     const next = op.eip + op.length;
+    this.shadow = cpu.s.get(StateLayout.interruptibility) & Blocking.STI;
     cpu.nextEip = next >>> 0;
     cpu.allowance = allowance;
     cpu.codeChanged = false;
@@ -175,6 +178,8 @@ export class HelperCalls {
     const entered = cpu.vmx.answerExit();
     this.inside = true;
     this.succeeded = false;
+    // It was saved with the guest.
+    this.shadow = 0;
     cpu.unfinished = false;
     cpu.enteredHandler = false;
     cpu.breakpoints.met = 0;
@@ -271,6 +276,7 @@ export class HelperCalls {
     const { s, clock, timeless } = cpu;
     this.moveTo(executed);
     const { now } = clock;
+    this.shadow = 0;
     const asksAgain = s.get(StateLayout.faultVector) - 1 >= AGAIN_WITH_LIMITS;
     const shadow = s.get(StateLayout.interruptibility) & Blocking.STI_OR_MOV_SS;
     if (asksAgain || shadow !== 0 || cpu.points.armed || isExternalError(cpu) || timeless.full(now)) {

@@ -408,13 +408,16 @@ export class Processor implements Persistent<ProcessorSaved> {
           if (left > 0) continue;
           break;
         case ExitKind.helped:
-          this.afterHelper(shadow);
+          this.afterHelper(shadow | this.helpers.shadow);
           return;
-        case ExitKind.fault:
-          if (this.again(shadow)) return;
-          this.finishShadow(shadow);
+        case ExitKind.fault: {
+          // A region leaves inside the shadow of its own STI.
+          const held = shadow | (s.get(StateLayout.interruptibility) & Blocking.STI);
+          if (this.again(held)) return;
+          this.finishShadow(held);
           this.fault();
           return;
+        }
       }
       this.finishShadow(shadow);
       this.completed = true;

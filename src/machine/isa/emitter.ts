@@ -149,6 +149,11 @@ export abstract class Emitter extends ValueEmitter {
    * anything, or behind iterations that count as retired (`spend`); not inside `if`.
    */
   abstract orHelper(guard: Val): void;
+  /**
+   * 1 if the code keeps the shadow that STI throws on the next instruction, if `thrown` is 1: it sets the bit in the interruptibility state for all
+   * who look at it before that instruction has retired.
+   */
+  abstract interruptShadow(thrown: Local): Val;
 
   // ---- flags --------------------------------------------------------------------------------------------------------
 

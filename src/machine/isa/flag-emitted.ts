@@ -24,10 +24,14 @@ export const cli: Semantics = (e) => {
   e.setState(eflagsRest, after);
 };
 
-/** With IF set already there is no shadow either. */
+/** With IF set already there is no shadow. */
 export const sti: Semantics = (e) => {
   const rest = e.let(e.state(eflagsRest));
-  e.orHelper(e.and(mayChangeIf(e, rest), e.shrU(e.and(e.get(rest), e.const(Flag.IF)), e.const(9))));
+  const thrown = e.let(clear(e, rest, Flag.IF));
+  const kept = e.let(e.and(e.interruptShadow(thrown), e.state(nothingWaits)));
+  e.orHelper(e.and(mayChangeIf(e, rest), e.or(e.eqz(e.get(thrown)), e.get(kept))));
+  const after = e.let(e.or(e.get(rest), e.const(Flag.IF)));
+  e.setState(eflagsRest, after);
 };
 
 export const pushf: Semantics = (e) => {

@@ -42,12 +42,20 @@ const instruction = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom([0xf7, 0xf0], [0xf7, 0xf1], [0x0f, 0x0b], [0x0f, 0xa2], [0x0f, 0x31], [0xf3, 0x90], [0xfa], [0xfb], [0xfc], [0xfd], [0x90], [0xcc + 0x24], [0x8e, 0xd0]) },
   { weight: 1, arbitrary: fc.tuple(fc.constantFrom(0x6f, 0xfe, 0x7f), memory).map(([op, m]) => [0x66, 0x0f, op, ...m]) },
 ); // prettier-ignore
+/** In the shadow of STI, between CLI and CLI. */
+const inShadow = instruction.map((bytes) => [0xfa, 0xfb, ...bytes, 0xfa]);
 /** Ends in a jump to its start. */
-const program = fc.array(instruction, { minLength: 1, maxLength: 60, size: 'max' }).map((list) => {
-  const bytes = list.flat();
-  const back = -(bytes.length + 5);
-  return [...bytes, 0xe9, back & 0xff, (back >> 8) & 0xff, 0xff, 0xff];
-});
+const program = fc
+  .array(fc.oneof({ weight: 5, arbitrary: instruction }, { weight: 1, arbitrary: inShadow }), {
+    minLength: 1,
+    maxLength: 60,
+    size: 'max',
+  })
+  .map((list) => {
+    const bytes = list.flat();
+    const back = -(bytes.length + 5);
+    return [...bytes, 0xe9, back & 0xff, (back >> 8) & 0xff, 0xff, 0xff];
+  });
 
 class Machine extends BareProcessor {
   readonly fired: unknown[] = [];

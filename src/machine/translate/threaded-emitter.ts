@@ -184,6 +184,10 @@ export class ThreadedEmitter extends ThreadedFrame {
     const eip = this.add(this.field32(Entry.eip), this.field8(Entry.length));
     return this.form.size === 16 ? this.and(eip, this.const(0xffff)) : eip;
   }
+  /** The next instruction's function may be left anywhere. */
+  interruptShadow(_thrown: Local): Val {
+    return this.const(0);
+  }
   orHelper(_guard: Val): void {
     const memory = this.form.memory === MemoryKind.none ? undefined : this.address();
     this.rarely(this.eqz(VAL), () => {

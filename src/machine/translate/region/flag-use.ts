@@ -53,7 +53,7 @@ const useOf = (instruction: Instruction): number => {
   if (use === undefined) {
     const watcher = new Watcher(NOWHERE, 0);
     const before = watcher.kind;
-    watcher.emit(instruction, 0);
+    watcher.emit(instruction, 0, undefined);
     const sets = watcher.kind === before ? Use.none : keptOf(watcher.kind) === undefined ? Use.sets : Use.passes;
     use = watcher.reads ? Use.reads : sets;
     uses.set(row, use);

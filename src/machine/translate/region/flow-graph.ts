@@ -70,7 +70,7 @@ const INLINED_INSTRUCTIONS = 40;
 const INLINED_DEPTH = 4;
 
 /** Transfer of a row's instructions. */
-const transferOf = (row: Row): number => {
+export const transferOf = (row: Row): number => {
   if (row.operands[0]?.kind === 'J') return row.ends ? Transfer.jump : Transfer.branch;
   return row.near ? Transfer.indirect : Transfer.next;
 };

@@ -10,6 +10,7 @@ import { MAX_BLOCK } from '../entry.ts';
 import { N } from '../entry-function.ts';
 import { Mode } from '../mode.ts';
 import { namesMemory } from '../operand-access.ts';
+import { Transfer, transferOf } from './flow-graph.ts';
 import type { Instruction } from './instruction.ts';
 import { RegionFrame } from './region-frame.ts';
 
@@ -21,15 +22,29 @@ export class RegionEmitter extends RegionFrame {
   outcome: Local = 0;
   /** It wants the budget to be looked at behind it. */
   looksUp = false;
+  private next: Instruction | undefined;
+  private throwsShadow = false;
 
-  /** Emits one instruction, `done` others of its node before it. */
-  emit(instruction: Instruction, done: number): void {
+  /** Emits one instruction, `done` others of its node before it. `next`: the one behind it, of the same node. */
+  emit(instruction: Instruction, done: number, next: Instruction | undefined): void {
     this.begin(instruction, done);
     this.looksUp = false;
+    this.next = next;
+    this.throwsShadow = false;
     const { row } = instruction;
+    const sites = this.sites.length;
     this.size = this.operationSize;
     if (instruction.memory && namesMemory(row)) this.checkSegment();
     row.semantics!(this);
+    this.endShadow(sites);
+    this.inShadow = this.throwsShadow;
+  }
+  /** A transfer of control leaves in more ways than sites; an iteration of a repeated instruction does not retire it. */
+  interruptShadow(thrown: Local): Val {
+    const { next } = this;
+    this.set(this.shadowLocal, this.get(thrown));
+    this.throwsShadow = next !== undefined && transferOf(next.row) === Transfer.next && (next.operands?.rep ?? 0) === 0;
+    return this.const(this.throwsShadow ? 1 : 0);
   }
 
   // ---- operands -----------------------------------------------------------------------------------------------------

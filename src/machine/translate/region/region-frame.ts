@@ -3,7 +3,7 @@
 
 import { type Size, type Val, VAL } from '../../isa/emitter.ts';
 import { Code, I32, type Local, type ValueType } from '../../wasm/code.ts';
-import { SEGMENT_STRIDE, SegmentField, StateLayout } from '../../cpu/state.ts';
+import { Blocking, SEGMENT_STRIDE, SegmentField, StateLayout } from '../../cpu/state.ts';
 import { N } from '../entry-function.ts';
 import type { HelperOperands } from '../helper-operands.ts';
 import { isFlat, isAddressOnly, isXlat, accessOf } from '../operand-access.ts';
@@ -58,6 +58,10 @@ export abstract class RegionFrame extends RegionFlags {
   depth = 0;
   /** Depth inside the block whose end leaves with a fault. */
   faultDepth = 0;
+  /** The instruction may stand in the shadow of an STI before it, which is in the state only where it is left before it has retired. */
+  protected inShadow = false;
+  /** Blocking.STI if that STI has set IF. */
+  protected readonly shadowLocal: Local;
   /** The low bytes of EAX, ECX, EDX, EBX, where they were written as such: what reads them needs not wait for the whole register. */
   private readonly lowBytes: readonly Local[];
   private readonly temporaries = new Map<ValueType, { readonly locals: Local[]; next: number }>();
@@ -71,6 +75,7 @@ export abstract class RegionFrame extends RegionFlags {
     this.registers = Array.from({ length: 8 }, () => this.code.local(I32));
     this.lowBytes = Array.from({ length: 4 }, () => this.code.local(I32));
     this.siteLocal = this.code.local(I32);
+    this.shadowLocal = this.code.local(I32);
   }
   protected get lookingAgain(): RegionRuntime['again'] {
     return this.runtime.again;
@@ -160,12 +165,25 @@ export abstract class RegionFrame extends RegionFlags {
 
   /** Says where the code stands, for an exit out of a slow path that follows. */
   protected markSite(helper?: HelperOperands): void {
+    if (this.inShadow) this.setBlocking(this.or(this.blocking(), this.get(this.shadowLocal)));
     this.takeCarry();
     this.dropUnused();
     const kind = this.kind === DYNAMIC ? DYNAMIC : plainOf(this.kind);
     this.sites.push({ eip: this.instruction.eip, done: this.done, kind, helper });
     this.code.i32(this.sites.length - 1);
     this.code.localSet(this.siteLocal);
+  }
+  private blocking(): Val {
+    return this.state(StateLayout.interruptibility);
+  }
+  private setBlocking(_bits: Val): void {
+    this.setState(StateLayout.interruptibility, this.let(VAL));
+  }
+  /** The instruction has retired: the shadow of STI, if a way through a slow path has set it, is over. */
+  protected endShadow(sites: number): void {
+    if (this.inShadow && this.sites.length > sites)
+      this.setBlocking(this.and(this.blocking(), this.const(~Blocking.STI)));
+    this.inShadow = false;
   }
   /** The site local, for the code at the region's end. */
   get site(): Local {

@@ -124,7 +124,7 @@ export class RegionFunction {
     const { instructions } = node;
     e.follow(straightFrom(node));
     instructions.forEach((instruction, done) => {
-      e.emit(instruction, done);
+      e.emit(instruction, done, instructions[done + 1]);
       if (e.looksUp) this.leaveWithoutBudget(instruction.next, done + 1);
     });
     this.code.localGet(N);
