@@ -44,6 +44,7 @@ u32 x87(u32), x87_functions(u32), sse2(u32), sse_packed(u32);
 u32 patch(u32), generate(u32), beside(u32);
 u32 cr3(u32), page_fault(u32), invalidate(u32), system_call(u32), sysenter(u32), software_interrupt(u32), timer(u32), interrupt_flag(u32),
     segments(u32);
+u32 sti(u32), bits(u32), bytes(u32), frames(u32), locked(u32), pushed_returns(u32), per_cpu(u32), footprint(u32);
 u32 port_io(u32), mmio(u32), cpuid_exit(u32), hypercall(u32), tick(u32);
 
 #endif
