@@ -233,6 +233,8 @@ const parity = (byte: number): boolean => {
 /** Address of CR0, CR2, CR3 or CR4. */
 export const controlRegisterAt = (number: number): number =>
   number === 0 ? StateLayout.cr0 : StateLayout.cr2 + (number - 2) * 8;
+/** Address of a debug register's word: DR4 and DR5 have one, though they are others' names. */
+export const debugRegisterAt = (number: number): number => StateLayout.dr + number * 8;
 
 /** Typed access to the state words. All register values are returned unsigned. */
 export class CpuState {
