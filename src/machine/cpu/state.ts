@@ -198,7 +198,9 @@ export const StateLayout = {
   /** 1: translated code may access ports without their helpers, and what is taken from its budget behind that (helper-calls.ts). */
   ports: 0x6b0,
   budgetCut: 0x6b4,
-  allEnd: 0x6b8,
+  /** 1: translated code may read and write MSRs without their helpers, where nobody would look at that (helper-calls.ts). */
+  msrAccess: 0x6b8,
+  allEnd: 0x6bc,
 } as const;
 
 /** In StateLayout.resumed; no budget is so large. */

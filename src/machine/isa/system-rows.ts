@@ -35,6 +35,7 @@ import * as descriptorEmitted from './descriptor-emitted.ts';
 import * as farEmitted from './far-emitted.ts';
 import * as emitted from './flag-emitted.ts';
 import * as gates from './gate-emitted.ts';
+import * as msrEmitted from './msr-emitted.ts';
 import * as portEmitted from './port-emitted.ts';
 import * as segmentEmitted from './segment-emitted.ts';
 import { guarded, hard, row, type Row, type RowText, type Semantics } from './row.ts';
@@ -103,9 +104,9 @@ export const systemRows: readonly Row[] = [
   ...guarded('mov', '0f 21 /r', 'Rd Dd', controlEmitted.movFromDr, movFromDr),
   ...guarded('mov', '0f 22 /r', 'Cd Rd', controlEmitted.movToCr, movToCr, transfers),
   ...guarded('mov', '0f 23 /r', 'Dd Rd', controlEmitted.movToDr, movToDr),
-  ...hard('wrmsr', '0f 30', '', wrmsr),
+  ...guarded('wrmsr', '0f 30', '', msrEmitted.wrmsr, wrmsr),
   ...guarded('rdtsc', '0f 31', '', emitted.rdtsc, rdtsc),
-  ...hard('rdmsr', '0f 32', '', rdmsr),
+  ...guarded('rdmsr', '0f 32', '', msrEmitted.rdmsr, rdmsr),
   ...hard('rdpmc', '0f 33', '', rdpmc),
   ...guarded('sysenter', '0f 34', '', gates.sysenter, sysenter, transfers),
   ...guarded('sysexit', '0f 35', '', gates.sysexit, sysexit, transfers),
