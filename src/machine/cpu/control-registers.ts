@@ -8,7 +8,7 @@ import { Dr6, Dr7, dr7Written } from './debug-registers.ts';
 import { Cr0, Cr4, StateLayout } from './state.ts';
 
 /** The other bits of CR0 ignore writes; ET reads as 1. */
-const CR0_WRITABLE = Cr0.PE | Cr0.MP | Cr0.EM | Cr0.TS | Cr0.NE | Cr0.WP | Cr0.AM | Cr0.NW | Cr0.CD | Cr0.PG;
+export const CR0_WRITABLE = Cr0.PE | Cr0.MP | Cr0.EM | Cr0.TS | Cr0.NE | Cr0.WP | Cr0.AM | Cr0.NW | Cr0.CD | Cr0.PG;
 const CR0_TRANSLATION = Cr0.PG | Cr0.WP | Cr0.PE;
 /** MOV to CR0 that changes one of these under PAE paging loads the PDPTEs; so with CR4's (SDM vol. 3, 4.4.1). */
 const CR0_PDPTES = Cr0.PG | Cr0.CD | Cr0.NW;

@@ -90,14 +90,14 @@ export const str: Helper = (cpu, op) => {
 
 const bits = (...types: readonly number[]): number => types.reduce((set, type) => set | (1 << type), 0);
 /** System types that LSL accepts: those with a limit; LAR accepts call and task gates too (SDM vol. 2, tables 3-53 and 3-60). */
-const WITH_LIMIT = bits(
+export const WITH_LIMIT = bits(
   SystemType.TSS16_AVAILABLE,
   SystemType.LDT,
   SystemType.TSS16_BUSY,
   SystemType.TSS32_AVAILABLE,
   SystemType.TSS32_BUSY,
 );
-const WITH_RIGHTS = WITH_LIMIT | bits(SystemType.CALL_GATE16, SystemType.TASK_GATE, SystemType.CALL_GATE32);
+export const WITH_RIGHTS = WITH_LIMIT | bits(SystemType.CALL_GATE16, SystemType.TASK_GATE, SystemType.CALL_GATE32);
 
 /** Reads the descriptor if the selector is non-null, inside its table, and visible at CPL and RPL. A page fault may be in the mailbox. */
 const visible = (cpu: Cpu, selector: number): boolean => {

@@ -97,6 +97,7 @@ export class HelperCalls {
     const passes = !looked && this.processor.alignmentFlag === 0 && s.get(StateLayout.nmi) === 0;
     s.set(StateLayout.plainFaults, passes && this.events.plain === true ? 1 : 0);
     s.set(StateLayout.ports, vmx.nonRoot || breakpoints.io || points.ports ? 0 : 1);
+    s.set(StateLayout.msrAccess, vmx.nonRoot || points.msrs ? 0 : 1);
   }
   /** It has come back with the budget `end`: the clock stands there. Returns the instructions it retired. */
   exit(end: number): number {
@@ -104,6 +105,7 @@ export class HelperCalls {
     this.cpu.breakpoints.exact = true;
     // What is emulated for the hypervisor has no budget.
     this.cpu.s.set(StateLayout.ports, 0);
+    this.cpu.s.set(StateLayout.msrAccess, 0);
     this.noteResumption(end);
     const executed = this.start - end;
     this.moveTo(executed);

@@ -24,6 +24,8 @@ import { Cr4, EAX, ECX, EDX } from './state.ts';
 /** IA32_FEATURE_CONTROL: lock and "enable VMX outside SMX". */
 export const FEATURE_CONTROL_LOCK = 1;
 export const FEATURE_CONTROL_VMXON = 5;
+/** IA32_SYSENTER_CS; IA32_SYSENTER_ESP and IA32_SYSENTER_EIP follow. */
+export const SYSENTER_CS_INDEX = 0x174;
 /** Power-on values. */
 const PAT_RESET = { low: 0x0007_0406, high: 0x0007_0406 } as const;
 
@@ -99,7 +101,7 @@ const TABLE: readonly MsrInfo[] = [
     () => true,
   ),
   row(0x8b, 'IA32_BIOS_SIGN_ID', slotReader(MsrSlot.BIOS_SIGN_ID), slotWriter(MsrSlot.BIOS_SIGN_ID, anything)),
-  row(0x174, 'IA32_SYSENTER_CS', slotReader(MsrSlot.SYSENTER_CS), slotWriter(MsrSlot.SYSENTER_CS, low32)),
+  row(SYSENTER_CS_INDEX, 'IA32_SYSENTER_CS', slotReader(MsrSlot.SYSENTER_CS), slotWriter(MsrSlot.SYSENTER_CS, low32)),
   row(0x175, 'IA32_SYSENTER_ESP', slotReader(MsrSlot.SYSENTER_ESP), slotWriter(MsrSlot.SYSENTER_ESP, low32)),
   row(0x176, 'IA32_SYSENTER_EIP', slotReader(MsrSlot.SYSENTER_EIP), slotWriter(MsrSlot.SYSENTER_EIP, low32)),
   row(0x1a0, 'IA32_MISC_ENABLE', slotReader(MsrSlot.MISC_ENABLE), writeMiscEnable),

@@ -198,7 +198,9 @@ export const StateLayout = {
   /** 1: translated code may access ports without their helpers, and what is taken from its budget behind that (helper-calls.ts). */
   ports: 0x6b0,
   budgetCut: 0x6b4,
-  allEnd: 0x6b8,
+  /** 1: translated code may read and write MSRs without their helpers, where nobody would look at that (helper-calls.ts). */
+  msrAccess: 0x6b8,
+  allEnd: 0x6bc,
 } as const;
 
 /** In StateLayout.resumed; no budget is so large. */
@@ -233,6 +235,8 @@ const parity = (byte: number): boolean => {
 /** Address of CR0, CR2, CR3 or CR4. */
 export const controlRegisterAt = (number: number): number =>
   number === 0 ? StateLayout.cr0 : StateLayout.cr2 + (number - 2) * 8;
+/** Address of a debug register's word: DR4 and DR5 have one, though they are others' names. */
+export const debugRegisterAt = (number: number): number => StateLayout.dr + number * 8;
 
 /** Typed access to the state words. All register values are returned unsigned. */
 export class CpuState {

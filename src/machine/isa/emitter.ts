@@ -66,8 +66,8 @@ export abstract class Emitter extends ValueEmitter {
   abstract commit(host: Local): void;
   /** Linear-memory address of `bytes` at a linear address if the TLB context in use has them in one page; 0 otherwise. Never faults. */
   abstract cachedHost(linear: Local, bytes: number, write?: boolean): Val;
-  /** Base of the memory operand's segment; only for rows with that operand alone. */
-  abstract segmentBase(): Val;
+  /** A field (SegmentField) of the memory operand's segment; only for rows with that operand alone. */
+  abstract segmentField(field: number): Val;
   /** Reads a port, and writes one. `lookUp` must follow. */
   abstract portIn(port: Local, bytes: 1 | 2 | 4): Val;
   abstract portOut(port: Local, bytes: 1 | 2 | 4, value: Local): void;
@@ -112,8 +112,10 @@ export abstract class Emitter extends ValueEmitter {
   abstract fpuPointers(): void;
   /** Calls a function that all instructions share. */
   abstract call(f: SharedFunction, ..._arguments: Val[]): Val;
-  /** Address in the state of the segment or control register that is operand k. */
+  /** Address in the state of the segment, control or debug register that is operand k. DR4 and DR5 have words of their own. */
   abstract stateSlot(k: number): Val;
+  /** Selector of the far pointer in the instruction, whose offset is what `read` gives. */
+  abstract farSelector(): Val;
   /** Instructions that may still retire, this one with them, in the budget that translated code was entered with. */
   abstract budget(): Val;
   /** A 32-bit word of the CPU state. */

@@ -14,7 +14,7 @@ const goOn = (e: Emitter, passed: Val): void => {
 };
 
 /** The forms that an operand-size prefix makes are the helpers'. */
-const only32 =
+export const only32 =
   (semantics: Semantics): Semantics =>
   (e) => {
     if (e.size === 32) semantics(e);

@@ -29,7 +29,7 @@ import type { Val } from './value-emitter.ts';
 export const FLAGS_IMAGE = StateLayout.scratch;
 
 /** A descriptor's high word without AVL and L: present flat 32-bit code, readable, not conforming; a writable data segment. Both accessed. */
-const CODE = { mask: 0xffcf9fff | 0, value: 0x00cf9b00 } as const;
+export const CODE = { mask: 0xffcf9fff | 0, value: 0x00cf9b00 } as const;
 const STACK = { mask: 0xffcf9fff | 0, value: 0x00cf9300 } as const;
 const LOW_FLAT = 0x0000ffff;
 /** What such a descriptor puts into the segment register (CpuState.deriveLimits). */
@@ -40,12 +40,13 @@ const GATE = { mask: 0x9e00, value: 0x8e00, trap: 0x0100 } as const;
 const FLAT = Mode.code32 | Mode.codeFlat | Mode.stackFlat;
 const CONTEXT_BITS = Math.log2(LinearLayout.tlbContextBytes);
 
-const slot = (segment: number, field: number): number => StateLayout.segments + segment * SEGMENT_STRIDE + field;
-const bits = (e: FunctionBody, value: Local, mask: number): Val => e.and(e.get(value), e.const(mask));
-const dplOf = (e: FunctionBody, high: Local): Local => e.let(e.and(e.shrU(e.get(high), e.const(13)), e.const(3)));
+export const slot = (segment: number, field: number): number => StateLayout.segments + segment * SEGMENT_STRIDE + field;
+export const bits = (e: FunctionBody, value: Local, mask: number): Val => e.and(e.get(value), e.const(mask));
+export const dplOf = (e: FunctionBody, high: Local): Local =>
+  e.let(e.and(e.shrU(e.get(high), e.const(13)), e.const(3)));
 
 /** The segments in use are those that gates lead to and from, no flag of EFLAGS asks for more, and nothing hangs on the privilege level. */
-const refuseUnusual = (e: FunctionBody, flags: number): Local => {
+export const refuseUnusual = (e: FunctionBody, flags: number): Local => {
   e.refuseUnless(e.state(StateLayout.gates));
   e.refuseIf(e.xor(e.and(e.state(StateLayout.mode), e.const(FLAT)), e.const(FLAT)));
   const rest = e.let(e.state(StateLayout.eflagsRest));
@@ -57,7 +58,7 @@ const refuseBlocked = (e: FunctionBody): void =>
   e.refuseIf(e.or(e.state(StateLayout.interruptibility), e.state(StateLayout.monitor)));
 
 /** Address of the TLB context for a level in a local, in the present mode. */
-const contextOf = (e: FunctionBody, user: Val): Val => {
+export const contextOf = (e: FunctionBody, user: Val): Val => {
   const nonRoot = e.let(e.and(e.state(StateLayout.mode), e.const(Mode.nonRoot)));
   return e.add(
     e.shl(e.add(user, e.shrU(e.get(nonRoot), e.const(Math.log2(Mode.nonRoot) - 1))), e.const(CONTEXT_BITS)),
@@ -65,18 +66,23 @@ const contextOf = (e: FunctionBody, user: Val): Val => {
   );
 };
 /** Linear-memory address of bytes that may be read in one page by the TLB; and the same for writing as many as a local says. */
-const host = (e: FunctionBody, context: Local, linear: Local, bytes: number): Local => {
+export const host = (e: FunctionBody, context: Local, linear: Local, bytes: number): Local => {
   const word = e.let(e.tlbWord(context, linear, false));
   e.refuseIf(e.beyondPage(word, linear, e.const(0x1000 - bytes)));
   return e.let(e.add(e.get(word), e.get(linear)));
 };
-const writable = (e: FunctionBody, context: Local, linear: Local, size: Local): Local => {
+export const writable = (e: FunctionBody, context: Local, linear: Local, size: Local): Local => {
   const word = e.let(e.tlbWord(context, linear, true));
   e.refuseIf(e.beyondPage(word, linear, e.sub(e.const(0x1000), e.get(size))));
   return e.let(e.add(e.get(word), e.get(linear)));
 };
 /** The high word of the descriptor that a selector names in the GDT, if it is of a kind. */
-const descriptor = (e: FunctionBody, supervisor: Local, selector: Local, kind: typeof CODE | typeof STACK): Local => {
+export const descriptor = (
+  e: FunctionBody,
+  supervisor: Local,
+  selector: Local,
+  kind: typeof CODE | typeof STACK,
+): Local => {
   e.refuseIf(e.or(e.eqz(bits(e, selector, 0xfffc)), bits(e, selector, 4)));
   e.refuseIf(e.gtU(e.or(e.get(selector), e.const(7)), e.state(StateLayout.gdtrLimit)));
   const at = host(e, supervisor, e.let(e.add(e.state(StateLayout.gdtrBase), bits(e, selector, 0xfff8))), 8);
@@ -92,11 +98,11 @@ const loadSegment = (e: FunctionBody, segment: number, selector: Local, access: 
   e.store32(slot(segment, SegmentField.selector), selector);
   e.store32(StateLayout.segmentsApart, e.let(e.const(1)));
 };
-const loadCode = (e: FunctionBody, selector: Local, access: Val): void => {
+export const loadCode = (e: FunctionBody, selector: Local, access: Val): void => {
   loadSegment(e, CS, selector, access);
   e.store32(slot(CS, SegmentField.readLimit), e.let(e.const(WHOLE)));
 };
-const accessOf = (e: FunctionBody, high: Local): Val => e.and(e.shrU(e.get(high), e.const(8)), e.const(0xd0ff));
+export const accessOf = (e: FunctionBody, high: Local): Val => e.and(e.shrU(e.get(high), e.const(8)), e.const(0xd0ff));
 
 /** CPL becomes 0 or 3, and with it the mode word, the TLB context and the tag of the jump cache (translate/mode.ts, jump-cache.ts). */
 const setLevel = (e: FunctionBody, level: 0 | 3): void => {
@@ -108,7 +114,7 @@ const setLevel = (e: FunctionBody, level: 0 | 3): void => {
   e.store32(StateLayout.jumpTag, e.let(e.xor(e.state(StateLayout.jumpTag), e.xor(e.get(mode), e.get(after)))));
   e.store32(StateLayout.tlb, e.let(contextOf(e, e.const(user >>> Math.log2(Mode.user)))));
 };
-const setStack = (e: FunctionBody, pointer: Local): void => e.store32(StateLayout.gpr + ESP * 8, pointer);
+export const setStack = (e: FunctionBody, pointer: Local): void => e.store32(StateLayout.gpr + ESP * 8, pointer);
 
 /** (vector, software, has error code, error code, return EIP, EFLAGS image, ESP): `software` asks for the gate's DPL. */
 const enterGate = (e: FunctionBody): void => {

@@ -29,10 +29,13 @@ import { enter } from '../cpu/enter.ts';
 import { DS, ES, FS, GS } from '../cpu/state.ts';
 import type { Helper } from '../cpu/cpu.ts';
 import { Vector } from '../cpu/cpu.ts';
-import type { Emitter } from './emitter.ts';
+import { Condition, type Emitter } from './emitter.ts';
 import * as controlEmitted from './control-emitted.ts';
+import * as descriptorEmitted from './descriptor-emitted.ts';
+import * as farEmitted from './far-emitted.ts';
 import * as emitted from './flag-emitted.ts';
 import * as gates from './gate-emitted.ts';
+import * as msrEmitted from './msr-emitted.ts';
 import * as portEmitted from './port-emitted.ts';
 import * as segmentEmitted from './segment-emitted.ts';
 import { guarded, hard, row, type Row, type RowText, type Semantics } from './row.ts';
@@ -62,28 +65,35 @@ const fence: Semantics = () => undefined;
 const storeNonTemporal: Semantics = (e) => e.write(0, e.let(e.read(1)));
 
 export const systemRows: readonly Row[] = [
-  ...hard('sldt', '0f 00 /0', 'Ev', sldt, { shows: 'Rv/Mw' }),
-  ...hard('str', '0f 00 /1', 'Ev', str, { shows: 'Rv/Mw' }),
+  ...guarded('sldt', '0f 00 /0', 'Rv', descriptorEmitted.sldt, sldt),
+  ...hard('sldt', '0f 00 /0', 'Mw', sldt),
+  ...guarded('str', '0f 00 /1', 'Rv', descriptorEmitted.str, str),
+  ...hard('str', '0f 00 /1', 'Mw', str),
   ...hard('lldt', '0f 00 /2', 'Ew', lldt),
   ...hard('ltr', '0f 00 /3', 'Ew', ltr),
-  ...hard('verr', '0f 00 /4', 'Ew', verr),
-  ...hard('verw', '0f 00 /5', 'Ew', verw),
+  ...guarded('verr', '0f 00 /4', 'Rw', descriptorEmitted.verr, verr),
+  ...hard('verr', '0f 00 /4', 'Mw', verr),
+  ...guarded('verw', '0f 00 /5', 'Rw', descriptorEmitted.verw, verw),
+  ...hard('verw', '0f 00 /5', 'Mw', verw),
   ...hard('vmcall', 'NP 0f 01 =c1', '', vmx(18)),
   ...hard('vmlaunch', 'NP 0f 01 =c2', '', vmx(20)),
   ...hard('vmresume', 'NP 0f 01 =c3', '', vmx(24)),
   ...hard('vmxoff', 'NP 0f 01 =c4', '', vmx(26)),
   ...hard('monitor', 'NP 0f 01 =c8', '', monitor, { att: '&monitor' }),
   ...hard('mwait', 'NP 0f 01 =c9', '', mwait),
-  ...hard('sgdt', '0f 01 /0', 'Ms', sgdt, sized('sgdt')),
-  ...hard('sidt', '0f 01 /1', 'Ms', sidt, sized('sidt')),
+  ...guarded('sgdt', '0f 01 /0', 'Ms', descriptorEmitted.sgdt, sgdt, sized('sgdt')),
+  ...guarded('sidt', '0f 01 /1', 'Ms', descriptorEmitted.sidt, sidt, sized('sidt')),
   ...hard('lgdt', '0f 01 /2', 'Ms', lgdt, sized('lgdt')),
   ...hard('lidt', '0f 01 /3', 'Ms', lidt, sized('lidt')),
-  ...hard('smsw', '0f 01 /4', 'Ev', smsw, { shows: 'Rv/Mw' }),
+  ...guarded('smsw', '0f 01 /4', 'Rv', controlEmitted.smsw, smsw),
+  ...hard('smsw', '0f 01 /4', 'Mw', smsw),
   ...hard('lmsw', '0f 01 /6', 'Ew', lmsw),
   ...guarded('invlpg', '0f 01 /7', 'M', controlEmitted.invlpg, invlpg),
-  ...hard('lar', '0f 02 /r', 'Gv Ew', lar, { shows: 'Gv Rv/Mw' }),
-  ...hard('lsl', '0f 03 /r', 'Gv Ew', lsl, { shows: 'Gv Rv/Mw' }),
-  ...hard('clts', '0f 06', '', clts),
+  ...guarded('lar', '0f 02 /r', 'Gv Rw', descriptorEmitted.lar, lar, { shows: 'Gv Rv' }),
+  ...hard('lar', '0f 02 /r', 'Gv Mw', lar),
+  ...guarded('lsl', '0f 03 /r', 'Gv Rw', descriptorEmitted.lsl, lsl, { shows: 'Gv Rv' }),
+  ...hard('lsl', '0f 03 /r', 'Gv Mw', lsl),
+  ...guarded('clts', '0f 06', '', controlEmitted.clts, clts, { ends: true, near: true }),
   ...hard('invd', '0f 08', '', invd),
   ...hard('wbinvd', '0f 09', '', wbinvd),
   ...hard('ud2', '0f 0b', '', ud2),
@@ -91,12 +101,12 @@ export const systemRows: readonly Row[] = [
   ...hard('ud1', '0f b9 /r', 'Gv Ev', undefinedOpcode),
   ...hard('ud0', '0f ff /r', 'Gv Ev', undefinedOpcode),
   ...guarded('mov', '0f 20 /r', 'Rd Cd', controlEmitted.movFromCr, movFromCr),
-  ...hard('mov', '0f 21 /r', 'Rd Dd', movFromDr),
+  ...guarded('mov', '0f 21 /r', 'Rd Dd', controlEmitted.movFromDr, movFromDr),
   ...guarded('mov', '0f 22 /r', 'Cd Rd', controlEmitted.movToCr, movToCr, transfers),
-  ...hard('mov', '0f 23 /r', 'Dd Rd', movToDr),
-  ...hard('wrmsr', '0f 30', '', wrmsr),
+  ...guarded('mov', '0f 23 /r', 'Dd Rd', controlEmitted.movToDr, movToDr),
+  ...guarded('wrmsr', '0f 30', '', msrEmitted.wrmsr, wrmsr),
   ...guarded('rdtsc', '0f 31', '', emitted.rdtsc, rdtsc),
-  ...hard('rdmsr', '0f 32', '', rdmsr),
+  ...guarded('rdmsr', '0f 32', '', msrEmitted.rdmsr, rdmsr),
   ...hard('rdpmc', '0f 33', '', rdpmc),
   ...guarded('sysenter', '0f 34', '', gates.sysenter, sysenter, transfers),
   ...guarded('sysexit', '0f 35', '', gates.sysexit, sysexit, transfers),
@@ -128,15 +138,15 @@ export const systemRows: readonly Row[] = [
   ...hard('lgs', '0f b5 /r', 'Gv Mp', lgs),
   ...hard('arpl', '63 /r', 'Ew Gw', arpl),
   ...hard('bound', '62 /r', 'Gv Ma', bound, { att: '=bound' }),
-  ...hard('call', '9a', 'Ap', callFar, { att: 'lcall~' }),
-  ...hard('jmp', 'ea', 'Ap', jmpFar, { att: 'ljmp~' }),
+  ...guarded('call', '9a', 'Ap', farEmitted.callFar, callFar, { ...transfers, att: 'lcall~' }),
+  ...guarded('jmp', 'ea', 'Ap', farEmitted.jmpFar, jmpFar, { ...transfers, att: 'ljmp~' }),
   ...hard('call', 'ff /3', 'Mp', callFar, { att: 'lcall~@' }),
   ...hard('jmp', 'ff /5', 'Mp', jmpFar, { att: 'ljmp~@' }),
-  ...hard('retf', 'ca', 'Iw', retFar, { names: 'retf~', att: 'lret~' }),
-  ...hard('retf', 'cb', '', retFar, { names: 'retf~', att: 'lret~' }),
+  ...guarded('retf', 'ca', 'Iw', farEmitted.retFarPop, retFar, { ...transfers, names: 'retf~', att: 'lret~' }),
+  ...guarded('retf', 'cb', '', farEmitted.retFar, retFar, { ...transfers, names: 'retf~', att: 'lret~' }),
   ...hard('int3', 'cc', '', int3),
   ...guarded('int', 'cd', 'Ib', gates.intN, intN, transfers),
-  ...hard('into', 'ce', '', into),
+  ...guarded('into', 'ce', '', (e) => e.orHelper(e.condition(Condition.NO)), into),
   ...hard('int1', 'f1', '', int1),
   ...guarded('iret', 'cf', '', gates.iret, iret, { ...transfers, names: 'iret|iretd', att: 'iret~' }),
   ...guarded('pushf', '9c', '', emitted.pushf, pushf, { ...implicitStack, names: 'pushf|pushfd', att: 'pushf~' }),

@@ -2,7 +2,7 @@
 // block, nor where blocks are kept (code-cache.ts), nor the decoder (isa/decode.ts).
 
 import type { Cpu } from '../cpu/cpu.ts';
-import { controlRegisterAt, SEGMENT_STRIDE, StateLayout } from '../cpu/state.ts';
+import { controlRegisterAt, debugRegisterAt, SEGMENT_STRIDE, StateLayout } from '../cpu/state.ts';
 import { DecodeResult, type Decoder, NONE } from '../isa/decode.ts';
 import type { Row } from '../isa/row.ts';
 import { Entry, ENTRY_SIZE } from './entry.ts';
@@ -143,6 +143,12 @@ export class EntryWriter {
           break;
         case 'C':
           this.u16[(at + Entry.r1) >> 1] = controlRegisterAt(d.reg);
+          break;
+        case 'D':
+          this.u16[(at + Entry.r1) >> 1] = debugRegisterAt(d.reg);
+          break;
+        case 'A':
+          this.u16[(at + Entry.r1) >> 1] = d.immediate2;
           break;
         case 'M':
           if (row.operands.length === 1)

@@ -55,7 +55,9 @@ export class ThreadedEmitter extends ThreadedFrame {
   /** Address of the register, from the entry. */
   protected vectorRegister({ kind }: OperandSpec): Val {
     return this.field16(
-      kind === 'G' || kind === 'V' || kind === 'P' || kind === 'S' || kind === 'C' ? Entry.r1 : Entry.r0,
+      kind === 'G' || kind === 'V' || kind === 'P' || kind === 'S' || kind === 'C' || kind === 'D'
+        ? Entry.r1
+        : Entry.r0,
     );
   }
   protected readRegister(spec: OperandSpec, bits: number): Val {
@@ -93,9 +95,12 @@ export class ThreadedEmitter extends ThreadedFrame {
     return this.form.memory === MemoryKind.ea ? this.get(EA) : this.effective();
   }
 
-  segmentBase(): Val {
+  segmentField(field: number): Val {
     const segment = this.let(this.field16(Entry.r1));
-    return this.peek32(segment, SegmentField.base);
+    return this.peek32(segment, field);
+  }
+  farSelector(): Val {
+    return this.field16(Entry.r1);
   }
 
   // ---- x87 ----------------------------------------------------------------------------------------------------------

@@ -78,6 +78,7 @@ export abstract class TranslationEmitter extends Emitter {
     switch (spec.kind) {
       case 'I':
       case 'Is':
+      case 'A':
         return this.immediate();
       case 'one':
         return this.const(1);

@@ -4,7 +4,7 @@
 import { type Size, type Val, VAL } from '../../isa/emitter.ts';
 import type { OperandSpec, Row } from '../../isa/row.ts';
 import { fpuOpcode } from '../../cpu/x87/unit.ts';
-import { controlRegisterAt, CS, SEGMENT_STRIDE, SegmentField, StateLayout } from '../../cpu/state.ts';
+import { controlRegisterAt, CS, debugRegisterAt, SEGMENT_STRIDE, SegmentField, StateLayout } from '../../cpu/state.ts';
 import type { Local } from '../../wasm/code.ts';
 import { MAX_BLOCK } from '../entry.ts';
 import { N } from '../entry-function.ts';
@@ -94,6 +94,8 @@ export class RegionEmitter extends RegionFrame {
         return StateLayout.segments + i.reg * SEGMENT_STRIDE;
       case 'C':
         return controlRegisterAt(i.reg);
+      case 'D':
+        return debugRegisterAt(i.reg);
       default:
         return -1;
     }
@@ -117,8 +119,11 @@ export class RegionEmitter extends RegionFrame {
     this.storeSized(bits);
   }
 
-  segmentBase(): Val {
-    return this.state(StateLayout.segments + this.instruction.segment * SEGMENT_STRIDE + SegmentField.base);
+  segmentField(field: number): Val {
+    return this.state(StateLayout.segments + this.instruction.segment * SEGMENT_STRIDE + field);
+  }
+  farSelector(): Val {
+    return this.const(this.instruction.immediate2 & 0xffff);
   }
 
   // ---- x87 ----------------------------------------------------------------------------------------------------------
