@@ -1,6 +1,7 @@
 // The function that packs records (packing.ts says into what), as WebAssembly: what is foretold of a record is compared with it, four words
 // at a time, without a branch unless a word is off by much or the surroundings changed. Not its memory's owner (packing.ts).
 // WebAssembly core specification 2.0, section 5.4.8 (vector instructions).
+// Longer than other files: it is one function, whose parts share their locals.
 
 import { Code, I32, type Local, V128 } from '../machine/wasm/code.ts';
 import { ModuleBuilder } from '../machine/wasm/module.ts';

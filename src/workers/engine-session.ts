@@ -1,5 +1,6 @@
 // A running machine: joins memory, processor, hypervisor, monitor and symbols and keeps the Session contract (session.ts). The one
 // place where the layers meet. Not a thread (machine-worker.ts) and not a terminal (cli/).
+// Longer than other files: every part of a session is made here and has its few lines.
 
 import { GuestRegisters } from '../debugger/guest-registers.ts';
 import { GuestSymbols } from '../debugger/guest-symbols.ts';

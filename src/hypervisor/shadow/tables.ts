@@ -170,8 +170,9 @@ export class ShadowTables implements Persistent<ShadowTablesSaved> {
       }
       const child = pool.pageOf(old >>> 12);
       pool.unlinkUp(child, slot);
-      if (!this.hookedAlike(child, slot)) this.noteStaleTable(child);
+      // A table that goes notes its frames itself.
       if (pool.upHead[child] === NIL) this.destroy(child, DemoteTrigger.UNHOOKED);
+      else if (!this.hookedAlike(child, slot)) this.noteStaleTable(child);
     }
   }
 
@@ -246,10 +247,9 @@ export class ShadowTables implements Persistent<ShadowTablesSaved> {
       }
     }
   }
-  /** True if a leaf table is also hooked up where `slot` did it in another directory. */
+  /** True if a leaf table that is hooked up elsewhere is so where `slot` did it, in another directory. */
   private hookedAlike(page: number, slot: number): boolean {
-    const up = this.pool.upHead[page]!;
-    return up !== NIL && this.base(up) === this.base(slot);
+    return this.base(this.pool.upHead[page]!) === this.base(slot);
   }
 
   private noteStale(gfn: number, old: number): void {

@@ -1,5 +1,6 @@
 // Memory by linear address: every access that translated code does not find in the TLB, and those of TypeScript. Not the TLB's tables
 // (tlb.ts), not the walk (page-walk.ts) and not segmentation. SDM vol. 3, ch. 4.
+// Longer than other files: the order in which a load, a store and a bounce buffer look at things is to be read in one place.
 
 import type { PhysicalMemory } from '../memory.ts';
 import { AccessInspection, AGAIN, AGAIN_WITH_LIMITS } from './access-inspection.ts';

@@ -1,5 +1,6 @@
 // The run loop: executes translated code up to a deadline, calls helpers, delivers faults and interrupts at exact instructions.
 // Not the instructions and not the clock's timers. SDM vol. 3, 6.9 (priority among exceptions and interrupts).
+// Longer than other files: what is executed for the hypervisor goes through the same words and helpers, and would be the part to stand alone.
 
 import type { CodeCache } from '../translate/code-cache.ts';
 import { Entry, ENTRY_SIZE, ExitKind, MAX_BLOCK } from '../translate/entry.ts';

@@ -1,6 +1,7 @@
 // The processor's architectural state: where each register lies in linear memory, and typed access to it for TypeScript.
 // Translated code reaches the same words by address. Not behaviour: no checks, no side effects (those are in the CPU's modules).
 // SDM vol. 1 ch. 3 (registers), vol. 3 ch. 2 (system registers).
+// Longer than other files: the layout is one table, so that no two of its words claim the same place.
 
 import type { PhysicalMemory } from '../memory.ts';
 

@@ -45,7 +45,7 @@ const observed = (tiers: Tiers, code: readonly number[]): unknown => {
     },
     write: () => void look(),
   });
-  // PUSH of flags with AC for POPF; EBX is the device's; ESI is 0. Nine bytes behind a fault the next round begins.
+  // PUSH of flags with AC for POPF; EBX is the device's; ESI is 0. Behind a fault the device is looked at, as behind all others.
   const body = [0x68, 0x02, 0, 4, 0, 0xbb, ...[0, 0, 2, 0], 0x31, 0xf6, 0xfa, 0xfb, ...code];
   const tail = [...LOOK, 0xbc, 0, 0x80, 0, 0, 0x9c, 0x81, 0x24, 0x24, 0xff, 0xff, 0xfb, 0xff, 0x9d];
   p.load(START, [...body, ...tail, 0xe9, ...jump(-(body.length + tail.length + 5))]);

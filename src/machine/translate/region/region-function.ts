@@ -1,5 +1,6 @@
 // One region as one WebAssembly function: its nodes as structured code, the edges between them, the ways in and out. Not the instructions
 // (region-emitter.ts) and not which belong to it (flow-graph.ts).
+// Longer than other files: nodes, edges and ways out share the labels and the forms of flags of one walk.
 
 import { StateLayout } from '../../cpu/state.ts';
 import { Code, I32, type Local } from '../../wasm/code.ts';
