@@ -1,6 +1,7 @@
-// The hypervisor: takes a machine into VMX operation, builds a domain on it and runs it, from VM entry to VM exit and back.
-// One domain with one vCPU in this release. Not the handlers (exits.ts), shadow paging (shadow/) or the interrupt assist (interrupts.ts).
-// Xen: arch/x86/hvm/vmx/vmx.c (vmx_vmexit_handler), entry.S (vmx_asm_do_vmentry), common/domain.c.
+// The hypervisor: takes a machine into VMX operation, builds domains on it and runs them in turn, from VM entry to VM exit and back.
+// Domains of one vCPU, on one processor. Not who runs next (scheduler.ts), the handlers (exits.ts), shadow paging (shadow/) or the interrupt
+// assist (interrupts.ts). Xen: arch/x86/hvm/vmx/vmx.c (vmx_vmexit_handler), entry.S (vmx_asm_do_vmentry), common/domain.c, common/schedule.c.
+// Longer than other files: one loop has all ways from an exit to the next entry.
 
 import type { CpuModel } from '../machine/cpu/model.ts';
 import { Flag } from '../machine/cpu/state.ts';
@@ -14,20 +15,22 @@ import { type AccountSaved, DEFAULT_PROFILE, ExitAccount, type CostProfile } fro
 import { Domain, type DomainSaved, type VirtualPlatform } from './domain.ts';
 import { exitHandlers, unhandledExit, type ExitHandler } from './exits.ts';
 import { FrameAllocator } from './frames.ts';
+import { GuestContext } from './guest-context.ts';
 import { Hypercalls, type HypercallHandler } from './hypercalls.ts';
 import { InterruptAssist } from './interrupts.ts';
 import type { Machine } from './machine.ts';
 import { RunState, type HypervisorObserver } from './observer.ts';
 import { P2m } from './p2m.ts';
 import { runOutsideVmx } from './real-mode.ts';
+import { CreditScheduler, type SchedulerSaved } from './scheduler.ts';
 import { fillBitmaps, setUpControls, setUpGuest } from './setup.ts';
 import { DEFAULT_SHADOW_OPTIONS, MIN_POOL_PAGES, ShadowPaging, type ShadowOptions } from './shadow/paging.ts';
 import { Vcpu } from './vcpu.ts';
 
 /** The machine's first MiB has the physical devices' windows in it: the hypervisor leaves it alone. */
 const FIRST_FRAME = 0x100;
-/** VMXON region, VMCS, two I/O bitmaps, MSR bitmaps, PAE top level. */
-const FIXED_FRAMES = 6;
+/** Of a domain: VMCS, two I/O bitmaps, MSR bitmaps, PAE top level. One more is the VMXON region. */
+const DOMAIN_FRAMES = 5;
 /** Longest virtual time an idle guest may skip in one call of `run`, in cycles. */
 const DEFAULT_IDLE_LIMIT = 10_000_000_000;
 
@@ -43,15 +46,18 @@ export interface HypervisorOptions {
 const poolPages = (domainBytes: number, options: HypervisorOptions): number =>
   options.shadowPages ?? Math.min(4096, Math.max(256, domainBytes >>> 16));
 
-/** Machine memory that a hypervisor with one domain of `domainBytes` needs, in bytes. */
-export const machineBytesFor = (domainBytes: number, options: HypervisorOptions = {}): number =>
-  (FIRST_FRAME + FIXED_FRAMES + poolPages(domainBytes, options)) * 4096 + domainBytes;
+/** Machine memory that a hypervisor with domains of so many bytes each needs, in bytes. */
+export const machineBytesFor = (domains: readonly number[], options: HypervisorOptions = {}): number =>
+  domains.reduce(
+    (bytes, domain) => bytes + (DOMAIN_FRAMES + poolPages(domain, options)) * 4096 + domain,
+    (FIRST_FRAME + 1) * 4096,
+  );
 
 export type DomainResult =
   { readonly ok: true; readonly domain: Domain } | { readonly ok: false; readonly reason: string };
 
 export interface DomainConfig {
-  /** Domain number, 0-255; 0, the default, is the domain that may use the control interfaces. */
+  /** Domain number, 0-255, no other's; 0, the default, is the domain that may use the control interfaces. */
   readonly id?: number;
   readonly name: string;
   /** RAM in bytes, a multiple of 4096. */
@@ -59,6 +65,9 @@ export interface DomainConfig {
   readonly boot: BootImage;
   /** Makes the domain's virtual PC; its bus answers for everything that is not RAM. */
   readonly platform: VirtualPlatform;
+  /** Its part of the processor among the others', 256 by default, and the most it gets in percent; 0, the default: no limit (scheduler.ts). */
+  readonly weight?: number;
+  readonly cap?: number;
 }
 
 export interface HypervisorSaved {
@@ -66,19 +75,34 @@ export interface HypervisorSaved {
   readonly idle: number;
   readonly charge: number;
   readonly charged: number;
-  readonly domain: DomainSaved | undefined;
+  readonly current: number;
+  readonly lookAt: number;
+  readonly started: boolean;
+  readonly scheduler: SchedulerSaved;
+  readonly domains: readonly DomainSaved[];
 }
 
 export class Hypervisor implements Persistent<HypervisorSaved> {
   readonly frames: FrameAllocator;
   readonly hypercalls = new Hypercalls();
   readonly account: ExitAccount;
+  readonly scheduler = new CreditScheduler();
   private readonly handlers: ReadonlyArray<ExitHandler | undefined>;
-  private domain: Domain | undefined;
-  /** Cycles that the guest slept through, what the present exit was charged, and all exits since the last entry. */
+  private readonly list: Domain[] = [];
+  /** The vCPU whose state the processor has: the one that runs, or the last one that did. */
+  private current: Vcpu | undefined;
+  /** Told whose doings the observer hears of from now on. */
+  onSubject: ((vcpu: Vcpu) => void) | undefined;
+  /** What a processor has for a guest that was never on it. */
+  private readonly fresh = new GuestContext();
+  /** Cycles in which no guest ran, what the present exit was charged, and all exits since the last entry. */
   private idle = 0;
   private charge = 0;
   private charged = 0;
+  /** From which cycle on somebody else may have to run; with one domain never. */
+  private lookAt = 0;
+  /** A vCPU has been put on the processor. */
+  private started = false;
   /** Where the present call of `run` ends: in instructions, and in cycles. */
   private end = 0;
   private endOfTime = 0;
@@ -94,6 +118,7 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
     this.frames = new FrameAllocator(FIRST_FRAME, machine.memory.bytes >>> 12);
     this.account = new ExitAccount(options.costs ?? DEFAULT_PROFILE);
     this.handlers = exitHandlers(model, this.hypercalls);
+    this.fresh.save(machine.state);
     const region = this.frames.allocate(1);
     if (region < 0) throw new Error('the machine has no memory for a VMXON region');
     machine.memory.write32(region * 4096, machine.vmx.capabilities.revisionId);
@@ -103,9 +128,13 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
   }
 
   get domains(): readonly Domain[] {
-    return this.domain === undefined ? [] : [this.domain];
+    return this.list;
   }
-  /** Cycles that the guest spent waiting in HLT. Retired instructions are `machine.clock.now` minus this. */
+  /** Whose state the processor has; undefined before the first domain is made. */
+  get onProcessor(): Vcpu | undefined {
+    return this.current;
+  }
+  /** Cycles in which all guests waited in HLT. Retired instructions are `machine.clock.now` minus this. */
   get idleCycles(): number {
     return this.idle;
   }
@@ -115,14 +144,14 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
     this.hypercalls.register(number, name, handler);
   }
 
-  /** Builds a domain, loads its image, sets up its VMCS. The reason of a failure is one sentence for a person. */
+  /** Builds a domain, loads its image, sets up its VMCS; before anything has run. The reason of a failure is one sentence for a person. */
   createDomain(config: DomainConfig): DomainResult {
-    if (this.domain !== undefined) return { ok: false, reason: 'this release runs one domain' };
     const { machine, frames, observer } = this;
-    const { memoryBytes, platform } = config;
+    const { id = 0, memoryBytes, platform } = config;
+    if (this.list.some((other) => other.id === id)) return { ok: false, reason: `there is a domain ${id} already` };
     const shadowPages = Math.max(MIN_POOL_PAGES, poolPages(memoryBytes, this.options));
     const gfns = memoryBytes >>> 12;
-    const fixed = frames.allocate(FIXED_FRAMES - 1);
+    const fixed = frames.allocate(DOMAIN_FRAMES);
     const pool = frames.allocate(shadowPages);
     const ram = frames.allocate(gfns);
     if (fixed < 0 || pool < 0 || ram < 0) {
@@ -131,7 +160,7 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
     }
     const p2m = new P2m(machine, gfns, platform.bus);
     p2m.populate(ram);
-    const domain = new Domain(config.id ?? 0, config.name, memoryBytes, p2m, platform);
+    const domain = new Domain(id, config.name, memoryBytes, p2m, platform);
     const topMfn = fixed + 4;
     const shadow = new ShadowPaging(
       machine,
@@ -150,80 +179,89 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
     const bitmaps = { ioBitmapA: fixed + 1, ioBitmapB: fixed + 2, msrBitmap: fixed + 3 };
     fillBitmaps(machine, bitmaps, this.options.passedPorts ?? []);
     machine.memory.write32(vcpu.vmcsAddress, machine.vmx.capabilities.revisionId);
+    this.current?.context.save(machine.state);
     if (machine.vmx.vmclear(vcpu.vmcsAddress) !== 0 || machine.vmx.vmptrld(vcpu.vmcsAddress) !== 0) {
       throw new Error('VMCLEAR or VMPTRLD failed');
     }
+    this.fresh.load(machine.state);
+    this.current = vcpu;
+    this.onSubject?.(vcpu);
     for (const load of config.boot.loads) p2m.load(load.address, load.bytes);
     observer?.domainCreate(domain.id, memoryBytes >>> 10);
     setUpControls(machine.vmx, bitmaps, observer);
     setUpGuest(machine.vmx, config.boot.state);
     shadow.observer = observer;
-    this.domain = domain;
     if (!vcpu.start(config.boot.state)) return { ok: false, reason: 'the shadow pool is too small' };
+    this.list.push(domain);
+    this.scheduler.add(config.weight, config.cap);
     return { ok: true, domain };
   }
 
   /**
-   * Runs the domain until it has retired `instructions` more, until `cycles` of virtual time have passed (idle time counts here), until it
-   * waits for something that no timer brings, until a debugger's stop point is met, or until it stops. Slicing changes nothing: any sequence of calls gives the same run.
+   * Runs the domains until they have retired `instructions` more, until `cycles` of virtual time have passed (idle time counts here), until all
+   * wait for something that no timer brings, until a debugger's stop point is met, or until one of them stops. Slicing changes nothing: any sequence of calls gives the same run.
    */
   run(instructions: number, cycles = instructions + DEFAULT_IDLE_LIMIT): void {
-    const domain = this.domain;
-    if (domain === undefined || domain.stopped !== undefined) return;
+    if (this.list.every((domain) => domain.stopped !== undefined)) return;
     const { machine } = this;
     const vmx = machine.vmx;
-    const { vcpu } = domain;
     const endOfTime = machine.clock.now + cycles;
     this.end = machine.clock.now - this.idle + instructions;
     this.endOfTime = endOfTime;
     // Input from outside may have come since the last slice.
-    if (vmx.nonRoot) this.armTimer(domain);
-    while (this.goesOn(domain)) {
+    if (this.started) this.lookAt = Math.min(this.lookAt, this.nextLook());
+    if (vmx.nonRoot) this.armTimer(this.current!);
+    while (this.goesOn()) {
+      const vcpu = this.current!;
       vcpu.sliceEnd = Math.min(this.end + this.idle, endOfTime);
+      if (this.takeOff(vcpu)) break;
       if (vcpu.exitWaits) {
         vcpu.exitWaits = false;
-        this.answerExit(domain);
+        this.answerExit(vcpu);
         continue;
       }
-      if (vcpu.blocked) {
-        if (!this.wait(domain, endOfTime)) break;
+      if (!vmx.nonRoot && vcpu.unfinishedIo.elements === 0 && (vcpu.blocked || machine.clock.now >= this.lookAt)) {
+        if (!this.schedule()) break;
         continue;
       }
       if (vcpu.outsideVmx) {
-        runOutsideVmx(domain, this.handlers, vcpu.sliceEnd, () => this.crank(domain));
+        const until = Math.min(vcpu.sliceEnd, this.lookAt);
+        runOutsideVmx(vcpu.domain, this.handlers, until, () => this.crank(vcpu.domain));
+        if (vcpu.blocked) this.block(vcpu);
         continue;
       }
       if (vcpu.unfinishedIo.elements > 0) {
-        this.answerExit(domain);
+        this.answerExit(vcpu);
         continue;
       }
-      if (!vmx.nonRoot && !this.enter(domain)) break;
+      if (!vmx.nonRoot && !this.enter(vcpu)) continue;
       if (vmx.nonRoot) machine.run(vcpu.sliceEnd);
       if (this.answered) {
         this.answered = false;
         continue;
       }
       if (!vmx.exitPending) break; // the end of the slice, or a stop that a debugger asked for
-      this.handleExit(domain);
+      this.handleExit(vcpu);
     }
+    this.takeOff(this.current!);
     // Input that comes before the next slice happens now, not at the last exit.
-    domain.platform.clock.set(machine.clock.now);
+    for (const { platform } of this.list) platform.clock.set(machine.clock.now);
   }
 
-  private goesOn(domain: Domain): boolean {
+  private goesOn(): boolean {
     const { clock, points } = this.machine;
     const { now } = clock;
-    return domain.stopped === undefined && now - this.idle < this.end && now < this.endOfTime && !points.halted;
+    return now - this.idle < this.end && now < this.endOfTime && !points.halted;
   }
 
   /** What the loop above does from an exit to the entry behind it, for a processor that is still in its run loop. True if the guest runs again. */
   private answerAtOnce(): boolean {
-    const domain = this.domain!;
-    const { vcpu } = domain;
-    this.handleExit(domain);
+    const vcpu = this.current!;
+    this.handleExit(vcpu);
     this.answered = true;
     if (vcpu.exitWaits || vcpu.blocked || vcpu.outsideVmx || vcpu.unfinishedIo.elements > 0) return false;
-    if (!this.goesOn(domain) || !this.enter(domain)) return false;
+    if (vcpu.domain.stopped !== undefined || this.machine.clock.now >= this.lookAt) return false;
+    if (!this.goesOn() || !this.enter(vcpu)) return false;
     // An entry that fails late, or leaves at once, is an exit of its own.
     this.answered = false;
     return !this.machine.vmx.exitPending;
@@ -236,22 +274,131 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
     if (clock.nextDeadline <= clock.now) clock.runDue();
   }
 
-  /** The physical timer stands in for the virtual platform's next deadline; an interrupt that nobody has seen yet is due at once. */
-  private armTimer(domain: Domain): void {
+  /**
+   * The physical timer stands in for the virtual platform's next deadline, or brings the processor back to the hypervisor for another vCPU; an
+   * interrupt that nobody has seen yet is due at once.
+   */
+  private armTimer({ domain }: Vcpu): void {
     const unseen = domain.platform.interrupts.intr && !domain.assist.windowRequested;
-    this.machine.setTimer(unseen ? this.machine.clock.now : domain.platform.clock.nextDeadline);
+    const deadline = unseen ? this.machine.clock.now : domain.platform.clock.nextDeadline;
+    this.machine.setTimer(Math.min(deadline, this.lookAt));
   }
 
+  // ---- who runs -----------------------------------------------------------------------------------------------------
+
+  /** Wakes who has got an interrupt, and puts on the processor whose turn it is. False: nobody can run, and nothing in sight changes that. */
+  private schedule(): boolean {
+    const { machine, scheduler, list } = this;
+    for (const { vcpu } of list) if (vcpu.states.state === RunState.BLOCKED) this.wake(vcpu);
+    this.onSubject?.(this.current!);
+    if (this.ended()) return false;
+    const { now } = machine.clock;
+    if (scheduler.mustChoose(now)) {
+      const chosen = scheduler.choose(now);
+      if (chosen >= 0) this.put(list[chosen]!.vcpu);
+      for (const { vcpu } of list)
+        if (!vcpu.blocked && vcpu.states.state === RunState.BLOCKED) this.change(vcpu, RunState.RUNNABLE);
+      this.onSubject?.(this.current!);
+      if (chosen < 0) return this.sleep();
+    }
+    this.lookAt = this.nextLook();
+    return true;
+  }
+  /** A domain has stopped that nobody has taken off the processor yet. */
+  private ended(): boolean {
+    let ended = false;
+    for (const { vcpu } of this.list) if (this.takeOff(vcpu)) ended = true;
+    return ended;
+  }
+  /** True if the vCPU's domain has stopped since this was last asked. */
+  private takeOff(vcpu: Vcpu): boolean {
+    if (vcpu.domain.stopped === undefined || vcpu.states.state === RunState.OFFLINE) return false;
+    this.scheduler.sleep(this.list.indexOf(vcpu.domain), this.machine.clock.now);
+    vcpu.states.change(RunState.OFFLINE, this.machine.clock.now);
+    this.lookAt = 0;
+    return true;
+  }
+  private block(vcpu: Vcpu): void {
+    this.scheduler.sleep(this.list.indexOf(vcpu.domain), this.machine.clock.now);
+    this.change(vcpu, RunState.BLOCKED);
+  }
+  /** A vCPU in HLT, if its platform has an interrupt for it. One that can take none will sleep for ever. */
+  private wake(vcpu: Vcpu): void {
+    const { machine } = this;
+    const { domain } = vcpu;
+    this.onSubject?.(vcpu);
+    this.crank(domain);
+    if (domain.stopped !== undefined) return;
+    if (vcpu === this.current && (machine.vmx.vmread(Field.GUEST_RFLAGS) & Flag.IF) === 0) {
+      domain.stop({ kind: 'shutdown', message: 'the guest halted with interrupts disabled', details: [] });
+      return;
+    }
+    if (!domain.platform.interrupts.intr) return;
+    vcpu.blocked = false;
+    this.scheduler.wake(this.list.indexOf(domain), machine.clock.now);
+  }
+  /** VMPTRLD and the registers that the VMCS does not have. Without VPID, entering another guest drops all translations. */
+  private put(vcpu: Vcpu): void {
+    const { machine } = this;
+    const last = this.current!;
+    if (vcpu !== last) {
+      if (last.states.state === RunState.RUNNING) this.change(last, RunState.RUNNABLE);
+      last.context.save(machine.state);
+      if (machine.vmx.vmptrld(vcpu.vmcsAddress) !== 0) throw new Error('VMPTRLD failed');
+      vcpu.context.load(machine.state);
+      machine.flushGuestTlb(true);
+      last.shadow.tables.translationsGone();
+      vcpu.shadow.tables.translationsGone();
+      this.current = vcpu;
+    }
+    // The first one runs from the start.
+    if (this.started) {
+      if (vcpu.states.state !== RunState.RUNNING) this.change(vcpu, RunState.RUNNING);
+    } else vcpu.states.change(RunState.RUNNING, machine.clock.now);
+    this.started = true;
+  }
+  private change(vcpu: Vcpu, state: number): void {
+    const old = vcpu.states.state;
+    vcpu.states.change(state, this.machine.clock.now);
+    this.onSubject?.(vcpu);
+    this.observer?.runState(old, state);
+  }
+  /** When the scheduler has to look again: at the end of a slice, or when a sleeping domain's platform has something to do. */
+  private nextLook(): number {
+    let at = this.scheduler.due;
+    for (const { vcpu, platform } of this.list) {
+      if (!vcpu.blocked || vcpu === this.current) continue;
+      at = Math.min(at, platform.interrupts.intr ? this.machine.clock.now : platform.clock.nextDeadline);
+    }
+    return at;
+  }
+  /** Nobody can run: the processor sleeps to the next deadline. False: nothing that can wake anybody is in sight. */
+  private sleep(): boolean {
+    const { machine, endOfTime } = this;
+    let deadline = this.scheduler.due;
+    for (const { vcpu, platform } of this.list)
+      if (vcpu.blocked) deadline = Math.min(deadline, platform.clock.nextDeadline);
+    this.lookAt = 0;
+    if (deadline === Infinity) return false;
+    machine.setTimer(deadline);
+    const before = machine.clock.now;
+    machine.halt(Math.min(deadline, endOfTime));
+    this.idle += machine.clock.now - before;
+    return machine.clock.now < endOfTime;
+  }
+
+  // ---- entry and exit -----------------------------------------------------------------------------------------------
+
   /** VM entry. False if the domain stopped. */
-  private enter(domain: Domain): boolean {
+  private enter(vcpu: Vcpu): boolean {
     const { machine, observer } = this;
-    const { vcpu } = domain;
+    const { domain } = vcpu;
     const vmx = machine.vmx;
     this.crank(domain);
     if (domain.stopped !== undefined) return false;
     domain.assist.assist();
     vcpu.shadow.tables.flushIfNeeded();
-    this.armTimer(domain);
+    this.armTimer(vcpu);
     if (observer !== null) {
       const info = vmx.vmread(Field.VM_ENTRY_INTR_INFO);
       const valid = IntrInfo.valid(info);
@@ -276,9 +423,9 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
     return false;
   }
 
-  private handleExit(domain: Domain): void {
+  private handleExit(vcpu: Vcpu): void {
     const { machine, observer } = this;
-    const { vcpu } = domain;
+    const { domain } = vcpu;
     const vmx = machine.vmx;
     const word = vmx.vmread(Field.VM_EXIT_REASON);
     const reason = word & 0xffff;
@@ -295,13 +442,13 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
     vcpu.detail2 = 0;
     vcpu.eventDelivered = false;
     vcpu.exitWaits = machine.points.armed && machine.points.left(reason, vmx.vmread(Field.EXIT_QUALIFICATION));
-    if (!vcpu.exitWaits) this.answerExit(domain);
+    if (!vcpu.exitWaits) this.answerExit(vcpu);
   }
 
   /** The handler of the exit; it may need several slices. */
-  private answerExit(domain: Domain): void {
+  private answerExit(vcpu: Vcpu): void {
     const { observer } = this;
-    const { vcpu } = domain;
+    const { domain } = vcpu;
     const reason = vcpu.vmx.vmread(Field.VM_EXIT_REASON) & 0xffff;
     const handler = this.handlers[reason] ?? unhandledExit;
     const outcome = handler(vcpu);
@@ -309,7 +456,7 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
     observer?.handler(reason, outcome, this.charge, vcpu.detail0, vcpu.detail1, vcpu.detail2);
     if (domain.stopped !== undefined) return;
     domain.assist.reinject();
-    if (vcpu.blocked) observer?.runState(RunState.RUNNING, RunState.BLOCKED);
+    if (vcpu.blocked) this.block(vcpu);
   }
 
   private entryFailed(domain: Domain, word: number): void {
@@ -323,49 +470,40 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
     });
   }
 
-  /** The guest waits for an interrupt: the processor sleeps to the next deadline. False: nothing that can wake it is in sight. */
-  private wait(domain: Domain, endOfTime: number): boolean {
-    const { machine } = this;
-    const { vcpu, platform } = domain;
-    this.crank(domain);
-    if (domain.stopped !== undefined) return false;
-    if ((machine.vmx.vmread(Field.GUEST_RFLAGS) & Flag.IF) === 0) {
-      domain.stop({ kind: 'shutdown', message: 'the guest halted with interrupts disabled', details: [] });
-      return false;
-    }
-    if (platform.interrupts.intr) {
-      vcpu.blocked = false;
-      this.observer?.runState(RunState.BLOCKED, RunState.RUNNING);
-      return true;
-    }
-    const deadline = platform.clock.nextDeadline;
-    if (deadline === Infinity) return false;
-    machine.setTimer(deadline);
-    const before = machine.clock.now;
-    machine.halt(Math.min(deadline, endOfTime));
-    this.idle += machine.clock.now - before;
-    return machine.clock.now < endOfTime;
-  }
-
   // ---- snapshots ----------------------------------------------------------------------------------------------------
 
-  /** After the domain was made. Frames, hypercalls and bitmaps do not change any more. */
+  /** After the domains were made. Frames, hypercalls and bitmaps do not change any more. */
   saveState(): HypervisorSaved {
-    const { idle, charge, charged } = this;
-    return { account: this.account.saveState(), idle, charge, charged, domain: this.domain?.saveState() };
+    const { idle, charge, charged, lookAt, started } = this;
+    return {
+      account: this.account.saveState(),
+      idle,
+      charge,
+      charged,
+      current: this.list.indexOf(this.current!.domain),
+      lookAt,
+      started,
+      scheduler: this.scheduler.saveState(),
+      domains: this.list.map((domain) => domain.saveState()),
+    };
   }
   loadState(state: HypervisorSaved): void {
     this.account.loadState(state.account);
     this.idle = state.idle;
     this.charge = state.charge;
     this.charged = state.charged;
-    if (state.domain !== undefined) this.domain!.loadState(state.domain);
+    this.lookAt = state.lookAt;
+    this.started = state.started;
+    this.scheduler.loadState(state.scheduler);
+    for (const [i, domain] of state.domains.entries()) this.list[i]!.loadState(domain);
+    this.current = this.list[state.current]!.vcpu;
+    this.onSubject?.(this.current);
   }
   get stateArrays(): readonly StateArray[] {
-    return this.domain?.stateArrays ?? [];
+    return this.list.flatMap((domain) => domain.stateArrays);
   }
   /** Calls back with the machine frames that the hypervisor has written since the last call in ways that the machine does not see. */
   takeWritten(visit: (mfn: number) => void): void {
-    this.domain?.vcpu.shadow.takeWritten(visit);
+    for (const { vcpu } of this.list) vcpu.shadow.takeWritten(visit);
   }
 }

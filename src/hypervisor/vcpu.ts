@@ -10,9 +10,11 @@ import { Field } from '../machine/vmx/fields.ts';
 import { EventType, IntrInfo, PendingDebug, pendingBreakpoints } from '../machine/vmx/qualification.ts';
 import type { BootState } from './boot/image.ts';
 import type { Domain } from './domain.ts';
+import { GuestContext } from './guest-context.ts';
 import { GuestMsrs } from './guest-msrs.ts';
 import type { Machine, VmxPort } from './machine.ts';
 import { CrLoad, ExceptionDelivery, NO_LINE, PageFaultDelivery } from './observer.ts';
+import { RunStates } from './run-states.ts';
 import { GuestAccess, type GuestAccessSaved } from './shadow/guest-access.ts';
 import type { ShadowPaging, ShadowSaved } from './shadow/paging.ts';
 
@@ -45,6 +47,8 @@ export interface VcpuSaved {
   readonly timeless: readonly [number, number];
   readonly breakpoints: BreakpointState;
   readonly msrs: Uint32Array;
+  readonly context: Uint32Array;
+  readonly states: readonly number[];
   readonly access: GuestAccessSaved;
   readonly shadow: ShadowSaved;
 }
@@ -53,6 +57,9 @@ export class Vcpu implements Persistent<VcpuSaved> {
   readonly vmx: VmxPort;
   readonly access: GuestAccess;
   readonly msrs = new GuestMsrs();
+  /** Its registers while another vCPU has the processor. */
+  readonly context = new GuestContext();
+  readonly states: RunStates;
   private readonly breakpoints = new Breakpoints();
   /** CR0 and CR4 as the guest sees them; CR3 is `shadow.mode.cr3`. */
   cr0 = 0;
@@ -90,6 +97,7 @@ export class Vcpu implements Persistent<VcpuSaved> {
   ) {
     this.vmx = machine.vmx;
     this.access = new GuestAccess(shadow, domain.p2m);
+    this.states = new RunStates(machine.clock.now);
   }
 
   /** First state of the control registers and general registers; the VMCS must be current. False: the shadow pool is too small. */
@@ -307,6 +315,8 @@ export class Vcpu implements Persistent<VcpuSaved> {
       timeless: this.timeless.saveState(),
       breakpoints: this.breakpoints.saveState(),
       msrs: this.msrs.words.slice(),
+      context: this.context.saveState(),
+      states: this.states.saveState(),
       access: this.access.saveState(),
       shadow: this.shadow.saveState(),
     };
@@ -317,6 +327,8 @@ export class Vcpu implements Persistent<VcpuSaved> {
     this.timeless.loadState(state.timeless);
     this.breakpoints.loadState(state.breakpoints);
     this.msrs.words.set(state.msrs);
+    this.context.loadState(state.context);
+    this.states.loadState(state.states);
     this.access.loadState(state.access);
     this.shadow.loadState(state.shadow);
   }

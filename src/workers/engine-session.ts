@@ -109,7 +109,7 @@ class EngineSession implements Session {
     files: FileAccess | undefined,
   ) {
     const model = CPU_MODELS[config.cpu];
-    const memoryBytes = config.bare ? config.memoryBytes : machineBytesFor(config.memoryBytes);
+    const memoryBytes = config.bare ? config.memoryBytes : machineBytesFor([config.memoryBytes]);
     this.machine = new PhysicalMachine(memoryBytes, model, 'rom' in start ? start.rom : undefined);
     this.machine.cpu.tiers = config.tiers ?? 'adaptive';
     const bus = config.bare ? this.machine.bus : new Bus();

@@ -56,7 +56,7 @@ class EchoDevice implements Device {
 type Exit = readonly [reason: number, fields?: Readonly<Record<number, number>>, before?: () => void];
 
 class Rig {
-  readonly machine = new FakeMachine(machineBytesFor(MEMORY));
+  readonly machine = new FakeMachine(machineBytesFor([MEMORY]));
   readonly pins: number[] = [];
   readonly clock = new Clock();
   readonly bus = new Bus();
@@ -439,7 +439,7 @@ describe('I/O', () => {
     assert.equal(rig.read(Field.GUEST_RIP), before);
   });
   test('no I/O exit for ports passed through, every other port exits', () => {
-    const machine = new FakeMachine(machineBytesFor(MEMORY));
+    const machine = new FakeMachine(machineBytesFor([MEMORY]));
     const hypervisor = new Hypervisor(machine, CORE_DUO, null, { passedPorts: [0x80, 0x8123] });
     const rig = new Rig();
     const result = hypervisor.createDomain({

@@ -24,7 +24,7 @@ const world = new CpuWorld();
 const { cpu, memory } = world;
 const s = cpu.s;
 
-const machine = new FakeMachine(machineBytesFor(MEMORY));
+const machine = new FakeMachine(machineBytesFor([MEMORY]));
 const flat = flatData(0x10);
 const boot: BootImage = {
   ok: true,

@@ -282,6 +282,12 @@ export class ShadowTables implements Persistent<ShadowTablesSaved> {
     this.observer?.tlbFlush(globals ? TlbScope.ALL : TlbScope.NON_GLOBAL, 0, 0);
   }
 
+  /** Another vCPU has had the processor: without VPID nothing of this guest's is left in the TLB (SDM vol. 3, 28.3.3.1). */
+  translationsGone(): void {
+    this.stale.flushed(true);
+    this.flushPending = false;
+  }
+
   /** Before every VM entry. */
   flushIfNeeded(): void {
     if (this.flushPending) this.flush(true);
