@@ -2,7 +2,8 @@
 
 import { writeFileSync } from 'node:fs';
 import { createSession } from '../workers/engine-session.ts';
-import { type BootConfig, type Session, UserError } from '../workers/session.ts';
+import { type BootConfig, type Session, type Stop, UserError } from '../workers/session.ts';
+import { type FurtherDomain, readDomain } from './domain-file.ts';
 import {
   attachTerminal,
   checkOutput,
@@ -33,6 +34,7 @@ const MATCH_WINDOW = 65536;
 
 interface Plan {
   readonly config: BootConfig;
+  readonly domains: readonly FurtherDomain[];
   readonly serial: SerialSink;
   /** Where the debug console goes. */
   readonly log: (bytes: Uint8Array) => void;
@@ -53,8 +55,10 @@ const plan = (args: ParsedArguments): Plan => {
   checkOutput(one(args, 'trace'), 'trace');
   checkOutput(one(args, 'report'), 'report');
   const serial = one(args, 'serial') ?? 'stdio';
+  const domains = domainsOf(args, config, serial === 'stdio');
   return {
-    config,
+    config: domains.length === 0 ? config : { ...config, domains: domains.map((domain) => domain.config) },
+    domains,
     serial: serialTo(serial),
     // Apart from COM1, which may be piped on; who wants to see nothing of the guest sees nothing of it either.
     log: serial === 'null' ? () => undefined : (bytes) => writeAll(2, bytes),
@@ -68,6 +72,15 @@ const plan = (args: ParsedArguments): Plan => {
   };
 };
 
+const domainsOf = (args: ParsedArguments, { domainId = 0 }: BootConfig, loud: boolean): readonly FurtherDomain[] => {
+  const taken = new Set([domainId]);
+  return (args.options.get('domain') ?? []).map((file) => {
+    const domain = readDomain(file, taken, loud);
+    taken.add(domain.config.id);
+    return domain;
+  });
+};
+
 type StopReason =
   'until' | 'waiting' | 'max-instructions' | 'timeout' | 'interrupted' | NonNullable<Session['stop']>['kind'];
 
@@ -75,6 +88,8 @@ interface Outcome {
   readonly reason: StopReason;
   readonly serial: string;
   readonly debugConsole: string;
+  /** Serial output of the further domains, by number. */
+  readonly domains: ReadonlyMap<number, string>;
 }
 
 /** What came out of one line: all of it, and the last of it for `--until`. */
@@ -103,7 +118,13 @@ class Log {
 const drive = async (session: Session, p: Plan): Promise<Outcome> => {
   const serial = new Log(p.serial.write);
   const debugConsole = new Log(p.log);
-  const ended = (reason: StopReason): Outcome => ({ reason, serial: serial.text, debugConsole: debugConsole.text });
+  const others = p.domains.map(({ config, serial: sink }) => ({ id: config.id, log: new Log(sink.write) }));
+  const ended = (reason: StopReason): Outcome => ({
+    reason,
+    serial: serial.text,
+    debugConsole: debugConsole.text,
+    domains: new Map(others.map(({ id, log }) => [id, log.text])),
+  });
   let interrupted = false;
   const onSignal = (): void => {
     interrupted = true;
@@ -115,12 +136,14 @@ const drive = async (session: Session, p: Plan): Promise<Outcome> => {
   let slice = Math.min(SLICE, 1_000_000);
   try {
     if (p.input !== undefined) session.typeSerial(p.input);
+    for (const { config, input } of p.domains) if (input !== undefined) session.typeSerial(input, config.id);
     for (;;) {
       const left = p.maxInstructions - session.counters().instructions;
       session.run(Math.max(0, Math.min(slice, left)));
       slice = SLICE;
       serial.add(session.takeSerial());
       debugConsole.add(session.takeDebugConsole());
+      for (const { id, log } of others) log.add(session.takeSerial(id));
       const { until } = p;
       if (
         until !== undefined &&
@@ -181,11 +204,18 @@ const reportOf = (session: Session, outcome: Outcome, seconds: number): unknown 
       id: d.id,
       name: d.name,
       memoryBytes: d.memoryBytes,
-      vcpus: d.vcpus.map((v) => ({ id: v.id, mode: v.mode, runState: v.runState })),
+      ...(d.weight === undefined ? {} : { weight: d.weight }),
+      vcpus: d.vcpus.map((v) => ({ id: v.id, mode: v.mode, runState: v.runState, cycles: v.spent })),
+      ...(outcome.domains.has(d.id)
+        ? { serial: outcome.domains.get(d.id), vgaText: session.vgaText(d.id), diagnostics: linesOf(d.stop) }
+        : {}),
     })),
-    diagnostics: session.stop === undefined ? [] : [session.stop.message, ...session.stop.details],
+    diagnostics: linesOf(session.stop),
   };
 };
+
+const linesOf = (stop: Stop | undefined): readonly string[] =>
+  stop === undefined ? [] : [stop.message, ...stop.details];
 
 const writeOutput = (path: string, what: string, data: string | Uint8Array): void => {
   try {
@@ -227,6 +257,7 @@ export const boot = async (argv: readonly string[]): Promise<number> => {
   const outcome = await drive(session, p);
   const seconds = Number(process.hrtime.bigint() - start) / 1e9;
   p.serial.close();
+  for (const { serial } of p.domains) serial.close();
   if (p.trace !== undefined) writeOutput(p.trace, 'trace', session.trace());
   if (p.report !== undefined)
     writeOutput(p.report, 'report', `${JSON.stringify(reportOf(session, outcome, seconds), undefined, 2)}\n`);

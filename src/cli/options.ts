@@ -37,8 +37,7 @@ export const GUEST_OPTIONS = {
   domain: {
     argument: 'FILE.json',
     repeatable: true,
-    help: 'a further domain',
-    later: 'several domains come with the paper complete',
+    help: 'a further domain beside that of IMAGE, as the JSON file says',
   },
 } as const satisfies Record<string, OptionInfo>;
 
@@ -57,6 +56,7 @@ export const BOOT_OPTIONS = {
 /** Options of `gdb`. */
 export const GDB_OPTIONS = {
   ...GUEST_OPTIONS,
+  domain: { ...GUEST_OPTIONS.domain, later: 'gdb has one domain' },
   port: { argument: 'N', help: 'TCP port of this host on which to wait for gdb (default 1234; 0: any free one)' },
   record: {
     argument: 'MIB',

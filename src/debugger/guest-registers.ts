@@ -44,6 +44,8 @@ const V86_ACCESS = 0xf3;
 interface Guest {
   readonly vmx: Vmx;
   readonly vcpu: Vcpu;
+  /** Whether the processor is this vCPU's: another's values are in its VMCS. */
+  readonly live: () => boolean;
 }
 
 export class GuestRegisters {
@@ -58,7 +60,8 @@ export class GuestRegisters {
 
   /** Undefined: the values are in the processor. */
   private get vmcs(): Vmx | undefined {
-    return this.guest === undefined || this.guest.vmx.nonRoot ? undefined : this.guest.vmx;
+    const { guest } = this;
+    return guest === undefined || (guest.vmx.nonRoot && guest.live()) ? undefined : guest.vmx;
   }
 
   // ---- up to 32 bits ------------------------------------------------------------------------------------------------

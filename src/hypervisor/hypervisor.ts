@@ -86,7 +86,7 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
   readonly frames: FrameAllocator;
   readonly hypercalls = new Hypercalls();
   readonly account: ExitAccount;
-  readonly scheduler = new CreditScheduler();
+  private readonly scheduler = new CreditScheduler();
   private readonly handlers: ReadonlyArray<ExitHandler | undefined>;
   private readonly list: Domain[] = [];
   /** The vCPU whose state the processor has: the one that runs, or the last one that did. */
@@ -95,6 +95,8 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
   onSubject: ((vcpu: Vcpu) => void) | undefined;
   /** What a processor has for a guest that was never on it. */
   private readonly fresh = new GuestContext();
+  /** The running guest's registers while another's are looked at. */
+  private readonly aside = new GuestContext();
   /** Cycles in which no guest ran, what the present exit was charged, and all exits since the last entry. */
   private idle = 0;
   private charge = 0;
@@ -129,6 +131,9 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
 
   get domains(): readonly Domain[] {
     return this.list;
+  }
+  weightOf(domain: Domain): number {
+    return this.scheduler.weightOf(this.list.indexOf(domain));
   }
   /** Whose state the processor has; undefined before the first domain is made. */
   get onProcessor(): Vcpu | undefined {
@@ -356,6 +361,31 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
       if (vcpu.states.state !== RunState.RUNNING) this.change(vcpu, RunState.RUNNING);
     } else vcpu.states.change(RunState.RUNNING, machine.clock.now);
     this.started = true;
+  }
+  /** Calls `act`; what is observed meanwhile is the doing of that vCPU. */
+  attribute(vcpu: Vcpu, act: () => void): void {
+    this.onSubject?.(vcpu);
+    act();
+    this.onSubject?.(this.current!);
+  }
+  /** Calls `act` with a vCPU's registers and VMCS on the processor, then puts back what was there. For who looks from outside: nothing runs meanwhile. */
+  examine<T>(vcpu: Vcpu, act: () => T): T {
+    const { machine } = this;
+    const last = this.current!;
+    if (vcpu === last) return act();
+    const { state, vmx } = machine;
+    this.aside.save(state);
+    vcpu.context.load(state);
+    vmx.vmptrld(vcpu.vmcsAddress);
+    this.current = vcpu;
+    try {
+      return act();
+    } finally {
+      vcpu.context.save(state);
+      this.aside.load(state);
+      vmx.vmptrld(last.vmcsAddress);
+      this.current = last;
+    }
   }
   private change(vcpu: Vcpu, state: number): void {
     const old = vcpu.states.state;

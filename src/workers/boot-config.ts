@@ -7,7 +7,7 @@ import type { BootImage } from '../hypervisor/boot/image.ts';
 import { firmwareProblem, firmwareRom, type Rom } from '../machine/rom.ts';
 import { type EventMask, idsOf, MASK_ALL, MASK_NONE, maskOf } from '../monitor/events.ts';
 import { SymbolFile } from '../symbols/symbol-file.ts';
-import { type BootConfig, type NamedBytes, UserError } from './session.ts';
+import { type BootConfig, type DomainConfig, type GuestConfig, type NamedBytes, UserError } from './session.ts';
 import { unpack } from './unpack.ts';
 
 /** Guest memory that can be asked for, in bytes. The upper end leaves room for the engine's tables in a 4 GiB address space. */
@@ -30,7 +30,7 @@ export const observeMask = (observe: BootConfig['observe']): EventMask => {
   return mask;
 };
 
-export const loadSymbols = (config: BootConfig, image: Uint8Array): SymbolFile => {
+export const loadSymbols = (config: GuestConfig, image: Uint8Array): SymbolFile => {
   const { symbols } = config;
   const known = symbols === undefined ? undefined : OPENED.get(symbols);
   if (known !== undefined) return known;
@@ -58,6 +58,27 @@ export type Start = { readonly kernel: BootImage } | { readonly rom: Rom };
 export const layOut = (config: BootConfig, image: Uint8Array): Start =>
   config.firmware === true ? { rom: layOutFirmware(config, image) } : { kernel: layOutKernel(config, image) };
 
+/** What a further domain begins with. */
+export interface FurtherGuest {
+  readonly config: DomainConfig;
+  readonly kernel: BootImage;
+  readonly symbolFile: SymbolFile;
+}
+
+/** @throws UserError with the file's name */
+export const layOutDomains = ({ bare, domains = [], domainId = 0 }: BootConfig): readonly FurtherGuest[] => {
+  if (bare && domains.length > 0)
+    throw new UserError('further domains need the hypervisor: the bare machine has one guest');
+  const ids = new Set([domainId]);
+  return domains.map((config) => {
+    if (ids.has(config.id)) throw new UserError(`${config.image.name}: there is a domain ${config.id} already`);
+    ids.add(config.id);
+    checkMemory(config.memoryBytes);
+    const image = unpack(config.image.name, config.image.bytes);
+    return { config, kernel: layOutKernel(config, image), symbolFile: loadSymbols(config, image) };
+  });
+};
+
 const layOutFirmware = (config: BootConfig, image: Uint8Array): Rom => {
   if (!config.bare)
     throw new UserError(
@@ -68,7 +89,7 @@ const layOutFirmware = (config: BootConfig, image: Uint8Array): Rom => {
   return firmwareRom(image);
 };
 
-const layOutKernel = (config: BootConfig, image: Uint8Array): BootImage => {
+const layOutKernel = (config: GuestConfig, image: Uint8Array): BootImage => {
   const named = (file: NamedBytes): Uint8Array => unpack(file.name, file.bytes);
   const result = bootImage({
     image,

@@ -2,20 +2,15 @@
 // place where the layers meet. Not a thread (machine-worker.ts) and not a terminal (cli/).
 // Longer than other files: every part of a session is made here and has its few lines.
 
-import { GuestRegisters } from '../debugger/guest-registers.ts';
-import { GuestSymbols } from '../debugger/guest-symbols.ts';
-import { type FileAccess, ModuleFiles } from '../debugger/os/module-files.ts';
+import type { GuestSymbols } from '../debugger/guest-symbols.ts';
+import type { FileAccess } from '../debugger/os/module-files.ts';
 import { RecordedHistory } from '../debugger/history.ts';
 import { isBehindEvent } from '../debugger/position.ts';
 import type { DebugTarget, History } from '../debugger/target.ts';
-import type { Domain } from '../hypervisor/domain.ts';
 import { type Hypervisor, machineBytesFor } from '../hypervisor/hypervisor.ts';
 import { RunStopReason } from '../hypervisor/observer.ts';
-import { Bus } from '../machine/bus.ts';
 import { Clock, CYCLES_PER_SECOND } from '../machine/clock.ts';
 import { CPU_MODELS } from '../machine/cpu/model.ts';
-import { PcPlatform } from '../machine/devices/platform.ts';
-import { VIDEO_BASE, VIDEO_BYTES, VideoMemory } from '../machine/devices/video-memory.ts';
 import type { Persistent } from '../machine/snapshot.ts';
 import type { Position } from '../machine/stop-point.ts';
 import type { EventMask } from '../monitor/events.ts';
@@ -23,13 +18,20 @@ import { type ObservationPoint, Recorder, type RecorderOptions } from '../monito
 import type { SourceLocation } from '../symbols/location.ts';
 import type { SymbolFile } from '../symbols/symbol-file.ts';
 import { loadBareMachine } from './bare-machine.ts';
-import { baseName, checkMemory, layOut, loadSymbols, observeMask, type Start } from './boot-config.ts';
+import {
+  checkMemory,
+  type FurtherGuest,
+  layOut,
+  layOutDomains,
+  loadSymbols,
+  observeMask,
+  type Start,
+} from './boot-config.ts';
 import { MachineTarget, PresentOnly } from './debug-target.ts';
-import { createGuestDomain } from './guest-domain.ts';
-import { GuestMemory } from './guest-memory.ts';
+import { Guest } from './guest.ts';
+import { createGuestDomains } from './guest-domain.ts';
 import { stopOfBare, stopOfDomain } from './guest-stops.ts';
 import { EnginePoint } from './observation-point.ts';
-import { OutputLine } from './output-line.ts';
 import { PhysicalMachine } from './physical-machine.ts';
 import type { BootConfig, Counters, DomainView, EventBatch, Session, Stop, VmcsFieldView } from './session.ts';
 import { UserError } from './session.ts';
@@ -57,8 +59,9 @@ export const createSession = (
   const image = unpack(config.image.name, config.image.bytes);
   const start = layOut(config, image);
   const symbols = loadSymbols(config, image);
+  const others = layOutDomains(config);
   try {
-    return new EngineSession(config, start, symbols, mask, makeRecorder, files);
+    return new EngineSession(config, start, symbols, others, mask, makeRecorder, files);
   } catch (error) {
     if (error instanceof RangeError)
       throw new UserError(`no memory on this host for a guest of ${config.memoryBytes >> 20} MiB: ask for less`);
@@ -67,19 +70,19 @@ export const createSession = (
 };
 
 interface OwnState {
-  readonly stop: Stop | undefined;
   readonly waiting: boolean;
   readonly hashed: number;
   readonly position: Position;
 }
 
 class EngineSession implements Session {
-  stop: Stop | undefined;
   waiting = false;
   readonly stateHashes: string[] = [];
   /** How many of them lie before the present moment. */
   private hashed = 0;
   private future = 0;
+  /** Guests that were seen to end: only their change counts. */
+  private ends = 0;
   /** By the debugger, or by loading a state. */
   private changes = 0;
   readonly snapshots: Snapshots;
@@ -87,89 +90,60 @@ class EngineSession implements Session {
   private readonly recorded: RecordedSession | undefined;
   private readonly presentOnly: History;
   private readonly machine: PhysicalMachine;
-  private readonly platform: PcPlatform;
+  /** The first is the session's own: it ends with it. */
+  private readonly guests: readonly Guest[];
+  private readonly main: Guest;
   private readonly hypervisor: Hypervisor | undefined;
-  private readonly domain: Domain | undefined;
   private readonly point: EnginePoint;
   private readonly recorder: Recorder;
-  private readonly video: VideoMemory;
-  private readonly serial = new OutputLine();
-  private readonly debugConsole = new OutputLine();
   private readonly vmcsHistory: VmcsHistory;
   private readonly views: SessionViews;
   private readonly target: MachineTarget;
-  readonly symbols: GuestSymbols;
 
   constructor(
     readonly config: BootConfig,
     start: Start,
     symbolFile: SymbolFile,
+    others: readonly FurtherGuest[],
     mask: EventMask,
     makeRecorder: MakeRecorder,
     files: FileAccess | undefined,
   ) {
-    const model = CPU_MODELS[config.cpu];
-    const memoryBytes = config.bare ? config.memoryBytes : machineBytesFor([config.memoryBytes]);
-    this.machine = new PhysicalMachine(memoryBytes, model, 'rom' in start ? start.rom : undefined);
-    this.machine.cpu.tiers = config.tiers ?? 'adaptive';
-    const bus = config.bare ? this.machine.bus : new Bus();
-    const clock = config.bare ? this.machine.clock : new Clock();
-    if (config.bare)
-      this.video = new VideoMemory(this.machine.memory.ram.subarray(VIDEO_BASE, VIDEO_BASE + VIDEO_BYTES));
-    else {
-      this.video = new VideoMemory();
-      bus.claimMemory(VIDEO_BASE, VIDEO_BYTES, this.video);
-    }
-    this.platform = new PcPlatform({
-      bus,
-      clock,
-      memoryBytes: config.memoryBytes,
-      read8: (physical) => this.video.read(physical - VIDEO_BASE, 1),
-      onSerialByte: this.serial.push,
-      onDebugByte: this.debugConsole.push,
-      onReset: () =>
-        this.finish({
-          kind: 'reset',
-          address: this.views.registers.eip,
-          message: `the guest reset the machine ${this.here()}`,
-          details: [],
-        }),
-      onDebugExit: (value) =>
-        this.finish({
-          kind: 'debug-exit',
-          exitStatus: ((value << 1) | 1) & 0xff,
-          address: this.views.registers.eip,
-          message: `the guest wrote 0x${value.toString(16)} to port 0xf4`,
-          details: [],
-        }),
-    });
-    this.vmcsHistory = new VmcsHistory(this.machine.vmxUnit);
-    this.point = new EnginePoint(this.machine, config.domainId ?? 0);
-    this.recorder = makeRecorder(this.point, { mask }, this.machine.clock);
-    if (config.bare || 'rom' in start) {
+    const { bare, memoryBytes, domains = [] } = config;
+    const bytes = bare ? memoryBytes : machineBytesFor([memoryBytes, ...domains.map((domain) => domain.memoryBytes)]);
+    const machine = new PhysicalMachine(bytes, CPU_MODELS[config.cpu], 'rom' in start ? start.rom : undefined);
+    this.machine = machine;
+    machine.cpu.tiers = config.tiers ?? 'adaptive';
+    const kernel = 'kernel' in start ? start.kernel : undefined;
+    const ended = (guest: Guest, stop: Stop): void => this.finish(guest, stop);
+    const shared = { machine, bare, files, ended };
+    const id = config.domainId ?? 0;
+    this.main = new Guest({ ...shared, config, id, symbolFile, kernel });
+    this.guests = [this.main, ...others.map((other) => new Guest({ ...shared, id: other.config.id, ...other }))];
+    this.vmcsHistory = new VmcsHistory(machine.vmxUnit);
+    this.point = new EnginePoint(machine, id);
+    this.recorder = makeRecorder(this.point, { mask }, machine.clock);
+    if (bare) {
       // Without a kernel the processor stays where RESET has put it: in the ROM.
-      if ('kernel' in start) loadBareMachine(this.machine, start.kernel);
-      this.machine.cpu.interrupts = this.platform.interrupts;
-      this.machine.cpu.errorPins = this.platform.errorPins;
+      if (kernel !== undefined) loadBareMachine(machine, kernel);
+      machine.cpu.interrupts = this.main.platform.interrupts;
+      machine.cpu.errorPins = this.main.platform.errorPins;
     } else {
-      const { machine, recorder, point, platform, vmcsHistory } = this;
-      const instructions = (): number => this.instructions;
-      const parts = { config, machine, recorder, point, platform, vmcsHistory, instructions };
-      ({ hypervisor: this.hypervisor, domain: this.domain } = createGuestDomain(parts, start.kernel));
+      const { recorder, point, vmcsHistory } = this;
+      this.hypervisor = createGuestDomains({ config, machine, recorder, point, vmcsHistory }, this.guests);
     }
+    for (const [i, guest] of this.guests.entries())
+      guest.begin(() => this.target, this.hypervisor, this.hypervisor?.domains[i]);
     this.snapshots = this.makeSnapshots();
-    this.presentOnly = new PresentOnly(this.machine.points);
-    const memory = new GuestMemory(this.machine, this.domain, this.video);
-    const readMemory = (linear: number, into: Uint8Array): number => memory.readLinear(linear, into);
-    this.machine.points.surroundings.peek = readMemory;
-    const guest = this.domain === undefined ? undefined : { vmx: this.machine.vmxUnit, vcpu: this.domain.vcpu };
-    const registers = new GuestRegisters(this.machine.cpu, guest, readMemory);
+    this.presentOnly = new PresentOnly(machine.points);
+    const { memory, registers, domain } = this.main;
+    machine.points.surroundings.peek = (linear, into) => memory.readLinear(linear, into);
     const target = (this.target = new MachineTarget({
-      points: this.machine.points,
+      points: machine.points,
       memory,
       registers,
       runner: this,
-      vcpuName: this.domain === undefined ? 'v0' : `d${this.domain.id}v0`,
+      vcpuName: domain === undefined ? 'v0' : `d${domain.id}v0`,
       position: () => this.position(),
       history: () => this.history ?? this.presentOnly,
       nextInput: () => this.history?.nextInput,
@@ -179,31 +153,15 @@ class EngineSession implements Session {
         this.history?.noteGiven({ change });
       },
     }));
-    const zeroPage = 'kernel' in start && start.kernel.protocol === 'linux' ? start.kernel.state.esi : undefined;
-    const { moduleSymbols = [] } = config;
-    const moduleFiles =
-      moduleSymbols.length === 0 || files === undefined ? undefined : new ModuleFiles(moduleSymbols, files);
-    this.symbols = new GuestSymbols(symbolFile, baseName(config.image.name), zeroPage, () => target, moduleFiles);
-    this.views = new SessionViews({
-      config,
-      machine: this.machine,
-      platform: this.platform,
-      video: this.video,
-      hypervisor: this.hypervisor,
-      domain: this.domain,
-      recorder: this.recorder,
-      vmcsHistory: this.vmcsHistory,
-      registers,
-      symbols: this.symbols,
-      instructions: () => this.instructions,
-      stop: () => this.stop,
-    });
+    const { hypervisor, guests, recorder, vmcsHistory } = this;
+    const instructions = (): number => this.instructions;
+    this.views = new SessionViews({ config, machine, hypervisor, guests, recorder, vmcsHistory, instructions });
     if (config.record === undefined) return;
     this.recorded = new RecordedSession({
-      points: this.machine.points,
+      points: machine.points,
       snapshots: this.snapshots,
       position: () => this.position(),
-      runOn: (instructions, cycles) => this.runOn(instructions, cycles),
+      runOn: (count, cycles) => this.runOn(count, cycles),
       runToPoint: (until, single, go) => target.runTo(until, single, go),
       give: (input) => this.give(input),
       beginFuture: () => this.beginFuture(),
@@ -215,26 +173,32 @@ class EngineSession implements Session {
   }
 
   private makeSnapshots(): Snapshots {
-    const { machine, platform, video, hypervisor, recorder } = this;
-    const others: Persistent<unknown>[] = [this.ownState, this.serial, this.debugConsole, this.vmcsHistory];
-    return new Snapshots({ machine, platform, video, hypervisor, recorder, others });
+    const { machine, guests, hypervisor, recorder } = this;
+    const others: Persistent<unknown>[] = [this.ownState, ...guests, this.vmcsHistory];
+    return new Snapshots({ machine, guests, hypervisor, recorder, others });
   }
   /** What is kept here. */
   private readonly ownState: Persistent<OwnState> = {
     saveState: () => ({
-      stop: this.stop,
       waiting: this.waiting,
       hashed: this.hashed,
       position: this.machine.points.position,
     }),
-    loadState: ({ stop, waiting, hashed, position }) => {
+    loadState: ({ waiting, hashed, position }) => {
       this.changes++;
       this.machine.points.position = position;
-      this.stop = stop;
       this.waiting = waiting;
       this.hashed = hashed;
     },
   };
+
+  /** Undefined while the session's own guest can go on. */
+  get stop(): Stop | undefined {
+    return this.main.stop;
+  }
+  get symbols(): GuestSymbols {
+    return this.main.symbols;
+  }
 
   // ---- running ------------------------------------------------------------------------------------------------------
 
@@ -279,13 +243,15 @@ class EngineSession implements Session {
     while (this.stop === undefined && this.instructions < end && this.machine.clock.now < endOfTime) {
       const nextHash = every > 0 ? (this.hashed + 1) * every : Infinity;
       const before = this.machine.clock.now;
+      const ends = this.ends;
       this.runSome(Math.min(end, nextHash) - this.instructions, endOfTime - this.machine.clock.now);
       if (this.machine.points.halted) return;
       if (this.instructions >= nextHash) {
         this.takeHash();
         continue;
       }
-      if (this.stop === undefined && this.machine.clock.now === before) {
+      // The hypervisor comes back at once where a further domain has ended: the others go on.
+      if (this.stop === undefined && this.machine.clock.now === before && ends === this.ends) {
         this.waiting = true;
         return;
       }
@@ -305,24 +271,31 @@ class EngineSession implements Session {
       return;
     }
     this.hypervisor.run(instructions, cycles);
-    const stopped = this.domain!.stopped;
-    if (stopped === undefined || this.stop !== undefined) return;
-    this.finish(stopOfDomain(this.machine, this.views.names, stopped));
+    for (const guest of this.guests) {
+      const stopped = guest.domain!.stopped;
+      if (stopped === undefined || guest.stop !== undefined) continue;
+      this.finish(guest, stopOfDomain(this.machine, guest.names, stopped));
+    }
   }
 
-  private finish(stop: Stop): void {
-    if (this.stop !== undefined) return;
-    this.stop = stop;
-    this.recorder.runStop(RunStopReason.GUEST_STOPPED);
-    this.machine.processor.stopRequested = true;
-    this.domain?.stop({ kind: 'external', message: stop.message, details: [] });
+  private finish(guest: Guest, stop: Stop): void {
+    if (guest.stop !== undefined) return;
+    guest.stop = stop;
+    this.ends++;
+    if (guest === this.main) {
+      this.recorder.runStop(RunStopReason.GUEST_STOPPED);
+      this.machine.processor.stopRequested = true;
+    }
+    guest.domain?.stop({ kind: 'external', message: stop.message, details: [] });
   }
-  private here(): string {
-    return `at ${this.views.names.describe(this.views.registers.eip)}`;
+  private guest(domain: number | undefined): Guest {
+    const guest = domain === undefined ? this.main : this.guests.find(({ id }) => id === domain);
+    if (guest === undefined) throw new UserError(`there is no domain ${domain}`);
+    return guest;
   }
-  typeSerial(bytes: Uint8Array): void {
+  typeSerial(bytes: Uint8Array, domain?: number): void {
     if (bytes.length === 0) return;
-    const input = { serial: bytes.slice() };
+    const input = { serial: bytes.slice(), ...(domain === undefined ? {} : { domain }) };
     if (this.history === undefined) this.give(input);
     else this.history.give(input);
   }
@@ -332,10 +305,10 @@ class EngineSession implements Session {
       this.target.repeat(input.change);
       return;
     }
-    const { serial } = input;
+    const { serial, domain } = input;
     this.waiting = false;
     this.recorder.runInput(0, serial.length, serial[0]!);
-    this.platform.typeSerial(serial);
+    this.guest(domain).typeSerial(serial);
   }
   /** What was sent, hashed and observed behind the present moment is of a future that will not be. */
   private beginFuture(): void {
@@ -344,15 +317,14 @@ class EngineSession implements Session {
   }
   private takeBack(): void {
     this.stateHashes.length = Math.min(this.stateHashes.length, this.hashed);
-    this.serial.beginFuture();
-    this.debugConsole.beginFuture();
+    for (const guest of this.guests) guest.beginFuture();
     this.recorder.beginFuture();
   }
-  takeSerial(): Uint8Array {
-    return this.serial.take();
+  takeSerial(domain?: number): Uint8Array {
+    return this.guest(domain).serial.take();
   }
-  takeDebugConsole(): Uint8Array {
-    return this.debugConsole.take();
+  takeDebugConsole(domain?: number): Uint8Array {
+    return this.guest(domain).debugConsole.take();
   }
 
   // ---- the bare machine ---------------------------------------------------------------------------------------------
@@ -363,8 +335,8 @@ class EngineSession implements Session {
     const exact = points.limit - processor.retired <= instructions;
     processor.run(clock.now + (exact ? cycles : Math.min(instructions, cycles)));
     if (this.stop !== undefined || points.halted) return;
-    const stop = stopOfBare(this.machine, () => this.views.names);
-    if (stop !== undefined) this.finish(stop);
+    const stop = stopOfBare(this.machine, () => this.main.names);
+    if (stop !== undefined) this.finish(this.main, stop);
   }
 
   get debug(): DebugTarget {
@@ -382,8 +354,8 @@ class EngineSession implements Session {
   counters(): Counters {
     return this.views.counters();
   }
-  vgaText(): string {
-    return this.views.vgaText();
+  vgaText(domain?: number): string {
+    return this.guest(domain).platform.vgaText();
   }
   locate(address: number): SourceLocation {
     return this.views.locate(address);

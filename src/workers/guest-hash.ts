@@ -34,6 +34,13 @@ export interface HashedGuest {
   readonly time: readonly [instructions: number, cycles: number];
 }
 
+/** One digest of several, in their order. */
+export const hashOfHashes = (hash: StateHash, digests: readonly string[]): string => {
+  hash.begin();
+  for (const digest of digests) hash.add(digest.match(/.{8}/g)!.map((word) => parseInt(word, 16)));
+  return hash.digest();
+};
+
 export const hashGuest = (hash: StateHash, guest: HashedGuest): string => {
   const { memory, state: s } = guest.machine;
   const r = guest.registers;

@@ -3,6 +3,7 @@
 
 import type { Hypervisor } from '../hypervisor/hypervisor.ts';
 import type { PagingState } from '../hypervisor/shadow/paging-state.ts';
+import type { Vcpu } from '../hypervisor/vcpu.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { CpuState } from '../machine/cpu/state.ts';
 import { Field } from '../machine/vmx/fields.ts';
@@ -18,14 +19,16 @@ const GUEST_SS_AR_BYTES = wordInRegion(Field.GUEST_SS_AR_BYTES);
 export class EnginePoint implements ObservationPoint {
   icount = 0;
   cycles = 0;
-  readonly vcpu = 0;
+  vcpu = 0;
   eip = 0;
   cr3 = 0;
   cpl = 0;
   /** Undefined: the bare machine. */
   hypervisor: Hypervisor | undefined;
   /** CR3 as the guest has it, not the shadow's; undefined until there is a domain. */
-  paging: PagingState | undefined;
+  private paging: PagingState | undefined;
+  /** Where the VMCS of the vCPU begins, as `Vmcs.base` counts. */
+  private base = 0;
 
   private readonly clock: Clock;
   private readonly state: CpuState;
@@ -34,12 +37,20 @@ export class EnginePoint implements ObservationPoint {
 
   constructor(
     private readonly machine: PhysicalMachine,
-    readonly domain: number,
+    public domain: number,
   ) {
     this.clock = machine.clock;
     this.state = machine.state;
     this.vmx = machine.vmxUnit;
     this.vmcs = this.vmx.vmcs;
+  }
+
+  /** Records from now on are of this vCPU's doings. */
+  is({ domain, id, shadow, vmcsAddress }: Vcpu): void {
+    this.domain = domain.id;
+    this.vcpu = id;
+    this.paging = shadow.mode;
+    this.base = (this.machine.memory.ramBase + vmcsAddress) >>> 2;
   }
 
   look(): void {
@@ -53,11 +64,13 @@ export class EnginePoint implements ObservationPoint {
       this.cycles = now + hypervisor.account.total;
     }
     this.cr3 = (paging === undefined ? state.cr3 : paging.cr3) | 0;
-    if (vmx.nonRoot || vmx.currentPointer < 0) {
+    // Another's values are in its VMCS even while the guest runs.
+    if (vmx.currentPointer < 0 || (vmx.nonRoot && this.vmcs.base === this.base)) {
       this.eip = state.eip | 0;
       this.cpl = state.cpl & 3;
     } else {
-      const { u32, base } = this.vmcs;
+      const { base } = this;
+      const { u32 } = this.vmcs;
       this.eip = u32[base + GUEST_RIP]! | 0;
       this.cpl = (u32[base + GUEST_SS_AR_BYTES]! >>> 5) & 3;
     }

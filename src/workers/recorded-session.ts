@@ -7,8 +7,8 @@ import type { StopPoints } from '../machine/cpu/stop-points.ts';
 import type { Change } from './debug-target.ts';
 import type { SessionSaved, Snapshots } from './snapshots.ts';
 
-/** What comes from outside: what is typed, and what the debugger changes. */
-export type Input = { readonly serial: Uint8Array } | { readonly change: Change };
+/** What comes from outside: what is typed (on a domain's serial line; left out: the first one's), and what the debugger changes. */
+export type Input = { readonly serial: Uint8Array; readonly domain?: number } | { readonly change: Change };
 
 export interface RecordedParts {
   readonly points: StopPoints;

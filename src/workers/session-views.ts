@@ -3,71 +3,78 @@
 
 import { CYCLES_PER_SECOND } from '../machine/clock.ts';
 import { StateLayout } from '../machine/cpu/state.ts';
-import type { GuestRegisters } from '../debugger/guest-registers.ts';
-import type { GuestSymbols } from '../debugger/guest-symbols.ts';
 import type { Domain } from '../hypervisor/domain.ts';
 import type { Hypervisor } from '../hypervisor/hypervisor.ts';
-import type { PcPlatform } from '../machine/devices/platform.ts';
-import type { VideoMemory } from '../machine/devices/video-memory.ts';
+import { RunState } from '../hypervisor/observer.ts';
 import { StateHash } from '../machine/state-hash.ts';
 import type { Recorder } from '../monitor/recorder.ts';
 import { encodeTrace } from '../monitor/trace-file.ts';
 import type { SourceLocation } from '../symbols/location.ts';
-import type { CodeMap } from '../symbols/program.ts';
-import { baseName } from './boot-config.ts';
-import { hashGuest } from './guest-hash.ts';
-import { describeMode, registersView, vmcsView } from './guest-view.ts';
+import type { Guest } from './guest.ts';
+import { hashGuest, hashOfHashes } from './guest-hash.ts';
+import { describeMode, vmcsView } from './guest-view.ts';
 import type { PhysicalMachine } from './physical-machine.ts';
-import type { BootConfig, Counters, DomainView, RegistersView, Stop, VmcsFieldView } from './session.ts';
+import type { BootConfig, Counters, DomainView, VcpuView, VmcsFieldView } from './session.ts';
 import type { VmcsHistory } from './vmcs-history.ts';
 
 /** The machine, and what was observed of it. */
 export interface ViewedParts {
   readonly config: BootConfig;
   readonly machine: PhysicalMachine;
-  readonly platform: PcPlatform;
-  readonly video: VideoMemory;
   /** Undefined: the bare machine. */
   readonly hypervisor: Hypervisor | undefined;
-  readonly domain: Domain | undefined;
+  /** The first is the session's own. */
+  readonly guests: readonly Guest[];
   readonly recorder: Recorder;
   readonly vmcsHistory: VmcsHistory;
-  readonly registers: GuestRegisters;
-  readonly symbols: GuestSymbols;
   readonly instructions: () => number;
-  readonly stop: () => Stop | undefined;
 }
 
 export class SessionViews {
   private readonly hash: StateHash;
+  private readonly main: Guest;
 
   constructor(private readonly parts: ViewedParts) {
     this.hash = new StateHash(parts.machine.memory.memory);
-  }
-
-  get registers(): RegistersView {
-    return registersView(this.parts.registers);
+    this.main = parts.guests[0]!;
   }
 
   domains(): readonly DomainView[] {
-    const { config, domain, machine, stop } = this.parts;
-    const { registers } = this;
-    const blocked = domain === undefined ? machine.state.get(StateLayout.activity) === 1 : domain.vcpu.blocked;
-    return [
-      {
+    return this.parts.guests.map((guest) => {
+      const { domain, stop, view } = guest;
+      return {
         id: domain?.id ?? 0,
-        name: domain?.name ?? baseName(config.image.name),
-        memoryBytes: config.memoryBytes,
+        name: guest.name,
+        memoryBytes: guest.config.memoryBytes,
+        ...(stop === undefined ? {} : { stop }),
+        ...(domain === undefined ? {} : { weight: this.parts.hypervisor!.weightOf(domain) }),
         vcpus: [
           {
             id: 0,
-            mode: describeMode(registers),
-            runState: stop() !== undefined ? 'shutdown' : blocked ? 'blocked' : 'running',
-            registers,
+            mode: describeMode(view),
+            runState: this.runState(guest),
+            registers: view,
+            ...(domain === undefined ? {} : { spent: this.spent(domain) }),
           },
         ],
-      },
-    ];
+      };
+    });
+  }
+  private runState({ domain, stop }: Guest): VcpuView['runState'] {
+    if (stop !== undefined) return 'shutdown';
+    const blocked =
+      domain === undefined ? this.parts.machine.state.get(StateLayout.activity) === 1 : domain.vcpu.blocked;
+    if (blocked) return 'blocked';
+    return domain === undefined || domain.vcpu.states.state === RunState.RUNNING ? 'running' : 'runnable';
+  }
+  private spent({ vcpu: { states } }: Domain): NonNullable<VcpuView['spent']> {
+    const { now } = this.parts.machine.clock;
+    const cycles = (state: number): number => states.cycles(state, now);
+    return {
+      running: cycles(RunState.RUNNING),
+      runnable: cycles(RunState.RUNNABLE),
+      blocked: cycles(RunState.BLOCKED),
+    };
   }
 
   vmcs(): readonly VmcsFieldView[] {
@@ -79,7 +86,8 @@ export class SessionViews {
   }
 
   counters(): Counters {
-    const { recorder, machine, hypervisor, domain, instructions } = this.parts;
+    const { recorder, machine, hypervisor, instructions } = this.parts;
+    const { domain } = this.main;
     const { metrics } = recorder;
     const counts = recorder.counts();
     return {
@@ -95,19 +103,10 @@ export class SessionViews {
   }
 
   locate(address: number): SourceLocation {
-    return this.names.locate(address);
+    return this.main.names.locate(address);
   }
   lookup(symbol: string): number | undefined {
-    return this.names.lookup(symbol);
-  }
-  /** A kernel that names itself is found when there is something to name. */
-  get names(): CodeMap {
-    const { symbols } = this.parts;
-    symbols.look();
-    return symbols.map;
-  }
-  vgaText(): string {
-    return this.parts.platform.vgaText();
+    return this.main.names.lookup(symbol);
   }
 
   trace(): Uint8Array {
@@ -130,15 +129,20 @@ export class SessionViews {
   }
 
   stateHash(): string {
-    const { machine, domain, platform, video, instructions } = this.parts;
+    const { guests, machine, instructions } = this.parts;
+    const digests = guests.map((guest) => guest.examine(() => this.hashOf(guest, [instructions(), machine.clock.now])));
+    return digests.length === 1 ? digests[0]! : hashOfHashes(this.hash, digests);
+  }
+  private hashOf({ domain, platform, video, view }: Guest, time: readonly [number, number]): string {
+    const { machine } = this.parts;
     return hashGuest(this.hash, {
       machine,
       mfnOf: domain?.p2m.mfnOf,
-      registers: this.registers,
+      registers: view,
       msrs: domain?.vcpu.msrs.words ?? [],
       pdptes: domain?.vcpu.shadow.mode.pdptes ?? machine.cpu.mmu.saveState(),
       devices: [platform.saveState(), video.saveState()],
-      time: [instructions(), machine.clock.now],
+      time,
     });
   }
 }

@@ -19,11 +19,10 @@ export interface NamedBytes {
   readonly bytes: Uint8Array;
 }
 
-export interface BootConfig {
+/** What a guest consists of. */
+export interface GuestConfig {
   /** The kernel, or the firmware. */
   readonly image: NamedBytes;
-  /** The image is firmware: a ROM that the processor starts in. Only on the bare machine; what is for a kernel is not looked at. */
-  readonly firmware?: boolean;
   readonly cmdline: string;
   readonly initrd?: NamedBytes;
   readonly modules: readonly (NamedBytes & { readonly cmdline: string })[];
@@ -33,11 +32,29 @@ export interface BootConfig {
   readonly moduleSymbols?: readonly string[];
   /** Guest memory in bytes, a multiple of 4096. */
   readonly memoryBytes: number;
+}
+
+/** A further domain. */
+export interface DomainConfig extends GuestConfig {
+  /** 0-255, no other's; 0 may use the control interfaces (observe_op). */
+  readonly id: number;
+  /** Left out: the image's. */
+  readonly name?: string;
+  /** Its part of the processor among the others', 1-65535 (256 if left out), and the most it gets in percent (hypervisor/scheduler.ts). */
+  readonly weight?: number;
+  readonly cap?: number;
+}
+
+export interface BootConfig extends GuestConfig {
+  /** The image is firmware: a ROM that the processor starts in. Only on the bare machine; what is for a kernel is not looked at. */
+  readonly firmware?: boolean;
   readonly cpu: 'core-duo' | 'modern';
   /** True: no hypervisor, the kernel owns the machine. */
   readonly bare: boolean;
   /** Number of the guest's domain, 0-255; 0, the default, may use the control interfaces (observe_op). */
   readonly domainId?: number;
+  /** Further domains, which share the processor with the first. The session ends with the first one. */
+  readonly domains?: readonly DomainConfig[];
   /** Event kinds recorded: 'all', 'none' or names of monitor/events.ts. */
   readonly observe: 'all' | 'none' | readonly string[];
   /** Guest instructions between two entries of `stateHashes`; 0: none. */
@@ -98,6 +115,8 @@ export interface RegistersView {
 
 export interface VcpuView {
   readonly id: number;
+  /** Cycles of physical time in which it ran, waited for the processor, and waited for an interrupt. Undefined: the bare machine. */
+  readonly spent?: { readonly running: number; readonly runnable: number; readonly blocked: number };
   /** "protected, paging, CPL 0", "real", "halted" ... from closed sets, see guest-view.ts. */
   readonly mode: string;
   readonly runState: 'running' | 'runnable' | 'blocked' | 'paused' | 'shutdown';
@@ -108,6 +127,10 @@ export interface DomainView {
   readonly id: number;
   readonly name: string;
   readonly memoryBytes: number;
+  /** Its part of the processor among the other domains'. Undefined: the bare machine. */
+  readonly weight?: number;
+  /** Why it ended. */
+  readonly stop?: Stop;
   readonly vcpus: readonly VcpuView[];
 }
 
@@ -162,14 +185,14 @@ export interface Session {
   run(instructions: number, cycles?: number): void;
   /** The guest waits for an interrupt that no timer will bring: only input from outside can move it. */
   readonly waiting: boolean;
-  /** Bytes typed on the serial line, delivered from the present instruction on. */
-  typeSerial(bytes: Uint8Array): void;
-  /** Serial output since the last call. */
-  takeSerial(): Uint8Array;
+  /** Bytes typed on a domain's serial line (left out: the first one's), delivered from the present instruction on. */
+  typeSerial(bytes: Uint8Array, domain?: number): void;
+  /** Serial output of a domain since the last call. */
+  takeSerial(domain?: number): Uint8Array;
   /** What firmware wrote to the debug console since the last call. */
-  takeDebugConsole(): Uint8Array;
+  takeDebugConsole(domain?: number): Uint8Array;
   /** 80x25 text of the VGA screen, lines joined by \n, trailing blanks removed. */
-  vgaText(): string;
+  vgaText(domain?: number): string;
   domains(): readonly DomainView[];
   vmcs(): readonly VmcsFieldView[];
   counters(): Counters;

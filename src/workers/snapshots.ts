@@ -2,18 +2,16 @@
 // taken, and not the way from one to a moment behind it (debugger/history.ts).
 
 import type { Hypervisor, HypervisorSaved } from '../hypervisor/hypervisor.ts';
-import type { PcPlatform } from '../machine/devices/platform.ts';
-import type { VideoMemory } from '../machine/devices/video-memory.ts';
 import { PageVersions } from '../machine/page-versions.ts';
 import type { Persistent } from '../machine/snapshot.ts';
 import type { Recorder, RecorderSaved } from '../monitor/recorder.ts';
 import { heldBytes } from './held-bytes.ts';
+import type { Guest } from './guest.ts';
 import type { PhysicalMachine, PhysicalMachineSaved } from './physical-machine.ts';
 
 export interface SnapshotParts {
   readonly machine: PhysicalMachine;
-  readonly platform: PcPlatform;
-  readonly video: VideoMemory;
+  readonly guests: readonly Pick<Guest, 'platform' | 'video'>[];
   readonly hypervisor: Hypervisor | undefined;
   readonly recorder: Recorder;
   /** What the session itself keeps; in the order in which it is put back. */
@@ -23,8 +21,8 @@ export interface SnapshotParts {
 /** All that is not in pages. */
 export interface SessionSaved {
   readonly machine: PhysicalMachineSaved;
-  readonly platformClock: readonly number[];
-  readonly platform: readonly number[];
+  /** Of each guest's PC. */
+  readonly platforms: readonly { readonly clock: readonly number[]; readonly devices: readonly number[] }[];
   readonly hypervisor: HypervisorSaved | undefined;
   readonly recorder: RecorderSaved;
   readonly others: readonly unknown[];
@@ -38,11 +36,12 @@ export class Snapshots {
   private small = 0;
 
   constructor(private readonly parts: SnapshotParts) {
-    const { machine, video, hypervisor, recorder } = parts;
+    const { machine, guests, hypervisor, recorder } = parts;
     const ram = machine.ram((visit) => hypervisor?.takeWritten(visit));
     this.ramPages = Math.ceil(ram.bytes.length / 4096);
     // Without a hypervisor the video memory is part of RAM.
-    const virtual = hypervisor === undefined ? [] : [video.array, ...hypervisor.stateArrays];
+    const virtual =
+      hypervisor === undefined ? [] : [...guests.map(({ video }) => video.array), ...hypervisor.stateArrays];
     this.pages = new PageVersions([ram, ...virtual, ...recorder.stateArrays]);
   }
 
@@ -53,12 +52,11 @@ export class Snapshots {
 
   /** The present state as a snapshot. `order`: its place among the others, ascending with time. */
   take(order: number): SessionSaved {
-    const { machine, platform, hypervisor, recorder, others } = this.parts;
+    const { machine, guests, hypervisor, recorder, others } = this.parts;
     this.pages.capture(order);
     const saved: SessionSaved = {
       machine: machine.saveState(),
-      platformClock: platform.clock.saveState(),
-      platform: platform.saveState(),
+      platforms: guests.map(({ platform }) => ({ clock: platform.clock.saveState(), devices: platform.saveState() })),
       hypervisor: hypervisor?.saveState(),
       recorder: recorder.saveState(),
       others: others.map((part) => part.saveState()),
@@ -70,14 +68,17 @@ export class Snapshots {
   }
 
   goTo(order: number, saved: SessionSaved): void {
-    const { machine, platform, hypervisor, recorder, others } = this.parts;
+    const { machine, guests, hypervisor, recorder, others } = this.parts;
     this.pages.restore(order, (page, bytes) => {
       if (page < this.ramPages) machine.replacing(page, bytes);
     });
     // Devices arm their timers as they load, at the present time; then the deadlines are put back exactly.
-    platform.clock.loadState(saved.platformClock);
-    platform.loadState(saved.platform);
-    platform.clock.loadState(saved.platformClock);
+    for (const [i, { clock, devices }] of saved.platforms.entries()) {
+      const { platform } = guests[i]!;
+      platform.clock.loadState(clock);
+      platform.loadState(devices);
+      platform.clock.loadState(clock);
+    }
     if (saved.hypervisor !== undefined) hypervisor?.loadState(saved.hypervisor);
     machine.loadState(saved.machine);
     recorder.loadState(saved.recorder);

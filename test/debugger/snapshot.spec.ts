@@ -14,9 +14,10 @@ import { differences, reachable } from './reachable.ts';
 /** What is no state, and why. */
 const NO_STATE: readonly RegExp[] = [
   // What was observed stays observed, and what was sent out stays sent.
-  /^\.session\.(stateHashes|config|symbols)/,
+  /^\.session\.(stateHashes|config|ends)/,
+  /\.(main|guests\.\d+|guests\[\d+\])\.(config|symbols|kernel|parts)/,
   /\.(recorder|observer|monitor)\.(store|words|at|roomEnd|madeEver|ownAt|halfFull|icountEnd|cyclesEnd|high(Word|Context))/,
-  /^\.session\.(serial|debugConsole)\.(sentEver|bytes)/,
+  /\.(serial|debugConsole)\.(sentEver|bytes)/,
   // Tells what was read before from what is there now.
   /^\.session\.changes$/,
   // As of the last record.
@@ -31,7 +32,7 @@ const NO_STATE: readonly RegExp[] = [
   /\.walker\.last/,
   // Meaningful only inside a call of the run loop, or inside one instruction, or inside one delivery.
   /\.processor\.(helpers|emulatedEvent|outside)/,
-  /\.hypervisor\.(end|endOfTime|answered)$/,
+  /\.hypervisor\.(end|endOfTime|answered)$|\.hypervisor\.(aside|fresh)/,
   /\.mmu\.bounce/,
   // Which of the TLB's tables have been needed.
   /\.tlb\.made/,
