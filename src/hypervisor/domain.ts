@@ -81,6 +81,13 @@ export class Domain implements Persistent<DomainSaved> {
     readonly platform: VirtualPlatform,
   ) {}
 
+  /** Guest time follows physical time, and what is due on the virtual platform happens. */
+  crank(now: number): void {
+    const { clock } = this.platform;
+    clock.set(now);
+    if (clock.nextDeadline <= now) clock.runDue();
+  }
+
   /** Stops the domain; the first reason stays. */
   stop(stop: DomainStop): void {
     if (this.stopped !== undefined) return;

@@ -1,10 +1,8 @@
 // The hypervisor: takes a machine into VMX operation, builds domains on it and runs them in turn, from VM entry to VM exit and back.
-// Domains of one vCPU, on one processor. Not who runs next (scheduler.ts), the handlers (exits.ts), shadow paging (shadow/) or the interrupt
+// Domains of one vCPU, on one processor. Not who runs next (dispatcher.ts, scheduler.ts), the handlers (exits.ts), shadow paging (shadow/) or the interrupt
 // assist (interrupts.ts). Xen: arch/x86/hvm/vmx/vmx.c (vmx_vmexit_handler), entry.S (vmx_asm_do_vmentry), common/domain.c, common/schedule.c.
-// Longer than other files: one loop has all ways from an exit to the next entry.
 
 import type { CpuModel } from '../machine/cpu/model.ts';
-import { Flag } from '../machine/cpu/state.ts';
 import type { Persistent, StateArray } from '../machine/snapshot.ts';
 import { ENTRY_FAILURE, exitReasonName } from '../machine/vmx/exit-reasons.ts';
 import { Field } from '../machine/vmx/fields.ts';
@@ -12,17 +10,16 @@ import { INSTRUCTION_ERRORS } from '../machine/vmx/instruction-errors.ts';
 import { IntrInfo } from '../machine/vmx/qualification.ts';
 import type { BootImage } from './boot/image.ts';
 import { type AccountSaved, DEFAULT_PROFILE, ExitAccount, type CostProfile } from './costs.ts';
+import { Dispatcher, type DispatcherSaved } from './dispatcher.ts';
 import { Domain, type DomainSaved, type VirtualPlatform } from './domain.ts';
 import { exitHandlers, unhandledExit, type ExitHandler } from './exits.ts';
 import { FrameAllocator } from './frames.ts';
-import { GuestContext } from './guest-context.ts';
 import { Hypercalls, type HypercallHandler } from './hypercalls.ts';
 import { InterruptAssist } from './interrupts.ts';
 import type { Machine } from './machine.ts';
-import { RunState, type HypervisorObserver } from './observer.ts';
+import type { HypervisorObserver } from './observer.ts';
 import { P2m } from './p2m.ts';
 import { runOutsideVmx } from './real-mode.ts';
-import { CreditScheduler, type SchedulerSaved } from './scheduler.ts';
 import { fillBitmaps, setUpControls, setUpGuest } from './setup.ts';
 import { DEFAULT_SHADOW_OPTIONS, MIN_POOL_PAGES, ShadowPaging, type ShadowOptions } from './shadow/paging.ts';
 import { Vcpu } from './vcpu.ts';
@@ -72,13 +69,9 @@ export interface DomainConfig {
 
 export interface HypervisorSaved {
   readonly account: AccountSaved;
-  readonly idle: number;
   readonly charge: number;
   readonly charged: number;
-  readonly current: number;
-  readonly lookAt: number;
-  readonly started: boolean;
-  readonly scheduler: SchedulerSaved;
+  readonly dispatcher: DispatcherSaved;
   readonly domains: readonly DomainSaved[];
 }
 
@@ -86,25 +79,11 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
   readonly frames: FrameAllocator;
   readonly hypercalls = new Hypercalls();
   readonly account: ExitAccount;
-  private readonly scheduler = new CreditScheduler();
+  readonly dispatcher: Dispatcher;
   private readonly handlers: ReadonlyArray<ExitHandler | undefined>;
-  private readonly list: Domain[] = [];
-  /** The vCPU whose state the processor has: the one that runs, or the last one that did. */
-  private current: Vcpu | undefined;
-  /** Told whose doings the observer hears of from now on. */
-  onSubject: ((vcpu: Vcpu) => void) | undefined;
-  /** What a processor has for a guest that was never on it. */
-  private readonly fresh = new GuestContext();
-  /** The running guest's registers while another's are looked at. */
-  private readonly aside = new GuestContext();
-  /** Cycles in which no guest ran, what the present exit was charged, and all exits since the last entry. */
-  private idle = 0;
+  /** What the present exit was charged, and all exits since the last entry. */
   private charge = 0;
   private charged = 0;
-  /** From which cycle on somebody else may have to run; with one domain never. */
-  private lookAt = 0;
-  /** A vCPU has been put on the processor. */
-  private started = false;
   /** Where the present call of `run` ends: in instructions, and in cycles. */
   private end = 0;
   private endOfTime = 0;
@@ -120,7 +99,7 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
     this.frames = new FrameAllocator(FIRST_FRAME, machine.memory.bytes >>> 12);
     this.account = new ExitAccount(options.costs ?? DEFAULT_PROFILE);
     this.handlers = exitHandlers(model, this.hypercalls);
-    this.fresh.save(machine.state);
+    this.dispatcher = new Dispatcher(machine, observer);
     const region = this.frames.allocate(1);
     if (region < 0) throw new Error('the machine has no memory for a VMXON region');
     machine.memory.write32(region * 4096, machine.vmx.capabilities.revisionId);
@@ -130,18 +109,11 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
   }
 
   get domains(): readonly Domain[] {
-    return this.list;
-  }
-  weightOf(domain: Domain): number {
-    return this.scheduler.weightOf(this.list.indexOf(domain));
-  }
-  /** Whose state the processor has; undefined before the first domain is made. */
-  get onProcessor(): Vcpu | undefined {
-    return this.current;
+    return this.dispatcher.list;
   }
   /** Cycles in which all guests waited in HLT. Retired instructions are `machine.clock.now` minus this. */
   get idleCycles(): number {
-    return this.idle;
+    return this.dispatcher.idle;
   }
 
   /** Adds a hypercall: see hypercalls.ts. Throws if the number is taken. */
@@ -153,7 +125,7 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
   createDomain(config: DomainConfig): DomainResult {
     const { machine, frames, observer } = this;
     const { id = 0, memoryBytes, platform } = config;
-    if (this.list.some((other) => other.id === id)) return { ok: false, reason: `there is a domain ${id} already` };
+    if (this.domains.some((other) => other.id === id)) return { ok: false, reason: `there is a domain ${id} already` };
     const shadowPages = Math.max(MIN_POOL_PAGES, poolPages(memoryBytes, this.options));
     const gfns = memoryBytes >>> 12;
     const fixed = frames.allocate(DOMAIN_FRAMES);
@@ -184,21 +156,17 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
     const bitmaps = { ioBitmapA: fixed + 1, ioBitmapB: fixed + 2, msrBitmap: fixed + 3 };
     fillBitmaps(machine, bitmaps, this.options.passedPorts ?? []);
     machine.memory.write32(vcpu.vmcsAddress, machine.vmx.capabilities.revisionId);
-    this.current?.context.save(machine.state);
     if (machine.vmx.vmclear(vcpu.vmcsAddress) !== 0 || machine.vmx.vmptrld(vcpu.vmcsAddress) !== 0) {
       throw new Error('VMCLEAR or VMPTRLD failed');
     }
-    this.fresh.load(machine.state);
-    this.current = vcpu;
-    this.onSubject?.(vcpu);
+    this.dispatcher.make(vcpu);
     for (const load of config.boot.loads) p2m.load(load.address, load.bytes);
     observer?.domainCreate(domain.id, memoryBytes >>> 10);
     setUpControls(machine.vmx, bitmaps, observer);
     setUpGuest(machine.vmx, config.boot.state);
     shadow.observer = observer;
     if (!vcpu.start(config.boot.state)) return { ok: false, reason: 'the shadow pool is too small' };
-    this.list.push(domain);
-    this.scheduler.add(config.weight, config.cap);
+    this.dispatcher.add(domain, config.weight, config.cap);
     return { ok: true, domain };
   }
 
@@ -207,32 +175,36 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
    * wait for something that no timer brings, until a debugger's stop point is met, or until one of them stops. Slicing changes nothing: any sequence of calls gives the same run.
    */
   run(instructions: number, cycles = instructions + DEFAULT_IDLE_LIMIT): void {
-    if (this.list.every((domain) => domain.stopped !== undefined)) return;
-    const { machine } = this;
+    if (this.domains.every((domain) => domain.stopped !== undefined)) return;
+    const { machine, dispatcher } = this;
     const vmx = machine.vmx;
     const endOfTime = machine.clock.now + cycles;
-    this.end = machine.clock.now - this.idle + instructions;
+    this.end = machine.clock.now - dispatcher.idle + instructions;
     this.endOfTime = endOfTime;
     // Input from outside may have come since the last slice.
-    if (this.started) this.lookAt = Math.min(this.lookAt, this.nextLook());
-    if (vmx.nonRoot) this.armTimer(this.current!);
+    dispatcher.lookAgain();
+    if (vmx.nonRoot) this.armTimer(dispatcher.current!);
     while (this.goesOn()) {
-      const vcpu = this.current!;
-      vcpu.sliceEnd = Math.min(this.end + this.idle, endOfTime);
-      if (this.takeOff(vcpu)) break;
+      const vcpu = dispatcher.current!;
+      vcpu.sliceEnd = Math.min(this.end + dispatcher.idle, endOfTime);
+      if (dispatcher.takeOff(vcpu)) break;
       if (vcpu.exitWaits) {
         vcpu.exitWaits = false;
         this.answerExit(vcpu);
         continue;
       }
-      if (!vmx.nonRoot && vcpu.unfinishedIo.elements === 0 && (vcpu.blocked || machine.clock.now >= this.lookAt)) {
-        if (!this.schedule()) break;
+      if (
+        !vmx.nonRoot &&
+        vcpu.unfinishedIo.elements === 0 &&
+        (vcpu.blocked || machine.clock.now >= dispatcher.lookAt)
+      ) {
+        if (!dispatcher.schedule(endOfTime)) break;
         continue;
       }
       if (vcpu.outsideVmx) {
-        const until = Math.min(vcpu.sliceEnd, this.lookAt);
-        runOutsideVmx(vcpu.domain, this.handlers, until, () => this.crank(vcpu.domain));
-        if (vcpu.blocked) this.block(vcpu);
+        const until = Math.min(vcpu.sliceEnd, dispatcher.lookAt);
+        runOutsideVmx(vcpu.domain, this.handlers, until, () => vcpu.domain.crank(machine.clock.now));
+        if (vcpu.blocked) dispatcher.block(vcpu);
         continue;
       }
       if (vcpu.unfinishedIo.elements > 0) {
@@ -248,35 +220,28 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
       if (!vmx.exitPending) break; // the end of the slice, or a stop that a debugger asked for
       this.handleExit(vcpu);
     }
-    this.takeOff(this.current!);
+    dispatcher.takeOff(dispatcher.current!);
     // Input that comes before the next slice happens now, not at the last exit.
-    for (const { platform } of this.list) platform.clock.set(machine.clock.now);
+    for (const { platform } of this.domains) platform.clock.set(machine.clock.now);
   }
 
   private goesOn(): boolean {
     const { clock, points } = this.machine;
     const { now } = clock;
-    return now - this.idle < this.end && now < this.endOfTime && !points.halted;
+    return now - this.dispatcher.idle < this.end && now < this.endOfTime && !points.halted;
   }
 
   /** What the loop above does from an exit to the entry behind it, for a processor that is still in its run loop. True if the guest runs again. */
   private answerAtOnce(): boolean {
-    const vcpu = this.current!;
+    const vcpu = this.dispatcher.current!;
     this.handleExit(vcpu);
     this.answered = true;
     if (vcpu.exitWaits || vcpu.blocked || vcpu.outsideVmx || vcpu.unfinishedIo.elements > 0) return false;
-    if (vcpu.domain.stopped !== undefined || this.machine.clock.now >= this.lookAt) return false;
+    if (vcpu.domain.stopped !== undefined || this.machine.clock.now >= this.dispatcher.lookAt) return false;
     if (!this.goesOn() || !this.enter(vcpu)) return false;
     // An entry that fails late, or leaves at once, is an exit of its own.
     this.answered = false;
     return !this.machine.vmx.exitPending;
-  }
-
-  /** Guest time follows physical time, and what is due on the virtual platform happens. */
-  private crank(domain: Domain): void {
-    const { clock } = domain.platform;
-    clock.set(this.machine.clock.now);
-    if (clock.nextDeadline <= clock.now) clock.runDue();
   }
 
   /**
@@ -286,135 +251,7 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
   private armTimer({ domain }: Vcpu): void {
     const unseen = domain.platform.interrupts.intr && !domain.assist.windowRequested;
     const deadline = unseen ? this.machine.clock.now : domain.platform.clock.nextDeadline;
-    this.machine.setTimer(Math.min(deadline, this.lookAt));
-  }
-
-  // ---- who runs -----------------------------------------------------------------------------------------------------
-
-  /** Wakes who has got an interrupt, and puts on the processor whose turn it is. False: nobody can run, and nothing in sight changes that. */
-  private schedule(): boolean {
-    const { machine, scheduler, list } = this;
-    for (const { vcpu } of list) if (vcpu.states.state === RunState.BLOCKED) this.wake(vcpu);
-    this.onSubject?.(this.current!);
-    if (this.ended()) return false;
-    const { now } = machine.clock;
-    if (scheduler.mustChoose(now)) {
-      const chosen = scheduler.choose(now);
-      if (chosen >= 0) this.put(list[chosen]!.vcpu);
-      for (const { vcpu } of list)
-        if (!vcpu.blocked && vcpu.states.state === RunState.BLOCKED) this.change(vcpu, RunState.RUNNABLE);
-      this.onSubject?.(this.current!);
-      if (chosen < 0) return this.sleep();
-    }
-    this.lookAt = this.nextLook();
-    return true;
-  }
-  /** A domain has stopped that nobody has taken off the processor yet. */
-  private ended(): boolean {
-    let ended = false;
-    for (const { vcpu } of this.list) if (this.takeOff(vcpu)) ended = true;
-    return ended;
-  }
-  /** True if the vCPU's domain has stopped since this was last asked. */
-  private takeOff(vcpu: Vcpu): boolean {
-    if (vcpu.domain.stopped === undefined || vcpu.states.state === RunState.OFFLINE) return false;
-    this.scheduler.sleep(this.list.indexOf(vcpu.domain), this.machine.clock.now);
-    vcpu.states.change(RunState.OFFLINE, this.machine.clock.now);
-    this.lookAt = 0;
-    return true;
-  }
-  private block(vcpu: Vcpu): void {
-    this.scheduler.sleep(this.list.indexOf(vcpu.domain), this.machine.clock.now);
-    this.change(vcpu, RunState.BLOCKED);
-  }
-  /** A vCPU in HLT, if its platform has an interrupt for it. One that can take none will sleep for ever. */
-  private wake(vcpu: Vcpu): void {
-    const { machine } = this;
-    const { domain } = vcpu;
-    this.onSubject?.(vcpu);
-    this.crank(domain);
-    if (domain.stopped !== undefined) return;
-    if (vcpu === this.current && (machine.vmx.vmread(Field.GUEST_RFLAGS) & Flag.IF) === 0) {
-      domain.stop({ kind: 'shutdown', message: 'the guest halted with interrupts disabled', details: [] });
-      return;
-    }
-    if (!domain.platform.interrupts.intr) return;
-    vcpu.blocked = false;
-    this.scheduler.wake(this.list.indexOf(domain), machine.clock.now);
-  }
-  /** VMPTRLD and the registers that the VMCS does not have. Without VPID, entering another guest drops all translations. */
-  private put(vcpu: Vcpu): void {
-    const { machine } = this;
-    const last = this.current!;
-    if (vcpu !== last) {
-      if (last.states.state === RunState.RUNNING) this.change(last, RunState.RUNNABLE);
-      last.context.save(machine.state);
-      if (machine.vmx.vmptrld(vcpu.vmcsAddress) !== 0) throw new Error('VMPTRLD failed');
-      vcpu.context.load(machine.state);
-      machine.flushGuestTlb(true);
-      last.shadow.tables.translationsGone();
-      vcpu.shadow.tables.translationsGone();
-      this.current = vcpu;
-    }
-    // The first one runs from the start.
-    if (this.started) {
-      if (vcpu.states.state !== RunState.RUNNING) this.change(vcpu, RunState.RUNNING);
-    } else vcpu.states.change(RunState.RUNNING, machine.clock.now);
-    this.started = true;
-  }
-  /** Calls `act`; what is observed meanwhile is the doing of that vCPU. */
-  attribute(vcpu: Vcpu, act: () => void): void {
-    this.onSubject?.(vcpu);
-    act();
-    this.onSubject?.(this.current!);
-  }
-  /** Calls `act` with a vCPU's registers and VMCS on the processor, then puts back what was there. For who looks from outside: nothing runs meanwhile. */
-  examine<T>(vcpu: Vcpu, act: () => T): T {
-    const { machine } = this;
-    const last = this.current!;
-    if (vcpu === last) return act();
-    const { state, vmx } = machine;
-    this.aside.save(state);
-    vcpu.context.load(state);
-    vmx.vmptrld(vcpu.vmcsAddress);
-    this.current = vcpu;
-    try {
-      return act();
-    } finally {
-      vcpu.context.save(state);
-      this.aside.load(state);
-      vmx.vmptrld(last.vmcsAddress);
-      this.current = last;
-    }
-  }
-  private change(vcpu: Vcpu, state: number): void {
-    const old = vcpu.states.state;
-    vcpu.states.change(state, this.machine.clock.now);
-    this.onSubject?.(vcpu);
-    this.observer?.runState(old, state);
-  }
-  /** When the scheduler has to look again: at the end of a slice, or when a sleeping domain's platform has something to do. */
-  private nextLook(): number {
-    let at = this.scheduler.due;
-    for (const { vcpu, platform } of this.list) {
-      if (!vcpu.blocked || vcpu === this.current) continue;
-      at = Math.min(at, platform.interrupts.intr ? this.machine.clock.now : platform.clock.nextDeadline);
-    }
-    return at;
-  }
-  /** Nobody can run: the processor sleeps to the next deadline. False: nothing that can wake anybody is in sight. */
-  private sleep(): boolean {
-    const { machine, endOfTime } = this;
-    let deadline = this.scheduler.due;
-    for (const { vcpu, platform } of this.list)
-      if (vcpu.blocked) deadline = Math.min(deadline, platform.clock.nextDeadline);
-    this.lookAt = 0;
-    if (deadline === Infinity) return false;
-    machine.setTimer(deadline);
-    const before = machine.clock.now;
-    machine.halt(Math.min(deadline, endOfTime));
-    this.idle += machine.clock.now - before;
-    return machine.clock.now < endOfTime;
+    this.machine.setTimer(Math.min(deadline, this.dispatcher.lookAt));
   }
 
   // ---- entry and exit -----------------------------------------------------------------------------------------------
@@ -424,7 +261,7 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
     const { machine, observer } = this;
     const { domain } = vcpu;
     const vmx = machine.vmx;
-    this.crank(domain);
+    domain.crank(machine.clock.now);
     if (domain.stopped !== undefined) return false;
     domain.assist.assist();
     vcpu.shadow.tables.flushIfNeeded();
@@ -466,7 +303,7 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
       this.entryFailed(domain, word);
       return;
     }
-    this.crank(domain);
+    domain.crank(machine.clock.now);
     vcpu.detail0 = 0;
     vcpu.detail1 = 0;
     vcpu.detail2 = 0;
@@ -486,7 +323,7 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
     observer?.handler(reason, outcome, this.charge, vcpu.detail0, vcpu.detail1, vcpu.detail2);
     if (domain.stopped !== undefined) return;
     domain.assist.reinject();
-    if (vcpu.blocked) this.block(vcpu);
+    if (vcpu.blocked) this.dispatcher.block(vcpu);
   }
 
   private entryFailed(domain: Domain, word: number): void {
@@ -504,36 +341,27 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
 
   /** After the domains were made. Frames, hypercalls and bitmaps do not change any more. */
   saveState(): HypervisorSaved {
-    const { idle, charge, charged, lookAt, started } = this;
+    const { charge, charged } = this;
     return {
       account: this.account.saveState(),
-      idle,
       charge,
       charged,
-      current: this.list.indexOf(this.current!.domain),
-      lookAt,
-      started,
-      scheduler: this.scheduler.saveState(),
-      domains: this.list.map((domain) => domain.saveState()),
+      dispatcher: this.dispatcher.saveState(),
+      domains: this.domains.map((domain) => domain.saveState()),
     };
   }
   loadState(state: HypervisorSaved): void {
     this.account.loadState(state.account);
-    this.idle = state.idle;
     this.charge = state.charge;
     this.charged = state.charged;
-    this.lookAt = state.lookAt;
-    this.started = state.started;
-    this.scheduler.loadState(state.scheduler);
-    for (const [i, domain] of state.domains.entries()) this.list[i]!.loadState(domain);
-    this.current = this.list[state.current]!.vcpu;
-    this.onSubject?.(this.current);
+    for (const [i, domain] of state.domains.entries()) this.domains[i]!.loadState(domain);
+    this.dispatcher.loadState(state.dispatcher);
   }
   get stateArrays(): readonly StateArray[] {
-    return this.list.flatMap((domain) => domain.stateArrays);
+    return this.domains.flatMap((domain) => domain.stateArrays);
   }
   /** Calls back with the machine frames that the hypervisor has written since the last call in ways that the machine does not see. */
   takeWritten(visit: (mfn: number) => void): void {
-    for (const { vcpu } of this.list) vcpu.shadow.takeWritten(visit);
+    for (const { vcpu } of this.domains) vcpu.shadow.takeWritten(visit);
   }
 }

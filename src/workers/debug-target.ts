@@ -1,12 +1,11 @@
 // The machine's side of debugging: keeps the contract of debugger/target.ts over a session. Not the stop points (machine/cpu/stop-points.ts),
 // not the registers' table (debugger/registers.ts) and not the past (the session's history).
 
-import type { GuestRegisters } from '../debugger/guest-registers.ts';
 import { comparePositions, isBehindEvent } from '../debugger/position.ts';
 import { registerNamed } from '../debugger/registers.ts';
 import type { DebugStop, DebugTarget, DebugVcpu, History, Position, StopPoint, Work } from '../debugger/target.ts';
 import type { StopPoints } from '../machine/cpu/stop-points.ts';
-import type { GuestMemory } from './guest-memory.ts';
+import type { Guest } from './guest.ts';
 import { type Session, UserError } from './session.ts';
 
 type Runner = Pick<Session, 'run' | 'stop' | 'waiting'>;
@@ -20,7 +19,7 @@ class Vcpu implements DebugVcpu {
   constructor(
     readonly id: number,
     private readonly prefix: string,
-    private readonly registers: GuestRegisters,
+    private readonly guest: Pick<Guest, 'registers' | 'examine'>,
     private readonly changed: (change: Change) => void,
   ) {}
 
@@ -29,21 +28,25 @@ class Vcpu implements DebugVcpu {
   }
   read(name: string): number {
     const register = registerNamed(name);
-    return register === undefined ? 0 : this.registers.read(register);
+    const { guest } = this;
+    return register === undefined ? 0 : guest.examine(() => guest.registers.read(register));
   }
   write(name: string, value: number): boolean {
     const register = registerNamed(name);
-    if (register === undefined || !this.registers.write(register, value)) return false;
+    const { guest } = this;
+    if (register === undefined || !guest.examine(() => guest.registers.write(register, value))) return false;
     this.changed({ kind: 'register', name, value });
     return true;
   }
   readWide(name: string): Uint8Array {
     const register = registerNamed(name);
-    return (register && this.registers.readWide(register)) ?? new Uint8Array(0);
+    const { guest } = this;
+    return (register && guest.examine(() => guest.registers.readWide(register))) ?? new Uint8Array(0);
   }
   writeWide(name: string, value: Uint8Array): boolean {
     const register = registerNamed(name);
-    if (register === undefined || !this.registers.writeWide(register, value)) return false;
+    const { guest } = this;
+    if (register === undefined || !guest.examine(() => guest.registers.writeWide(register, value))) return false;
     this.changed({ kind: 'register', name, value: value.slice() });
     return true;
   }
@@ -51,8 +54,8 @@ class Vcpu implements DebugVcpu {
 
 export interface TargetParts {
   readonly points: StopPoints;
-  readonly memory: GuestMemory;
-  readonly registers: GuestRegisters;
+  /** The guest that is debugged. */
+  readonly guest: Pick<Guest, 'memory' | 'registers' | 'examine'>;
   readonly runner: Runner;
   /** "d0v0". */
   readonly vcpuName: string;
@@ -74,7 +77,7 @@ export class MachineTarget implements DebugTarget {
   private installed: readonly StopPoint[] = [];
 
   constructor(private readonly parts: TargetParts) {
-    this.vcpus = [new Vcpu(0, parts.vcpuName, parts.registers, parts.changed)];
+    this.vcpus = [new Vcpu(0, parts.vcpuName, parts.guest, parts.changed)];
   }
 
   get position(): Position {
@@ -88,25 +91,26 @@ export class MachineTarget implements DebugTarget {
   }
 
   readMemory(linear: number, into: Uint8Array): number {
-    return this.parts.memory.readLinear(linear, into);
+    return this.parts.guest.memory.readLinear(linear, into);
   }
   writeMemory(linear: number, bytes: Uint8Array): number {
     this.parts.changed({ kind: 'linear', address: linear, bytes: bytes.slice() });
-    return this.parts.memory.writeLinear(linear, bytes);
+    return this.parts.guest.memory.writeLinear(linear, bytes);
   }
   translate(linear: number): number | undefined {
-    return this.parts.memory.translate(linear);
+    return this.parts.guest.memory.translate(linear);
   }
   readPhysical(physical: number, into: Uint8Array): number {
-    return this.parts.memory.readPhysical(physical, into);
+    return this.parts.guest.memory.readPhysical(physical, into);
   }
   writePhysical(physical: number, bytes: Uint8Array): number {
     this.parts.changed({ kind: 'physical', address: physical, bytes: bytes.slice() });
-    return this.parts.memory.writePhysical(physical, bytes);
+    return this.parts.guest.memory.writePhysical(physical, bytes);
   }
   /** Does again what was done at this moment. */
   repeat(change: Change): void {
-    const { memory, registers } = this.parts;
+    const { guest } = this.parts;
+    const { memory, registers } = guest;
     switch (change.kind) {
       case 'linear':
         memory.writeLinear(change.address, change.bytes);
@@ -116,8 +120,9 @@ export class MachineTarget implements DebugTarget {
         return;
       case 'register': {
         const register = registerNamed(change.name)!;
-        if (typeof change.value === 'number') registers.write(register, change.value);
-        else registers.writeWide(register, change.value);
+        const { value } = change;
+        if (typeof value === 'number') guest.examine(() => registers.write(register, value));
+        else guest.examine(() => registers.writeWide(register, value));
       }
     }
   }

@@ -9,7 +9,7 @@ import { isBehindEvent } from '../debugger/position.ts';
 import type { DebugTarget, History } from '../debugger/target.ts';
 import { type Hypervisor, machineBytesFor } from '../hypervisor/hypervisor.ts';
 import { RunStopReason } from '../hypervisor/observer.ts';
-import { Clock, CYCLES_PER_SECOND } from '../machine/clock.ts';
+import { type Clock, CYCLES_PER_SECOND } from '../machine/clock.ts';
 import { CPU_MODELS } from '../machine/cpu/model.ts';
 import type { Persistent } from '../machine/snapshot.ts';
 import type { Position } from '../machine/stop-point.ts';
@@ -136,12 +136,11 @@ class EngineSession implements Session {
       guest.begin(() => this.target, this.hypervisor, this.hypervisor?.domains[i]);
     this.snapshots = this.makeSnapshots();
     this.presentOnly = new PresentOnly(machine.points);
-    const { memory, registers, domain } = this.main;
+    const { memory, domain } = this.main;
     machine.points.surroundings.peek = (linear, into) => memory.readLinear(linear, into);
     const target = (this.target = new MachineTarget({
       points: machine.points,
-      memory,
-      registers,
+      guest: this.main,
       runner: this,
       vcpuName: domain === undefined ? 'v0' : `d${domain.id}v0`,
       position: () => this.position(),

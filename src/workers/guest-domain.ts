@@ -31,7 +31,7 @@ export const createGuestDomains = (parts: DomainParts, guests: readonly Guest[])
   machine.enterVmxOperation();
   const hypervisor = new Hypervisor(machine, CPU_MODELS[config.cpu], recorder);
   point.hypervisor = hypervisor;
-  hypervisor.onSubject = (vcpu) => point.is(vcpu);
+  hypervisor.dispatcher.onSubject = (vcpu) => point.is(vcpu);
   machine.vmxUnit.root = { ...machine.vmxUnit.root, onVmExit: () => vmcsHistory.exit() };
   hypervisor.registerHypercall(OBSERVE_OP_HYPERCALL, 'observe_op', (caller) =>
     observeOp(
@@ -64,7 +64,7 @@ export const createGuestDomains = (parts: DomainParts, guests: readonly Guest[])
     });
     if (!result.ok) throw new UserError(`${image.name}: ${result.reason}`);
   }
-  hypervisor.attribute(hypervisor.domains[0]!.vcpu, () => recorder.runStart());
+  hypervisor.dispatcher.attribute(hypervisor.domains[0]!.vcpu, () => recorder.runStart());
   return hypervisor;
 };
 
@@ -76,6 +76,6 @@ const factsOf = (hypervisor: Hypervisor, id: number): DomainFacts | undefined =>
   return {
     instructions: domain.vcpu.states.cycles(RunState.RUNNING, now),
     guestCycles: now,
-    weight: hypervisor.weightOf(domain),
+    weight: hypervisor.dispatcher.weightOf(domain),
   };
 };

@@ -106,7 +106,7 @@ export class Guest implements Persistent<GuestSaved> {
     const guest =
       domain === undefined || hypervisor === undefined
         ? undefined
-        : { vmx: machine.vmxUnit, vcpu: domain.vcpu, live: () => hypervisor.onProcessor === domain.vcpu };
+        : { vmx: machine.vmxUnit, vcpu: domain.vcpu, live: () => hypervisor.dispatcher.current === domain.vcpu };
     this.registers = new GuestRegisters(machine.cpu, guest, (linear, into) => this.memory.readLinear(linear, into));
     const zeroPage = this.kernel?.protocol === 'linux' ? this.kernel.state.esi : undefined;
     const { moduleSymbols = [] } = config;
@@ -128,12 +128,12 @@ export class Guest implements Persistent<GuestSaved> {
   }
   /** Calls `act` with its registers in the processor. */
   examine<T>(act: () => T): T {
-    return this.domain === undefined ? act() : this.hypervisor!.examine(this.domain.vcpu, act);
+    return this.domain === undefined ? act() : this.hypervisor!.dispatcher.examine(this.domain.vcpu, act);
   }
   /** Bytes come in on its serial line. */
   typeSerial(bytes: Uint8Array): void {
     if (this.domain === undefined) this.platform.typeSerial(bytes);
-    else this.hypervisor!.attribute(this.domain.vcpu, () => this.platform.typeSerial(bytes));
+    else this.hypervisor!.dispatcher.attribute(this.domain.vcpu, () => this.platform.typeSerial(bytes));
   }
   /** Takes back what it sent behind the present moment. */
   beginFuture(): void {

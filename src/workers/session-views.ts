@@ -47,7 +47,7 @@ export class SessionViews {
         name: guest.name,
         memoryBytes: guest.config.memoryBytes,
         ...(stop === undefined ? {} : { stop }),
-        ...(domain === undefined ? {} : { weight: this.parts.hypervisor!.weightOf(domain) }),
+        ...(domain === undefined ? {} : { weight: this.parts.hypervisor!.dispatcher.weightOf(domain) }),
         vcpus: [
           {
             id: 0,

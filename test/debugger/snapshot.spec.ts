@@ -32,7 +32,7 @@ const NO_STATE: readonly RegExp[] = [
   /\.walker\.last/,
   // Meaningful only inside a call of the run loop, or inside one instruction, or inside one delivery.
   /\.processor\.(helpers|emulatedEvent|outside)/,
-  /\.hypervisor\.(end|endOfTime|answered)$|\.hypervisor\.(aside|fresh)/,
+  /\.hypervisor\.(end|endOfTime|answered)$|\.dispatcher\.(aside|fresh)/,
   /\.mmu\.bounce/,
   // Which of the TLB's tables have been needed.
   /\.tlb\.made/,
