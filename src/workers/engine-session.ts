@@ -27,7 +27,7 @@ import { baseName, checkMemory, layOut, loadSymbols, observeMask, type Start } f
 import { MachineTarget, PresentOnly } from './debug-target.ts';
 import { createGuestDomain } from './guest-domain.ts';
 import { GuestMemory } from './guest-memory.ts';
-import { stopOfBare, stopOfDomain } from './guest-stops.ts';
+import { stopOfBare, stopOfDomain, stopOfReset } from './guest-stops.ts';
 import { EnginePoint } from './observation-point.ts';
 import { OutputLine } from './output-line.ts';
 import { PhysicalMachine } from './physical-machine.ts';
@@ -127,13 +127,7 @@ class EngineSession implements Session {
       read8: (physical) => this.video.read(physical - VIDEO_BASE, 1),
       onSerialByte: this.serial.push,
       onDebugByte: this.debugConsole.push,
-      onReset: () =>
-        this.finish({
-          kind: 'reset',
-          address: this.views.registers.eip,
-          message: `the guest reset the machine ${this.here()}`,
-          details: [],
-        }),
+      onReset: () => this.finish(stopOfReset(this.views.registers.eip, () => this.views.names)),
       onDebugExit: (value) =>
         this.finish({
           kind: 'debug-exit',
@@ -315,10 +309,8 @@ class EngineSession implements Session {
     this.stop = stop;
     this.recorder.runStop(RunStopReason.GUEST_STOPPED);
     this.machine.processor.stopRequested = true;
-    this.domain?.stop({ kind: 'external', message: stop.message, details: [] });
-  }
-  private here(): string {
-    return `at ${this.views.names.describe(this.views.registers.eip)}`;
+    // What the user is told is the session's own reason.
+    this.domain?.stop({ kind: 'external', message: stop.kind, details: [] });
   }
   typeSerial(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
