@@ -32,7 +32,6 @@ const SLICE = 20_000_000;
 const MATCH_WINDOW = 65536;
 
 interface Plan {
-  readonly config: BootConfig;
   readonly serial: SerialSink;
   /** Where the debug console goes. */
   readonly log: (bytes: Uint8Array) => void;
@@ -44,7 +43,7 @@ interface Plan {
   readonly report: string | undefined;
 }
 
-const plan = (args: ParsedArguments): Plan => {
+const plan = (args: ParsedArguments): Plan & { readonly config: BootConfig } => {
   const until = one(args, 'until');
   const pattern = until === undefined ? undefined : parsePattern(until, '--until', 'm');
   const max = one(args, 'max-instructions');
@@ -213,6 +212,13 @@ const statusOf = (session: Session, reason: StopReason): number => {
   }
 };
 
+/** The files' bytes go when the machine has them. */
+const start = (argv: readonly string[]): { readonly p: Plan; readonly session: Session; readonly began: bigint } => {
+  const { config, ...p } = plan(parseArguments(argv, BOOT_OPTIONS, 'boot'));
+  const began = process.hrtime.bigint();
+  return { p, session: createSession(config), began };
+};
+
 /** Returns the process's exit status. Throws UserError for the user's mistakes. */
 export const boot = async (argv: readonly string[]): Promise<number> => {
   if (argv.includes('--help')) {
@@ -221,11 +227,9 @@ export const boot = async (argv: readonly string[]): Promise<number> => {
     );
     return Status.ok;
   }
-  const p = plan(parseArguments(argv, BOOT_OPTIONS, 'boot'));
-  const start = process.hrtime.bigint();
-  const session = createSession(p.config);
+  const { p, session, began } = start(argv);
   const outcome = await drive(session, p);
-  const seconds = Number(process.hrtime.bigint() - start) / 1e9;
+  const seconds = Number(process.hrtime.bigint() - began) / 1e9;
   p.serial.close();
   if (p.trace !== undefined) writeOutput(p.trace, 'trace', session.trace());
   if (p.report !== undefined)

@@ -23,7 +23,7 @@ import { type ObservationPoint, Recorder, type RecorderOptions } from '../monito
 import type { SourceLocation } from '../symbols/location.ts';
 import type { SymbolFile } from '../symbols/symbol-file.ts';
 import { loadBareMachine } from './bare-machine.ts';
-import { baseName, checkMemory, layOut, loadSymbols, observeMask, type Start } from './boot-config.ts';
+import { baseName, checkMemory, layOut, loadSymbols, observeMask, type Start, withoutFiles } from './boot-config.ts';
 import { MachineTarget, PresentOnly } from './debug-target.ts';
 import { createGuestDomain } from './guest-domain.ts';
 import { GuestMemory } from './guest-memory.ts';
@@ -31,7 +31,16 @@ import { stopOfBare, stopOfDomain, stopOfReset } from './guest-stops.ts';
 import { EnginePoint } from './observation-point.ts';
 import { OutputLine } from './output-line.ts';
 import { PhysicalMachine } from './physical-machine.ts';
-import type { BootConfig, Counters, DomainView, EventBatch, Session, Stop, VmcsFieldView } from './session.ts';
+import type {
+  BootConfig,
+  Counters,
+  DomainView,
+  EventBatch,
+  Session,
+  SessionConfig,
+  Stop,
+  VmcsFieldView,
+} from './session.ts';
 import { UserError } from './session.ts';
 import { type Input, RecordedSession } from './recorded-session.ts';
 import { SessionViews } from './session-views.ts';
@@ -99,15 +108,17 @@ class EngineSession implements Session {
   private readonly views: SessionViews;
   private readonly target: MachineTarget;
   readonly symbols: GuestSymbols;
+  readonly config: SessionConfig;
 
   constructor(
-    readonly config: BootConfig,
+    config: BootConfig,
     start: Start,
     symbolFile: SymbolFile,
     mask: EventMask,
     makeRecorder: MakeRecorder,
     files: FileAccess | undefined,
   ) {
+    this.config = withoutFiles(config);
     const model = CPU_MODELS[config.cpu];
     const memoryBytes = config.bare ? config.memoryBytes : machineBytesFor(config.memoryBytes);
     this.machine = new PhysicalMachine(memoryBytes, model, 'rom' in start ? start.rom : undefined);
@@ -179,7 +190,7 @@ class EngineSession implements Session {
       moduleSymbols.length === 0 || files === undefined ? undefined : new ModuleFiles(moduleSymbols, files);
     this.symbols = new GuestSymbols(symbolFile, baseName(config.image.name), zeroPage, () => target, moduleFiles);
     this.views = new SessionViews({
-      config,
+      config: this.config,
       machine: this.machine,
       platform: this.platform,
       video: this.video,

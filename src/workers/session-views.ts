@@ -18,12 +18,12 @@ import { baseName } from './boot-config.ts';
 import { hashGuest } from './guest-hash.ts';
 import { describeMode, registersView, vmcsView } from './guest-view.ts';
 import type { PhysicalMachine } from './physical-machine.ts';
-import type { BootConfig, Counters, DomainView, RegistersView, Stop, VmcsFieldView } from './session.ts';
+import type { Counters, DomainView, RegistersView, SessionConfig, Stop, VmcsFieldView } from './session.ts';
 import type { VmcsHistory } from './vmcs-history.ts';
 
 /** The machine, and what was observed of it. */
 export interface ViewedParts {
-  readonly config: BootConfig;
+  readonly config: SessionConfig;
   readonly machine: PhysicalMachine;
   readonly platform: PcPlatform;
   readonly video: VideoMemory;

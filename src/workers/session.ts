@@ -51,6 +51,12 @@ export interface BootConfig {
   readonly record?: { readonly limit: number; readonly every?: number };
 }
 
+/** What a session knows of its config. The files' bytes are in the guest's memory: who wants to start it again keeps them. */
+export type SessionConfig = Omit<BootConfig, 'image' | 'initrd' | 'modules' | 'symbols'> & {
+  readonly image: Pick<NamedBytes, 'name'>;
+  readonly symbols?: Pick<NamedBytes, 'name'>;
+};
+
 export type StopKind =
   /** Port 0xf4 was written: `exitStatus` is (value << 1) | 1. */
   | 'debug-exit'
@@ -151,7 +157,7 @@ export interface EventBatch {
 }
 
 export interface Session {
-  readonly config: BootConfig;
+  readonly config: SessionConfig;
   /** The machine as a debugger has it. */
   readonly debug: DebugTarget;
   /** What the guest's addresses are called. */
