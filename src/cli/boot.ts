@@ -32,9 +32,11 @@ const SLICE = 20_000_000;
 /** Characters of serial output that `--until` can match across slices. */
 const MATCH_WINDOW = 65536;
 
+/** The bytes of the files are the machine's. */
+type PlannedDomain = Omit<FurtherDomain, 'config'> & { readonly id: number };
+
 interface Plan {
-  readonly config: BootConfig;
-  readonly domains: readonly FurtherDomain[];
+  readonly domains: readonly PlannedDomain[];
   readonly serial: SerialSink;
   /** Where the debug console goes. */
   readonly log: (bytes: Uint8Array) => void;
@@ -46,7 +48,7 @@ interface Plan {
   readonly report: string | undefined;
 }
 
-const plan = (args: ParsedArguments): Plan => {
+const plan = (args: ParsedArguments): Plan & { readonly config: BootConfig } => {
   const until = one(args, 'until');
   const pattern = until === undefined ? undefined : parsePattern(until, '--until', 'm');
   const max = one(args, 'max-instructions');
@@ -58,7 +60,7 @@ const plan = (args: ParsedArguments): Plan => {
   const domains = domainsOf(args, config, serial === 'stdio');
   return {
     config: domains.length === 0 ? config : { ...config, domains: domains.map((domain) => domain.config) },
-    domains,
+    domains: domains.map(({ config: { id }, serial: sink, input }) => ({ id, serial: sink, input })),
     serial: serialTo(serial),
     // Apart from COM1, which may be piped on; who wants to see nothing of the guest sees nothing of it either.
     log: serial === 'null' ? () => undefined : (bytes) => writeAll(2, bytes),
@@ -118,7 +120,7 @@ class Log {
 const drive = async (session: Session, p: Plan): Promise<Outcome> => {
   const serial = new Log(p.serial.write);
   const debugConsole = new Log(p.log);
-  const others = p.domains.map(({ config, serial: sink }) => ({ id: config.id, log: new Log(sink.write) }));
+  const others = p.domains.map(({ id, serial: sink }) => ({ id, log: new Log(sink.write) }));
   const ended = (reason: StopReason): Outcome => ({
     reason,
     serial: serial.text,
@@ -136,7 +138,7 @@ const drive = async (session: Session, p: Plan): Promise<Outcome> => {
   let slice = Math.min(SLICE, 1_000_000);
   try {
     if (p.input !== undefined) session.typeSerial(p.input);
-    for (const { config, input } of p.domains) if (input !== undefined) session.typeSerial(input, config.id);
+    for (const { id, input } of p.domains) if (input !== undefined) session.typeSerial(input, id);
     for (;;) {
       const left = p.maxInstructions - session.counters().instructions;
       session.run(Math.max(0, Math.min(slice, left)));
@@ -243,6 +245,13 @@ const statusOf = (session: Session, reason: StopReason): number => {
   }
 };
 
+/** The files' bytes go when the machine has them. */
+const start = (argv: readonly string[]): { readonly p: Plan; readonly session: Session; readonly began: bigint } => {
+  const { config, ...p } = plan(parseArguments(argv, BOOT_OPTIONS, 'boot'));
+  const began = process.hrtime.bigint();
+  return { p, session: createSession(config), began };
+};
+
 /** Returns the process's exit status. Throws UserError for the user's mistakes. */
 export const boot = async (argv: readonly string[]): Promise<number> => {
   if (argv.includes('--help')) {
@@ -251,11 +260,9 @@ export const boot = async (argv: readonly string[]): Promise<number> => {
     );
     return Status.ok;
   }
-  const p = plan(parseArguments(argv, BOOT_OPTIONS, 'boot'));
-  const start = process.hrtime.bigint();
-  const session = createSession(p.config);
+  const { p, session, began } = start(argv);
   const outcome = await drive(session, p);
-  const seconds = Number(process.hrtime.bigint() - start) / 1e9;
+  const seconds = Number(process.hrtime.bigint() - began) / 1e9;
   p.serial.close();
   for (const { serial } of p.domains) serial.close();
   if (p.trace !== undefined) writeOutput(p.trace, 'trace', session.trace());

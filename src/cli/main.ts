@@ -4,6 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { version } from '../../package.json';
 import { followBranchHints } from '../workers/branch-hints.ts';
 import { UserError } from '../workers/session.ts';
+import { NO_GROWTH } from '../workers/young-generation.ts';
 import { bench } from './bench/command.ts';
 import { boot, Status } from './boot.ts';
 import { gdb } from './gdb.ts';
@@ -51,6 +52,7 @@ const main = async (): Promise<number> => {
 };
 
 followBranchHints(process.versions, setFlagsFromString);
+setFlagsFromString(NO_GROWTH);
 main().then(
   (status) => {
     process.exitCode = status;

@@ -113,7 +113,8 @@ export class PageVersions {
     this.snapshots.splice(at, 0, snapshot);
     this.forEachBetween(this.base, order, (page, live) => {
       const old = this.slotAt(page, order);
-      if (old !== undefined && this.holds(old, live)) return;
+      // Without a version a page is zeros: what nobody has written needs none.
+      if (this.holds(old ?? ZERO, live)) return;
       // What comes behind has been as it was before this snapshot.
       if (next !== undefined && !this.hasVersion(page, next.order)) this.put(page, next, this.slots.share(old ?? ZERO));
       this.put(page, snapshot, isZero(live) ? ZERO : this.slots.keep(live));

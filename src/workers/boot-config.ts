@@ -7,7 +7,14 @@ import type { BootImage } from '../hypervisor/boot/image.ts';
 import { firmwareProblem, firmwareRom, type Rom } from '../machine/rom.ts';
 import { type EventMask, idsOf, MASK_ALL, MASK_NONE, maskOf } from '../monitor/events.ts';
 import { SymbolFile } from '../symbols/symbol-file.ts';
-import { type BootConfig, type DomainConfig, type GuestConfig, type NamedBytes, UserError } from './session.ts';
+import {
+  type BootConfig,
+  type DomainConfig,
+  type GuestConfig,
+  type NamedBytes,
+  UserError,
+  type WithoutFiles,
+} from './session.ts';
 import { unpack } from './unpack.ts';
 
 /** Guest memory that can be asked for, in bytes. The upper end leaves room for the engine's tables in a 4 GiB address space. */
@@ -51,6 +58,15 @@ const OPENED = new WeakMap<NamedBytes, SymbolFile>();
 
 export const baseName = (path: string): string =>
   path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1);
+
+export const withoutFiles = <Config extends GuestConfig>(config: Config): WithoutFiles<Config> => {
+  const { image, symbols, initrd: _, modules: __, ...rest } = config;
+  return {
+    ...rest,
+    image: { name: image.name },
+    ...(symbols === undefined ? {} : { symbols: { name: symbols.name } }),
+  };
+};
 
 /** What the machine starts with: a kernel in the state that its boot protocol asks for, or firmware at the reset vector. */
 export type Start = { readonly kernel: BootImage } | { readonly rom: Rom };

@@ -26,6 +26,7 @@ import {
   loadSymbols,
   observeMask,
   type Start,
+  withoutFiles,
 } from './boot-config.ts';
 import { MachineTarget, PresentOnly } from './debug-target.ts';
 import { Guest } from './guest.ts';
@@ -33,7 +34,16 @@ import { createGuestDomains } from './guest-domain.ts';
 import { stopOfBare, stopOfDomain } from './guest-stops.ts';
 import { EnginePoint } from './observation-point.ts';
 import { PhysicalMachine } from './physical-machine.ts';
-import type { BootConfig, Counters, DomainView, EventBatch, Session, Stop, VmcsFieldView } from './session.ts';
+import type {
+  BootConfig,
+  Counters,
+  DomainView,
+  EventBatch,
+  Session,
+  SessionConfig,
+  Stop,
+  VmcsFieldView,
+} from './session.ts';
 import { UserError } from './session.ts';
 import { type Input, RecordedSession } from './recorded-session.ts';
 import { SessionViews } from './session-views.ts';
@@ -99,9 +109,10 @@ class EngineSession implements Session {
   private readonly vmcsHistory: VmcsHistory;
   private readonly views: SessionViews;
   private readonly target: MachineTarget;
+  readonly config: SessionConfig;
 
   constructor(
-    readonly config: BootConfig,
+    config: BootConfig,
     start: Start,
     symbolFile: SymbolFile,
     others: readonly FurtherGuest[],
@@ -109,7 +120,9 @@ class EngineSession implements Session {
     makeRecorder: MakeRecorder,
     files: FileAccess | undefined,
   ) {
-    const { bare, memoryBytes, domains = [] } = config;
+    const { domains = [], ...own } = config;
+    const { bare, memoryBytes } = config;
+    this.config = withoutFiles(own);
     const bytes = bare ? memoryBytes : machineBytesFor([memoryBytes, ...domains.map((domain) => domain.memoryBytes)]);
     const machine = new PhysicalMachine(bytes, CPU_MODELS[config.cpu], 'rom' in start ? start.rom : undefined);
     this.machine = machine;
@@ -118,7 +131,7 @@ class EngineSession implements Session {
     const ended = (guest: Guest, stop: Stop): void => this.finish(guest, stop);
     const shared = { machine, bare, files, ended };
     const id = config.domainId ?? 0;
-    this.main = new Guest({ ...shared, config, id, symbolFile, kernel });
+    this.main = new Guest({ ...shared, config: own, id, symbolFile, kernel });
     this.guests = [this.main, ...others.map((other) => new Guest({ ...shared, id: other.config.id, ...other }))];
     this.vmcsHistory = new VmcsHistory(machine.vmxUnit);
     this.point = new EnginePoint(machine, id);
@@ -130,7 +143,9 @@ class EngineSession implements Session {
       machine.cpu.errorPins = this.main.platform.errorPins;
     } else {
       const { recorder, point, vmcsHistory } = this;
-      this.hypervisor = createGuestDomains({ config, machine, recorder, point, vmcsHistory }, this.guests);
+      const kernels = others.map((other) => other.kernel);
+      const parts = { config, machine, recorder, point, vmcsHistory };
+      this.hypervisor = createGuestDomains(parts, this.guests, [kernel!, ...kernels]);
     }
     for (const [i, guest] of this.guests.entries())
       guest.begin(() => this.target, this.hypervisor, this.hypervisor?.domains[i]);
@@ -154,7 +169,15 @@ class EngineSession implements Session {
     }));
     const { hypervisor, guests, recorder, vmcsHistory } = this;
     const instructions = (): number => this.instructions;
-    this.views = new SessionViews({ config, machine, hypervisor, guests, recorder, vmcsHistory, instructions });
+    this.views = new SessionViews({
+      config: this.config,
+      machine,
+      hypervisor,
+      guests,
+      recorder,
+      vmcsHistory,
+      instructions,
+    });
     if (config.record === undefined) return;
     this.recorded = new RecordedSession({
       points: machine.points,
@@ -285,7 +308,8 @@ class EngineSession implements Session {
       this.recorder.runStop(RunStopReason.GUEST_STOPPED);
       this.machine.processor.stopRequested = true;
     }
-    guest.domain?.stop({ kind: 'external', message: stop.message, details: [] });
+    // What the user is told is the session's own reason.
+    guest.domain?.stop({ kind: 'external', message: stop.kind, details: [] });
   }
   private guest(domain: number | undefined): Guest {
     const guest = domain === undefined ? this.main : this.guests.find(({ id }) => id === domain);

@@ -1,6 +1,7 @@
 // The guests' domains under the hypervisor: VMX operation, the hypercall of observations, the platforms watched, the kernels loaded. Not the bare
 // machine (bare-machine.ts) and not how they run (engine-session.ts).
 
+import type { BootImage } from '../hypervisor/boot/image.ts';
 import { Hypervisor } from '../hypervisor/hypervisor.ts';
 import { RunState } from '../hypervisor/observer.ts';
 import { CPU_MODELS } from '../machine/cpu/model.ts';
@@ -23,10 +24,14 @@ export interface DomainParts {
 }
 
 /**
- * Makes a domain for each guest; `guests` are those of `config` and `config.domains` in order.
+ * Makes a domain for each guest; `guests` and their `kernels` are those of `config` and `config.domains` in order.
  * @throws UserError where the hypervisor does not take a kernel
  */
-export const createGuestDomains = (parts: DomainParts, guests: readonly Guest[]): Hypervisor => {
+export const createGuestDomains = (
+  parts: DomainParts,
+  guests: readonly Guest[],
+  kernels: readonly BootImage[],
+): Hypervisor => {
   const { config, machine, recorder, point, vmcsHistory } = parts;
   machine.enterVmxOperation();
   const hypervisor = new Hypervisor(machine, CPU_MODELS[config.cpu], recorder);
@@ -57,7 +62,7 @@ export const createGuestDomains = (parts: DomainParts, guests: readonly Guest[])
       id: guest.id,
       name: options.name ?? baseName(image.name),
       memoryBytes,
-      boot: guest.kernel!,
+      boot: kernels[i]!,
       platform: guest.platform,
       ...(options.weight === undefined ? {} : { weight: options.weight }),
       ...(options.cap === undefined ? {} : { cap: options.cap }),

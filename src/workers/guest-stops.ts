@@ -36,6 +36,19 @@ export const stopOfDomain = (machine: PhysicalMachine, symbols: CodeMap, stopped
   };
 };
 
+/** The sentence is made when it is read: a kernel's names are looked for in its memory, and many a guest ends with a reset that nobody asks about. */
+export const stopOfReset = (eip: number, symbols: () => CodeMap): Stop => {
+  let message: string | undefined;
+  return {
+    kind: 'reset',
+    address: eip,
+    get message() {
+      return (message ??= `the guest reset the machine at ${symbols().describe(eip)}`);
+    },
+    details: [],
+  };
+};
+
 /** Undefined: the bare machine can go on. */
 export const stopOfBare = (machine: PhysicalMachine, symbols: () => CodeMap): Stop | undefined => {
   const { processor, state, cpu } = machine;

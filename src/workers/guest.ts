@@ -15,12 +15,13 @@ import { VIDEO_BASE, VIDEO_BYTES, VideoMemory } from '../machine/devices/video-m
 import type { Persistent } from '../machine/snapshot.ts';
 import type { CodeMap } from '../symbols/program.ts';
 import type { SymbolFile } from '../symbols/symbol-file.ts';
-import { baseName } from './boot-config.ts';
+import { baseName, withoutFiles } from './boot-config.ts';
 import { GuestMemory } from './guest-memory.ts';
+import { stopOfReset } from './guest-stops.ts';
 import { registersView } from './guest-view.ts';
 import { OutputLine } from './output-line.ts';
 import type { PhysicalMachine } from './physical-machine.ts';
-import type { GuestConfig, RegistersView, Stop } from './session.ts';
+import type { GuestConfig, RegistersView, Stop, WithoutFiles } from './session.ts';
 
 export interface GuestParts {
   readonly config: GuestConfig;
@@ -56,15 +57,17 @@ export class Guest implements Persistent<GuestSaved> {
   memory!: GuestMemory;
   registers!: GuestRegisters;
   symbols!: GuestSymbols;
-  readonly config: GuestConfig;
+  readonly config: WithoutFiles<GuestConfig>;
   readonly id: number;
-  readonly kernel: BootImage | undefined;
+  private readonly parts: Pick<GuestParts, 'machine' | 'symbolFile' | 'files'>;
+  /** Where Linux's boot parameters lie. */
+  private readonly zeroPage: number | undefined;
 
-  constructor(private readonly parts: GuestParts) {
-    const { config, machine, bare, ended } = parts;
-    this.config = config;
-    this.id = parts.id;
-    this.kernel = parts.kernel;
+  constructor({ config, id, machine, bare, symbolFile, files, kernel, ended }: GuestParts) {
+    this.config = withoutFiles(config);
+    this.id = id;
+    this.parts = { machine, symbolFile, files };
+    this.zeroPage = kernel?.protocol === 'linux' ? kernel.state.esi : undefined;
     const bus = bare ? machine.bus : new Bus();
     const clock = bare ? machine.clock : new Clock();
     if (bare) this.video = new VideoMemory(machine.memory.ram.subarray(VIDEO_BASE, VIDEO_BASE + VIDEO_BYTES));
@@ -80,12 +83,10 @@ export class Guest implements Persistent<GuestSaved> {
       onSerialByte: this.serial.push,
       onDebugByte: this.debugConsole.push,
       onReset: () =>
-        ended(this, {
-          kind: 'reset',
-          address: this.view.eip,
-          message: `the guest reset the machine at ${this.names.describe(this.view.eip)}`,
-          details: [],
-        }),
+        ended(
+          this,
+          stopOfReset(this.view.eip, () => this.names),
+        ),
       onDebugExit: (value) =>
         ended(this, {
           kind: 'debug-exit',
@@ -99,7 +100,8 @@ export class Guest implements Persistent<GuestSaved> {
 
   /** Its domain was made; left out: it is on the machine itself. `target`: the guest as a debugger has it. */
   begin(target: () => DebugTarget, hypervisor?: Hypervisor, domain?: Domain): void {
-    const { config, machine, symbolFile, files } = this.parts;
+    const { config } = this;
+    const { machine, symbolFile, files } = this.parts;
     this.domain = domain;
     this.hypervisor = hypervisor;
     this.memory = new GuestMemory(machine, domain, this.video);
@@ -108,11 +110,10 @@ export class Guest implements Persistent<GuestSaved> {
         ? undefined
         : { vmx: machine.vmxUnit, vcpu: domain.vcpu, live: () => hypervisor.dispatcher.current === domain.vcpu };
     this.registers = new GuestRegisters(machine.cpu, guest, (linear, into) => this.memory.readLinear(linear, into));
-    const zeroPage = this.kernel?.protocol === 'linux' ? this.kernel.state.esi : undefined;
     const { moduleSymbols = [] } = config;
     const moduleFiles =
       moduleSymbols.length === 0 || files === undefined ? undefined : new ModuleFiles(moduleSymbols, files);
-    this.symbols = new GuestSymbols(symbolFile, baseName(config.image.name), zeroPage, target, moduleFiles);
+    this.symbols = new GuestSymbols(symbolFile, baseName(config.image.name), this.zeroPage, target, moduleFiles);
   }
 
   get name(): string {

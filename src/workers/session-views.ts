@@ -14,12 +14,12 @@ import type { Guest } from './guest.ts';
 import { hashGuest, hashOfHashes } from './guest-hash.ts';
 import { describeMode, vmcsView } from './guest-view.ts';
 import type { PhysicalMachine } from './physical-machine.ts';
-import type { BootConfig, Counters, DomainView, VcpuView, VmcsFieldView } from './session.ts';
+import type { Counters, DomainView, SessionConfig, VcpuView, VmcsFieldView } from './session.ts';
 import type { VmcsHistory } from './vmcs-history.ts';
 
 /** The machine, and what was observed of it. */
 export interface ViewedParts {
-  readonly config: BootConfig;
+  readonly config: SessionConfig;
   readonly machine: PhysicalMachine;
   /** Undefined: the bare machine. */
   readonly hypervisor: Hypervisor | undefined;

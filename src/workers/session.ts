@@ -68,6 +68,13 @@ export interface BootConfig extends GuestConfig {
   readonly record?: { readonly limit: number; readonly every?: number };
 }
 
+/** What is known of a guest when it has begun. The files' bytes are in its memory: who wants to start it again keeps them. */
+export type WithoutFiles<Config extends GuestConfig> = Omit<Config, 'image' | 'initrd' | 'modules' | 'symbols'> & {
+  readonly image: Pick<NamedBytes, 'name'>;
+  readonly symbols?: Pick<NamedBytes, 'name'>;
+};
+export type SessionConfig = Omit<WithoutFiles<BootConfig>, 'domains'>;
+
 export type StopKind =
   /** Port 0xf4 was written: `exitStatus` is (value << 1) | 1. */
   | 'debug-exit'
@@ -174,7 +181,7 @@ export interface EventBatch {
 }
 
 export interface Session {
-  readonly config: BootConfig;
+  readonly config: SessionConfig;
   /** The machine as a debugger has it. */
   readonly debug: DebugTarget;
   /** What the guest's addresses are called. */

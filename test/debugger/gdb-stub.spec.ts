@@ -11,13 +11,14 @@ const bytesOf = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.cha
 const hexOf = (text: string): string => [...bytesOf(text)].map((b) => b.toString(16).padStart(2, '0')).join('');
 
 class Rig {
-  session = createSession(configOf(TSUBAME, { bare: true, observe: 'none' }));
+  private readonly config = configOf(TSUBAME, { bare: true, observe: 'none' });
+  session = createSession(this.config);
   private out = '';
   readonly stub = new GdbStub(
     this.session.debug,
     {
       restart: () => {
-        this.session = createSession(this.session.config);
+        this.session = createSession(this.config);
         return this.session.debug;
       },
       ending: () => ({ message: this.session.stop?.message ?? '', status: this.session.stop?.exitStatus }),

@@ -15,7 +15,7 @@ import { differences, reachable } from './reachable.ts';
 const NO_STATE: readonly RegExp[] = [
   // What was observed stays observed, and what was sent out stays sent.
   /^\.session\.(stateHashes|config|ends)/,
-  /\.(main|guests\.\d+|guests\[\d+\])\.(config|symbols|kernel|parts)/,
+  /\.(main|guests\.\d+|guests\[\d+\])\.(config|symbols|parts)/,
   /\.(recorder|observer|monitor)\.(store|words|at|roomEnd|madeEver|ownAt|halfFull|icountEnd|cyclesEnd|high(Word|Context))/,
   /\.(serial|debugConsole)\.(sentEver|bytes)/,
   // Tells what was read before from what is there now.

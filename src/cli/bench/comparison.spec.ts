@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { UserError } from '../../workers/session.ts';
-import { comparisonTable, meanRatio } from './comparison.ts';
+import { comparisonTable, meanRatio, startTable } from './comparison.ts';
 import { eventCosts } from './costs.ts';
 import { engineOf } from './engines.ts';
 import { marksOf } from './linux.ts';
@@ -118,6 +118,19 @@ describe('text', () => {
       '12,346',
       '1,234,567',
     ]);
+  });
+  it('says what memory is besides the guest, and of QEMU the whole', () => {
+    const memory = (residentBytes: number[], besidesBytes: number[]): Results => ({
+      ...results([1]),
+      residentBytes,
+      besidesBytes,
+    });
+    const text = startTable(
+      row('g', { kansoku: memory([50 << 20], [40 << 20]), qemu: memory([60 << 20], []) }),
+      ENGINES,
+    );
+    const last = text.split('\n').slice(2).map((line) => line.split('|').at(-2)!.trim()); // prettier-ignore
+    assert.deepEqual(last, ['40.0', '60.0']);
   });
   it('shows a spread only where there is one', () => {
     assert.equal(spread({ median: 2, least: 1, most: 3 }), '2.00 (1.00 to 3.00)');

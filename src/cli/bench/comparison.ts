@@ -72,13 +72,15 @@ export const comparisonTable = (rows: readonly GuestResults[], engines: readonly
   return table(head, pairs.length === 0 ? body : [...body, ['geometric mean', ...blank, ...means]]);
 };
 
-/** Start-up and memory, over all runs of one guest that touches next to no memory. */
+/** Start-up and memory, over all runs of one guest that touches next to no memory: what is its own is left out where that is known. */
 export const startTable = (row: GuestResults, engines: readonly Engine[]): string =>
   table(
     ['', 'machine built, ms', 'process start to the first line, ms', 'memory besides the guest, MiB'],
     engines.map((engine) => {
       const results = row.engines.get(engine.id)!;
-      const mebibytes = results.residentBytes.map((bytes) => bytes / 2 ** 20);
+      // Of QEMU only the whole is known.
+      const bytes = results.besidesBytes.length > 0 ? results.besidesBytes : results.residentBytes;
+      const mebibytes = bytes.map((count) => count / 2 ** 20);
       return [
         engine.title,
         spread(spreadOf(results.builtMilliseconds)),

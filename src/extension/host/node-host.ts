@@ -7,6 +7,7 @@ import * as vscode from 'vscode';
 import { PortMessageReader, PortMessageWriter } from 'vscode-languageclient/node';
 import type { FromMachine } from '../../protocol/machine.ts';
 import { followBranchHints } from '../../workers/branch-hints.ts';
+import { MOST_YOUNG } from '../../workers/young-generation.ts';
 import type { Host } from './host.ts';
 
 export const nodeHost = (dist: vscode.Uri): Host => {
@@ -14,7 +15,10 @@ export const nodeHost = (dist: vscode.Uri): Host => {
   return {
     startMachine(listener) {
       followBranchHints(process.versions, setFlagsFromString);
-      const worker = new Worker(script('machine-worker.js'), { name: 'kansoku-machine' });
+      const worker = new Worker(script('machine-worker.js'), {
+        name: 'kansoku-machine',
+        resourceLimits: { maxYoungGenerationSizeMb: MOST_YOUNG },
+      });
       let ended = false;
       worker.on('message', (message: FromMachine) => {
         if (!ended) listener.message(message);

@@ -222,7 +222,7 @@ export class BlockDecoder {
     this.i32[(first + Entry.imm) >> 2] = this.countdown(this.pages.changes.decoded(codePage.page));
     this.pages.mark(codePage.page, offset, offset + bytes.length);
     codePage.add(first, end, offset, offset, offset + bytes.length);
-    codePage.entries[offset] = first;
+    codePage.starts.set(offset, first);
     return first;
   }
   /** In a 32-bit or 16-bit segment as the mode word says, as in `decodeBlock`. */

@@ -113,7 +113,7 @@ export class CodeCache {
     this.kept = true;
     const offset = pa & 0xfff;
     const codePage = this.pageForBlock(page, mode, (eip - offset) | 0);
-    let entry = codePage.entries[offset]!;
+    let entry = codePage.starts.get(offset);
     let crosses = false;
     if (entry === 0) {
       entry = this.crossingEntry(codePage, offset, linear);
@@ -127,7 +127,7 @@ export class CodeCache {
       const { second } = this.blocks;
       crosses = second >= 0;
       if (crosses) codePage.crossing.set(offset, { entry, second });
-      else codePage.entries[offset] = entry;
+      else codePage.starts.set(offset, entry);
     }
     this.jumps.enter(eip, entry, crosses);
     return entry;
@@ -205,7 +205,7 @@ export class CodeCache {
   /** The entry of a block known at an EIP in a physical page, 0 if there is none. `mode`: the bits of Mode.decode. */
   knownEntry(page: number, mode: number, eip: number): number {
     const offset = eip & 0xfff;
-    return this.pages.find(page, mode, (eip - offset) | 0)?.entries[offset] ?? 0;
+    return this.pages.find(page, mode, (eip - offset) | 0)?.starts.get(offset) ?? 0;
   }
   /** A fresh jump entry outside all blocks, for a region's exit; its target is in the same page and can be linked. */
   jumpEntry(from: number, to: number): number {

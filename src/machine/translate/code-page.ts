@@ -1,6 +1,7 @@
 // Decoded code of one physical page, for one mode and one EIP of its first byte: its blocks by where they begin, and which of them a store
 // into the page takes away. Not the decoding nor the entries themselves (code-cache.ts), nor which pages there are (code-pages.ts).
 
+import { BlockStarts } from './block-starts.ts';
 import { addGranules, type GranuleMask } from './code-granules.ts';
 
 /** A block's words in the list: its entries [first, end), the page offset where it begins (-1: in another page), its bytes [from, to) of the page. */
@@ -20,6 +21,8 @@ export interface HitBlocks {
 }
 
 export class CodePage {
+  /** Its blocks but for those below. */
+  readonly starts = new BlockStarts();
   /** Blocks of one instruction (behind STI, in single steps), by offset. */
   readonly singles = new Map<number, number>();
   /** Instructions that cross into the next page, by offset: valid while that page is where it was. */
@@ -31,11 +34,8 @@ export class CodePage {
     readonly mode: number,
     /** EIP of the page's first byte (linear address minus CS base). */
     readonly eip: number,
-    /** Entry address by page offset; 0: none. */
-    readonly entries: Int32Array,
   ) {}
 
-  /** Without blocks: `entries` is all zeros. */
   get empty(): boolean {
     return this.blocks.length === 0;
   }
@@ -78,7 +78,7 @@ export class CodePage {
   }
   private forget(offset: number, entry: number): void {
     if (offset < 0) return;
-    if (this.entries[offset] === entry) this.entries[offset] = 0;
+    if (this.starts.get(offset) === entry) this.starts.delete(offset);
     if (this.singles.get(offset) === entry) this.singles.delete(offset);
     if (this.crossing.get(offset)?.entry === entry) this.crossing.delete(offset);
   }

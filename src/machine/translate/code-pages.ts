@@ -8,8 +8,6 @@ import { CodeGranules, type GranuleMask } from './code-granules.ts';
 import { CodePage, GONE, type HitBlocks } from './code-page.ts';
 
 const PAGE_BYTES = 4096;
-/** Entry lists that are kept for the next code page. */
-const SPARES = 32;
 
 /** Translated code that is made of blocks: the region tier's. */
 export interface DependentCode {
@@ -27,8 +25,6 @@ export class CodePages {
   private readonly granules: CodeGranules;
   /** Pages whose stores are seen. */
   private readonly watched = new Set<number>();
-  /** Entry lists of code pages that became empty, all zeros. */
-  private readonly spare: Int32Array[] = [];
 
   /** @param running code in no page's list, which a store that hits code may have hit, goes; @param lost some code has gone */
   constructor(
@@ -50,15 +46,15 @@ export class CodePages {
   get(page: number, mode: number, eip: number): CodePage {
     const known = this.find(page, mode, eip);
     if (known !== undefined) return known;
-    const others = this.lists.get(page)?.filter((p) => !this.giveBack(p)) ?? [];
-    const fresh = new CodePage(page, mode, eip, this.spare.pop() ?? new Int32Array(PAGE_BYTES));
+    const others = this.lists.get(page)?.filter((p) => !p.empty) ?? [];
+    const fresh = new CodePage(page, mode, eip);
     this.lists.set(page, [...others, fresh]);
     return fresh;
   }
   /** Is `entry` that of a block which begins at a physical address? */
   begins(entry: number, pa: number): boolean {
     const list = this.lists.get(pa >>> 12);
-    return list !== undefined && list.some((p) => p.entries[pa & 0xfff] === entry);
+    return list !== undefined && list.some((p) => p.starts.get(pa & 0xfff) === entry);
   }
 
   /** Bytes [first, end) of a page, by their offsets, are decoded: stores there must be seen. */
@@ -105,15 +101,9 @@ export class CodePages {
   }
   /** No code is left in the page, and it is not watched any more. */
   private release(page: number): void {
-    for (const p of this.lists.get(page) ?? []) this.giveBack(p);
     this.lists.delete(page);
     this.watched.delete(page);
     this.cpu.mmu.pages.unprotect(page, PageFlag.code);
-  }
-  /** True if it has no blocks: its list is another's then. */
-  private giveBack({ empty, entries }: CodePage): boolean {
-    if (empty && this.spare.length < SPARES) this.spare.push(entries);
-    return empty;
   }
 
   clear(): void {
