@@ -14,14 +14,9 @@ import type { PhysicalMachine } from './physical-machine.ts';
 const GUEST_RIP = wordInRegion(Field.GUEST_RIP);
 const GUEST_SS_AR_BYTES = wordInRegion(Field.GUEST_SS_AR_BYTES);
 
-/** Addresses are signed here: V8 keeps 32-bit integers in a field, and makes an object of anything larger. */
+/** Addresses are signed here: V8 keeps 32-bit integers as they are, and may make objects of anything larger. */
 export class EnginePoint implements ObservationPoint {
-  icount = 0;
-  cycles = 0;
   readonly vcpu = 0;
-  eip = 0;
-  cr3 = 0;
-  cpl = 0;
   /** Undefined: the bare machine. */
   hypervisor: Hypervisor | undefined;
   /** CR3 as the guest has it, not the shadow's; undefined until there is a domain. */
@@ -42,24 +37,29 @@ export class EnginePoint implements ObservationPoint {
     this.vmcs = this.vmx.vmcs;
   }
 
-  look(): void {
-    const { hypervisor, paging, state, vmx } = this;
-    const { now } = this.clock;
-    if (hypervisor === undefined) {
-      this.icount = this.machine.processor.retired;
-      this.cycles = now;
-    } else {
-      this.icount = now - hypervisor.idleCycles;
-      this.cycles = now + hypervisor.account.total;
-    }
-    this.cr3 = (paging === undefined ? state.cr3 : paging.cr3) | 0;
-    if (vmx.nonRoot || vmx.currentPointer < 0) {
-      this.eip = state.eip | 0;
-      this.cpl = state.cpl & 3;
-    } else {
-      const { u32, base } = this.vmcs;
-      this.eip = u32[base + GUEST_RIP]! | 0;
-      this.cpl = (u32[base + GUEST_SS_AR_BYTES]! >>> 5) & 3;
-    }
+  get icount(): number {
+    const { hypervisor } = this;
+    return hypervisor === undefined ? this.machine.processor.retired : this.clock.now - hypervisor.idleCycles;
+  }
+  get cycles(): number {
+    const { hypervisor } = this;
+    return hypervisor === undefined ? this.clock.now : this.clock.now + hypervisor.account.total;
+  }
+  get eip(): number {
+    const { u32, base } = this.vmcs;
+    return (this.inVmcs ? u32[base + GUEST_RIP]! : this.state.eip) | 0;
+  }
+  get cr3(): number {
+    const { paging } = this;
+    return (paging === undefined ? this.state.cr3 : paging.cr3) | 0;
+  }
+  get cpl(): number {
+    const { u32, base } = this.vmcs;
+    return (this.inVmcs ? u32[base + GUEST_SS_AR_BYTES]! >>> 5 : this.state.cpl) & 3;
+  }
+  /** The guest's state is in the VMCS. */
+  private get inVmcs(): boolean {
+    const { vmx } = this;
+    return !vmx.nonRoot && vmx.currentPointer >= 0;
   }
 }
