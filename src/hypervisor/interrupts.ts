@@ -23,8 +23,8 @@ export const interruptBlocker = (rflags: number, interruptibility: number, entry
 };
 
 export class InterruptAssist implements Persistent<readonly number[]> {
-  /** Physical cycle of the outstanding window request, or -1. */
-  private windowSince = -1;
+  /** Physical cycle of the outstanding window request; before all time: there is none. */
+  private windowSince = -Infinity;
   injected = 0;
   windowRequests = 0;
   windowExits = 0;
@@ -108,7 +108,7 @@ export class InterruptAssist implements Persistent<readonly number[]> {
   }
   private setWindow(on: boolean): void {
     if (!on && this.windowSince >= 0) {
-      this.windowSince = -1;
+      this.windowSince = -Infinity;
       this.writeControl(false);
     }
   }

@@ -17,6 +17,7 @@ import { CrLoad, ExceptionDelivery, NO_LINE, PageFaultDelivery } from './observe
 import { RunStates } from './run-states.ts';
 import { GuestAccess, type GuestAccessSaved } from './shadow/guest-access.ts';
 import type { ShadowPaging, ShadowSaved } from './shadow/paging.ts';
+import { WIDE_ZERO } from '../machine/wide-number.ts';
 
 export const Vector = { DB: 1, UD: 6, DF: 8, TS: 10, NP: 11, SS: 12, GP: 13, PF: 14 } as const;
 /** "This exception has no error code." */
@@ -62,7 +63,7 @@ export class Vcpu implements Persistent<VcpuSaved> {
   readonly states: RunStates;
   private readonly breakpoints = new Breakpoints();
   /** CR0 and CR4 as the guest sees them; CR3 is `shadow.mode.cr3`. */
-  cr0 = 0;
+  cr0 = WIDE_ZERO;
   cr4 = 0;
   /** VMLAUNCH has succeeded once on this VMCS. */
   launched = false;

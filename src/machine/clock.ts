@@ -2,6 +2,7 @@
 // repeats bit for bit. Unit: cycles of the time-stamp counter (one retired instruction is one cycle; idle time is skipped to the next timer).
 
 import type { Persistent } from './snapshot.ts';
+import { WIDE_ZERO } from './wide-number.ts';
 
 /** Cycles a virtual second has. 1 GHz: one cycle is one nanosecond of virtual time. */
 export const CYCLES_PER_SECOND = 1_000_000_000;
@@ -21,9 +22,13 @@ class ClockTimer implements Timer {
 
 /** Cycles are JavaScript numbers: exact up to 2^53, that is 104 days of virtual time. */
 export class Clock implements Persistent<readonly number[]> {
-  private cycles = 0;
+  private cycles = WIDE_ZERO;
   private readonly timers: ClockTimer[] = [];
   private next = Infinity;
+
+  constructor() {
+    this.cycles = 0;
+  }
 
   get now(): number {
     return this.cycles;

@@ -6,7 +6,7 @@
 import { Code, I32, type Local, V128 } from '../machine/wasm/code.ts';
 import { ModuleBuilder } from '../machine/wasm/module.ts';
 import { KINDS, Kind } from './events.ts';
-import { PackerLayout as At, PAGES } from './packer-layout.ts';
+import { PackerLayout as At, PAGES, ROWS_SHIFT } from './packer-layout.ts';
 import { RECORD_BYTES, Word } from './record.ts';
 
 const KIND_MASK = KINDS - 1;
@@ -46,10 +46,12 @@ const Simd = {
   and: 0x4e,
   or: 0x50,
   xor: 0x51,
+  select: 0x52,
   extractLane: 0x1b,
   anyTrue: 0x53,
   loadLane: 0x56,
   notEqual16: 0x2e,
+  equal32: 0x37,
   bitmask16: 0x84,
   narrow: 0x85,
   shiftRight: 0xad,
@@ -61,8 +63,8 @@ const Simd = {
 const packFunction = (): Code => {
   const c = new Code(1);
   const count = 0;
-  const [at, out, last, row, kind, eip, off, head, run, other] = Array.from({ length: 10 }, () => c.local(I32)) as [
-    Local, Local, Local, Local, Local, Local, Local, Local, Local, Local,
+  const [at, out, last, row, kind, eip, off, head, run, other, hash] = Array.from({ length: 11 }, () => c.local(I32)) as [
+    Local, Local, Local, Local, Local, Local, Local, Local, Local, Local, Local,
   ]; // prettier-ignore
   const [times, surroundings, first, second, here, offA, offB, short, around, wide] = Array.from({ length: 10 }, () =>
     c.local(V128),
@@ -104,6 +106,8 @@ const packFunction = (): Code => {
   c.localSet(surroundings);
   load(undefined, At.row);
   c.localSet(row);
+  load(undefined, At.hash);
+  c.localSet(hash);
   c.block();
   c.loop();
   {
@@ -172,13 +176,20 @@ const packFunction = (): Code => {
     c.op(Op.xor);
     c.i32(0x9e37_79b1);
     c.op(Op.mul);
-    c.i32(24);
-    c.op(Op.shiftRight);
     c.localTee(off);
+    c.localGet(hash);
+    c.i32(5);
+    c.op(Op.shiftRight);
+    c.op(Op.add);
+    c.i32(32 - ROWS_SHIFT);
+    c.op(Op.shiftRight);
+    c.localTee(head);
     c.i32(2);
     c.op(Op.shiftLeft);
     c.localSet(row);
     c.localGet(off);
+    c.localSet(hash);
+    c.localGet(head);
     c.i32(5);
     c.op(Op.shiftLeft);
     c.localTee(head);
@@ -191,18 +202,24 @@ const packFunction = (): Code => {
     c.localGet(here);
     c.localGet(wide);
     simd(Simd.sub);
-    c.localSet(offA);
-    loadVector(at, 32);
-    c.localTee(offB);
-    loadVector(head, At.rows + 16);
-    simd(Simd.sub);
+    c.localTee(offA);
+    words(0, -1, -1, -1); // the EIP has no step
+    simd(Simd.and);
+    c.localSet(wide);
     c.localGet(head);
     c.localGet(here);
     c.simdMemory(Simd.store, 2, At.rows);
+    step(offA, 0);
+    loadVector(at, 32);
+    c.localTee(here);
+    loadVector(head, At.rows + 16);
+    simd(Simd.sub);
+    c.localTee(offB);
+    c.localSet(wide);
     c.localGet(head);
-    c.localGet(offB);
+    c.localGet(here);
     c.simdMemory(Simd.store, 2, At.rows + 16);
-    c.localSet(offB);
+    step(offB, 16);
 
     c.localGet(offA);
     c.localGet(offB);
@@ -294,6 +311,9 @@ const packFunction = (): Code => {
   c.i32(0);
   c.localGet(row);
   c.memory(Op.i32Store, 2, At.row);
+  c.i32(0);
+  c.localGet(hash);
+  c.memory(Op.i32Store, 2, At.hash);
   c.localGet(out);
   c.i32(At.packed);
   c.op(Op.sub);
@@ -316,6 +336,26 @@ const packFunction = (): Code => {
     c.localSet(out);
     c.i32(0);
     c.localSet(run);
+  }
+
+  /** Takes the steps of half a row, at `head`, from what its words changed by (`wide`), and notes the change: that is a step when it comes again. */
+  function step(changed: Local, half: number): void {
+    c.localGet(changed);
+    loadVector(head, At.steps + half);
+    c.localTee(short);
+    simd(Simd.sub);
+    c.localSet(changed);
+    c.localGet(head);
+    c.localGet(wide);
+    c.localGet(short);
+    c.localGet(wide);
+    loadVector(head, At.changes + half);
+    simd(Simd.equal32);
+    simd(Simd.select);
+    c.simdMemory(Simd.store, 2, At.steps + half);
+    c.localGet(head);
+    c.localGet(wide);
+    c.simdMemory(Simd.store, 2, At.changes + half);
   }
 
   /** The low halves of the words that are off, behind the head at `out`. */

@@ -8,19 +8,24 @@ import { RECORD_BYTES } from './record.ts';
 export const LONGEST_PACKED = 2 + RECORD_BYTES / 2;
 /** Records that are packed at once: 12 KiB, which the processor's first cache holds. */
 export const ROOM_RECORDS = 256;
-const ROWS = 256;
+/** Rows of what is foretold: a power of two. */
+export const ROWS_SHIFT = 9;
+const ROWS = 1 << ROWS_SHIFT;
 const ROW_BYTES = 32;
-/** One WebAssembly page holds it all. */
-export const PAGES = 1;
+/** WebAssembly pages that hold it all. */
+export const PAGES = 2;
 
 const aligned = (at: number): number => (at + 15) & ~15;
 const ROWS_AT = 0;
-const EIP_AT = ROWS_AT + ROWS * ROW_BYTES;
+const STEPS_AT = ROWS_AT + ROWS * ROW_BYTES;
+const CHANGES_AT = STEPS_AT + ROWS * ROW_BYTES;
+const EIP_AT = CHANGES_AT + ROWS * ROW_BYTES;
 const KIND_AT = EIP_AT + ROWS * 4;
 const SURROUNDINGS_AT = KIND_AT + ROWS * 4;
 const TIMES_AT = SURROUNDINGS_AT + 16;
 const ROW_AT = TIMES_AT + 16;
-const BLOCK_END = aligned(ROW_AT + 4);
+const HASH_AT = ROW_AT + 4;
+const BLOCK_END = aligned(HASH_AT + 4);
 const OFF_AT = BLOCK_END;
 const COUNTS_AT = OFF_AT + 32;
 const CYCLES_AT = COUNTS_AT + KINDS * 4;
@@ -30,13 +35,19 @@ const PACKED_AT = ROOM_AT + ROOM_RECORDS * RECORD_BYTES;
 
 /** Byte addresses in the packer's memory. */
 export const PackerLayout = {
-  /** What is foretold, zero at the start of a block: rows, EIP and kind of the record behind each, surroundings, times, row of the last record. */
+  /**
+   * What is foretold, zero at the start of a block: rows of the last words, of the steps added to them and of how they changed last; EIP and kind
+   * of the record behind each; surroundings, times, row and hash of the last record.
+   */
   rows: ROWS_AT,
+  steps: STEPS_AT,
+  changes: CHANGES_AT,
   eip: EIP_AT,
   kind: KIND_AT,
   surroundings: SURROUNDINGS_AT,
   times: TIMES_AT,
   row: ROW_AT,
+  hash: HASH_AT,
   blockBytes: BLOCK_END,
   /** Eight words: by how much those of a record are off. */
   off: OFF_AT,

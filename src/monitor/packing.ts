@@ -5,8 +5,10 @@
 // A block is up to 1024 records and is unpacked from its start. What is foretold of a record, at the start of a block all zero:
 //   its surroundings (domain, vCPU, upper halves of the times, CR3, CPL)   those of the record before it
 //   its kind and EIP                               what followed the record before it the last time
-//   its distance in time and its operands          those of the last record of this kind and EIP
-// "The last time" is a table of 256 rows, by a hash of kind and EIP: rows that share a place make records longer, not wrong.
+//   its distance in time and its operands          those of the last record of this kind and EIP behind one of the same kind and EIP, each
+//                                                  with the step by which it has changed twice in a row
+// "The last time" is a table of 512 rows, by a hash of the kinds and EIPs of a record and the one before it: rows that share a place make
+// records longer, not wrong.
 //
 // A packed record is 16-bit words: a head; for surroundings that changed a word that says which, and they; and by how much each of the other
 // words is off, low half first, or where all are off by less than 2^15 the low halves alone.
@@ -15,7 +17,7 @@
 
 import { KINDS } from './events.ts';
 import { packerModule } from './packer-code.ts';
-import { fillChoose, PackerLayout, PAGES, ROOM_RECORDS } from './packer-layout.ts';
+import { fillChoose, PackerLayout, PAGES, ROOM_RECORDS, ROWS_SHIFT } from './packer-layout.ts';
 import { RECORD_WORDS } from './record.ts';
 
 export { LONGEST_PACKED, ROOM_RECORDS } from './packer-layout.ts';
@@ -25,14 +27,8 @@ export const BLOCK_RECORDS = 1024;
 
 const KIND_MASK = KINDS - 1;
 const SURROUNDINGS = 1 << 6;
-const EIP = 1 << 7;
-const CYCLES = 1 << 8;
-const ICOUNT = 1 << 9;
-const OPERAND_0 = 1 << 10;
-const OPERAND_1 = 1 << 11;
-const OPERAND_2 = 1 << 12;
-const OPERAND_3 = 1 << 13;
-const OPERAND_4 = 1 << 14;
+/** Words that are off, from the EIP on. */
+const OFF_SHIFT = 7;
 const SHORT = 1 << 15;
 /** No word off, and yet low halves alone: a run. */
 const RUN_MASK = 0xff80;
@@ -44,11 +40,12 @@ const CONTEXT = 8;
 
 /** A row of the table: EIP of the next record, distance in cycles, distance in instructions, five operands. */
 const ROW_SHIFT = 3;
-const ROWS_SHIFT = 8;
+const ROW_WORDS = 1 << ROW_SHIFT;
 const TABLE_WORDS = 1 << (ROWS_SHIFT + ROW_SHIFT);
 
-const rowOf = (kind: number, eip: number): number =>
-  (Math.imul(eip ^ (kind << 20), 0x9e37_79b1) >>> (32 - ROWS_SHIFT)) << ROW_SHIFT;
+const hashOf = (kind: number, eip: number): number => Math.imul(eip ^ (kind << 20), 0x9e37_79b1);
+/** Row of a record, by its hash and that of the record before it. */
+const rowOf = (hash: number, before: number): number => ((hash + (before >>> 5)) >>> (32 - ROWS_SHIFT)) << ROW_SHIFT;
 
 let compiled: WebAssembly.Module | undefined;
 
@@ -89,14 +86,20 @@ export class Packer {
 }
 
 const table = new Int32Array(TABLE_WORDS);
+/** What is added to each word, and by how much it changed last: a step counts when it comes twice in a row. */
+const steps = new Int32Array(TABLE_WORDS);
+const changes = new Int32Array(TABLE_WORDS);
 const kinds = new Uint8Array(1 << ROWS_SHIFT);
 
 /** Unpacks the first `count` records of the block that begins at `at` of `packed`, to word `to` of `words` and on. */
 export const unpack = (packed: Uint16Array, at: number, count: number, words: Int32Array, to: number): void => {
   table.fill(0);
+  steps.fill(0);
+  changes.fill(0);
   kinds.fill(0);
   let run = 0;
   let row = 0;
+  let hash = 0;
   let place = 0;
   let cycles = 0;
   let icount = 0;
@@ -127,18 +130,22 @@ export const unpack = (packed: Uint16Array, at: number, count: number, words: In
       if ((which & CR3) !== 0) cr3 = next();
       if ((which & CONTEXT) !== 0) context = next();
     }
-    if ((head & EIP) !== 0) table[row]! += off();
+    let wrong = head >>> OFF_SHIFT;
+    if ((wrong & 1) !== 0) table[row]! += off();
     const eip = table[row]!;
     const kind = head & KIND_MASK;
     kinds[row >> ROW_SHIFT] = kind;
-    row = rowOf(kind, eip);
-    if ((head & CYCLES) !== 0) table[row + 1]! += off();
-    if ((head & ICOUNT) !== 0) table[row + 2]! += off();
-    if ((head & OPERAND_0) !== 0) table[row + 3]! += off();
-    if ((head & OPERAND_1) !== 0) table[row + 4]! += off();
-    if ((head & OPERAND_2) !== 0) table[row + 5]! += off();
-    if ((head & OPERAND_3) !== 0) table[row + 6]! += off();
-    if ((head & OPERAND_4) !== 0) table[row + 7]! += off();
+    const before = hash;
+    hash = hashOf(kind, eip);
+    row = rowOf(hash, before);
+    for (let word = row + 1; word < row + ROW_WORDS; word++) {
+      wrong >>>= 1;
+      let change = steps[word]!;
+      if ((wrong & 1) !== 0) change = (change + off()) | 0;
+      if (change === changes[word]!) steps[word] = change;
+      changes[word] = change;
+      table[word]! += change;
+    }
     cycles = (cycles + table[row + 1]!) | 0;
     icount = (icount + table[row + 2]!) | 0;
     words[to] = place | kind;

@@ -7,16 +7,15 @@ import { highContextOf, highWordOf, RECORD_WORDS, Word } from './record.ts';
 import { EventStore } from './store.ts';
 
 /**
- * Where the engine is. ONE object: `look` brings its fields up to date, at each record. While a guest runs they are the processor's, in the
- * hypervisor the VMCS's guest state.
+ * Where the engine is, at the moment of the question. While a guest runs that is the processor's to say, in the hypervisor the VMCS's guest
+ * state.
  */
 export interface ObservationPoint {
-  look(): void;
   /** Guest instructions retired since the machine started; below 2^48. */
   readonly icount: number;
   /** Emulated host cycles: the guest's clock plus the modelled cost of the hypervisor so far; below 2^53, never going back. */
   readonly cycles: number;
-  /** 0-255; these two need no look. */
+  /** 0-255; these two stay. */
   readonly domain: number;
   readonly vcpu: number;
   /** Signed or unsigned: their low 32 bits count. */
@@ -58,6 +57,8 @@ export abstract class RecordWriter {
   private cyclesEnd = 0;
   private highWord = 0;
   private highContext = 0;
+  /** Domain and vCPU in a record's first word. */
+  private readonly place: number;
 
   constructor(
     protected readonly point: ObservationPoint,
@@ -67,6 +68,7 @@ export abstract class RecordWriter {
     this.metrics = metrics ?? new Metrics();
     this.batch = batch ?? Infinity;
     this.words = this.store.room;
+    this.place = (point.domain << 16) | (point.vcpu << 24);
   }
 
   /** mon.highwater is recorded. */
@@ -140,10 +142,9 @@ export abstract class RecordWriter {
     if (this.at === this.roomEnd) this.makeRoom();
     const { point, words, at } = this;
     this.at = at + RECORD_WORDS;
-    point.look();
     const { icount, cycles } = point;
     if (!(icount < this.icountEnd && cycles < this.cyclesEnd)) this.rebase(icount, cycles);
-    words[at] = kind | (point.domain << 16) | (point.vcpu << 24);
+    words[at] = kind | this.place;
     words[at + 1] = cycles;
     words[at + 2] = icount;
     words[at + 3] = this.highWord;

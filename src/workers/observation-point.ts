@@ -15,14 +15,9 @@ import type { PhysicalMachine } from './physical-machine.ts';
 const GUEST_RIP = wordInRegion(Field.GUEST_RIP);
 const GUEST_SS_AR_BYTES = wordInRegion(Field.GUEST_SS_AR_BYTES);
 
-/** Addresses are signed here: V8 keeps 32-bit integers in a field, and makes an object of anything larger. */
+/** Addresses are signed here: V8 keeps 32-bit integers as they are, and may make objects of anything larger. */
 export class EnginePoint implements ObservationPoint {
-  icount = 0;
-  cycles = 0;
   vcpu = 0;
-  eip = 0;
-  cr3 = 0;
-  cpl = 0;
   /** Undefined: the bare machine. */
   hypervisor: Hypervisor | undefined;
   /** CR3 as the guest has it, not the shadow's; undefined until there is a domain. */
@@ -53,26 +48,27 @@ export class EnginePoint implements ObservationPoint {
     this.base = (this.machine.memory.ramBase + vmcsAddress) >>> 2;
   }
 
-  look(): void {
-    const { hypervisor, paging, state, vmx } = this;
-    const { now } = this.clock;
-    if (hypervisor === undefined) {
-      this.icount = this.machine.processor.retired;
-      this.cycles = now;
-    } else {
-      this.icount = now - hypervisor.idleCycles;
-      this.cycles = now + hypervisor.account.total;
-    }
-    this.cr3 = (paging === undefined ? state.cr3 : paging.cr3) | 0;
-    // Another's values are in its VMCS even while the guest runs.
-    if (vmx.currentPointer < 0 || (vmx.nonRoot && this.vmcs.base === this.base)) {
-      this.eip = state.eip | 0;
-      this.cpl = state.cpl & 3;
-    } else {
-      const { base } = this;
-      const { u32 } = this.vmcs;
-      this.eip = u32[base + GUEST_RIP]! | 0;
-      this.cpl = (u32[base + GUEST_SS_AR_BYTES]! >>> 5) & 3;
-    }
+  get icount(): number {
+    const { hypervisor } = this;
+    return hypervisor === undefined ? this.machine.processor.retired : this.clock.now - hypervisor.idleCycles;
+  }
+  get cycles(): number {
+    const { hypervisor } = this;
+    return hypervisor === undefined ? this.clock.now : this.clock.now + hypervisor.account.total;
+  }
+  get eip(): number {
+    return (this.inVmcs ? this.vmcs.u32[this.base + GUEST_RIP]! : this.state.eip) | 0;
+  }
+  get cr3(): number {
+    const { paging } = this;
+    return (paging === undefined ? this.state.cr3 : paging.cr3) | 0;
+  }
+  get cpl(): number {
+    return (this.inVmcs ? this.vmcs.u32[this.base + GUEST_SS_AR_BYTES]! >>> 5 : this.state.cpl) & 3;
+  }
+  /** The vCPU's state is in its VMCS: another's even while the guest runs. */
+  private get inVmcs(): boolean {
+    const { vmx, vmcs } = this;
+    return vmx.currentPointer >= 0 && (!vmx.nonRoot || vmcs.base !== this.base);
   }
 }

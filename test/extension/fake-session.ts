@@ -59,7 +59,6 @@ class FakeSession implements Session {
     const session = this;
     this.recorder = new Recorder(
       {
-        look: () => undefined,
         get icount() {
           return session.instructions;
         },

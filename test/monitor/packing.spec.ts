@@ -108,6 +108,25 @@ describe('packing', () => {
     const { length } = packed(new Packer(), words, ROOM_RECORDS);
     assert.ok(length < BLOCK_RECORDS / 100 + 6 * W, `${length} words`);
   });
+
+  it('the same for words that move by one step, at an EIP where events of two sources take turns', () => {
+    const words = new Uint32Array(BLOCK_RECORDS * W);
+    for (let i = 0; i < BLOCK_RECORDS; i++) {
+      const turn = i >> 2;
+      // An exit and its entry, then an exit at the same EIP for another reason, and its entry at another.
+      const record = [
+        [1, 0, 0, 0, 0xc000_1234, 0x1000, 0, 0, 0x5000_0000 + turn * 4096, 0x8000_0b0e, 2, 0],
+        [2, 0, 0, 0, 0xc000_1234, 0x1000, 0, 0, 0x8000_0b0e, 2, 0, 1300],
+        [1, 0, 0, 0, 0xc000_1234, 0x1000, 0, 28, 3, 0, 0, 3],
+        [2, 0, 0, 0, 0xc000_1237, 0x1000, 0, 0, 0, 0, 0, 2100 + turn],
+      ][i & 3]!;
+      words.set(record, i * W);
+      words[i * W + 1] = i * 900;
+      words[i * W + 2] = turn * 17;
+    }
+    const { length } = packed(new Packer(), words, ROOM_RECORDS);
+    assert.ok(length < BLOCK_RECORDS / 100 + 18 * W, `${length} words`);
+  });
 });
 
 describe('blocks of records', () => {

@@ -139,7 +139,7 @@ describe('Recorder', () => {
         }),
         fc.tuple(word, word, word, word, word),
         (at, operands) => {
-          const r = new Recorder({ ...at, look: () => undefined }, { mask: MASK_ALL, batch: 2 });
+          const r = new Recorder(at, { mask: MASK_ALL, batch: 2 });
           r.marker(...operands);
           const { records, first, next } = r.records(0, 10);
           assert.deepEqual([first, next], [0, 1]);

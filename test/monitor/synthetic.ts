@@ -25,9 +25,6 @@ export class Point implements ObservationPoint {
   eip = 0x0010_0000;
   cr3 = 0x0000_1000;
   cpl = 0;
-  look(): void {
-    // A test moves the fields itself.
-  }
   pass(instructions: number, idle = 0): void {
     this.icount += instructions;
     this.cycles += instructions + idle;

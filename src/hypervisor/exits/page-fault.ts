@@ -17,8 +17,9 @@ const hex = (value: number): string => `0x${(value >>> 0).toString(16)}`;
 
 /** Watches for faults that repairing does not cure: our own bug, or a guest that cannot run on shadow tables. */
 export class LivelockWatch implements Persistent<readonly number[]> {
-  private linear = -1;
-  private cycle = -1;
+  // No fault yet. No integers, so that V8 keeps these fields for any number from the start (machine/wide-number.ts).
+  private linear = -Infinity;
+  private cycle = -Infinity;
   private count = 0;
   private anywhere = 0;
 
@@ -31,7 +32,7 @@ export class LivelockWatch implements Persistent<readonly number[]> {
     return ++this.count > LIVELOCK || ++this.anywhere > LIVELOCK_ANYWHERE;
   }
 
-  private unshadowCycle = -1;
+  private unshadowCycle = -Infinity;
   /**
    * True once a cycle: a page table that is written to may be given up and the instruction tried again. One that is needed for this very
    * instruction (its code, its stack, the next table it writes to) is a table again before the write gets through.

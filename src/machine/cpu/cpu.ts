@@ -13,6 +13,7 @@ import { StopPoints } from './stop-points.ts';
 import type { CpuModel } from './model.ts';
 import type { Mmu } from './mmu.ts';
 import { Access, CS, CpuState, ES, ESP, Flag, GS, SEGMENT_STRIDE, SS, StateLayout } from './state.ts';
+import { WIDE_ZERO } from '../wide-number.ts';
 
 /** Exception vectors (SDM vol. 3, table 6-1). */
 export const Vector = {
@@ -127,7 +128,7 @@ export class Cpu implements Persistent<CpuSaved> {
   vmx!: VmxHooks;
   interrupts!: InterruptSource;
   errorPins!: ErrorPins;
-  nextEip = 0;
+  nextEip = WIDE_ZERO;
   /** Linear address of a #PF in the mailbox (CR2 gets it on delivery, not before: a VM exit leaves CR2 alone), or of a #DB: its DR6 bits. */
   get faultAddress(): number {
     return this.s.get(StateLayout.faultAddress);
@@ -141,8 +142,8 @@ export class Cpu implements Persistent<CpuSaved> {
   enterGate: EnterGate = () => 0;
   /** True while a faulting IRET has already ended blocking by NMI (bit 12 of the VM-exit interruption information, SDM vol. 3, 27.2.2). */
   nmiUnblockedByIret = false;
-  /** Instructions a helper may retire in this call (REP iterations), at least 1; and how many it did, if not one. */
-  allowance = 1;
+  /** Instructions a helper may retire in this call (REP iterations), but 1 in any case; and how many it did, if not one. */
+  allowance = WIDE_ZERO;
   retiredByHelper = 1;
   /** REP iterations that retired before one faulted. */
   retiredBeforeFault = 0;

@@ -10,6 +10,7 @@ import type { Cpu } from './cpu.ts';
 import type { EventDelivery } from './pending-interrupts.ts';
 import { Blocking, Flag, Resumed, StateLayout } from './state.ts';
 import { isExternalError } from './x87/errors.ts';
+import { WIDE_ZERO } from '../wide-number.ts';
 
 /** Answers of `call` that are no number of retired instructions. */
 export const HelperCall = {
@@ -34,11 +35,11 @@ export class HelperCalls {
   answered = false;
   /** Translated code is being executed for the run loop. */
   private inside = false;
-  private deadline = 0;
-  private start = 0;
-  private left = 0;
-  private clockAtStart = 0;
-  private retiredAtStart = 0;
+  private deadline = WIDE_ZERO;
+  private start = WIDE_ZERO;
+  private left = WIDE_ZERO;
+  private clockAtStart = WIDE_ZERO;
+  private retiredAtStart = WIDE_ZERO;
   /** The INTR pin as of the last look. */
   private intr = false;
 
@@ -186,7 +187,7 @@ export class HelperCalls {
     cpu.enteredHandler = false;
     cpu.breakpoints.met = 0;
     cpu.retiredBeforeFault = 0;
-    cpu.retiredByHelper = processor.retired - retired;
+    cpu.retiredByHelper = (processor.retired - retired) | 0;
     const { retiredByHelper } = cpu;
     if (
       entered &&

@@ -11,6 +11,7 @@ import { PageFlag, PageFlags } from './page-flags.ts';
 import { PageWalker } from './page-walk.ts';
 import { Cr0, StateLayout } from './state.ts';
 import { Tlb, TlbContext } from './tlb.ts';
+import { WIDE_ZERO } from '../wide-number.ts';
 
 /** Where accesses that are not one piece of RAM are put together. */
 const BOUNCE = 0x1000;
@@ -44,7 +45,7 @@ export class Mmu {
   /** Called when breakpoints were armed or disarmed. */
   onBreakpoints: () => void = () => undefined;
   /** Where `hostWrite` last gave the bounce buffer for. */
-  private bounceLinear = 0;
+  private bounceLinear = WIDE_ZERO;
   private bounceBytes = 0;
   /** Pages of the guest's data breakpoints. */
   private breakpointPages: number[] = [];

@@ -21,6 +21,7 @@ import { Activity, type EventDelivery, takeInterrupt } from './pending-interrupt
 import { Blocking, CS, Flag, StateLayout } from './state.ts';
 import { TlbContext } from './tlb.ts';
 import { ignoringError, isExternalError, stopsForError } from './x87/errors.ts';
+import { WIDE_ZERO } from '../wide-number.ts';
 
 /** Instructions after which translated code comes back at the latest: V8 takes up a function's optimised code only when it is called. */
 const STRETCH = 65536;
@@ -37,7 +38,7 @@ export interface ProcessorSaved {
 
 export class Processor implements Persistent<ProcessorSaved> {
   /** Instructions retired since reset; each REP iteration counts. Exact up to 2^53. */
-  retired = 0;
+  retired = WIDE_ZERO;
   /** Asked for by a device or the user: the loop returns at the next boundary. */
   stopRequested = false;
   /** The next instruction waits for the interrupt of a floating-point error (x87/errors.ts). */
@@ -64,6 +65,7 @@ export class Processor implements Persistent<ProcessorSaved> {
     readonly regions: Regions,
     private readonly events: EventDelivery,
   ) {
+    this.retired = 0;
     this.helpers = new HelperCalls(cpu, cache, regions, events, this);
     cpu.points.surroundings = {
       retired: () => this.retired,

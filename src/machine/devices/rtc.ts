@@ -3,6 +3,7 @@
 
 import { type Clock, CYCLES_PER_SECOND, type Timer } from '../clock.ts';
 import type { Device, InterruptLine } from './device.ts';
+import { WIDE_ZERO } from '../wide-number.ts';
 
 /** The date at virtual time 0 unless the owner says otherwise: 2008-01-01T00:00:00Z. */
 export const DEFAULT_DATE = Date.UTC(2008, 0, 1) / 1000;
@@ -76,7 +77,7 @@ export class MC146818 implements Device {
   /** Day-of-week register minus the real day of the week: software may number the days as it likes. */
   private weekdayShift = 0;
   /** Flags in register C are up to date for this cycle. */
-  private seen = 0;
+  private seen = WIDE_ZERO;
   private readonly timer: Timer;
 
   /**

@@ -2,10 +2,11 @@
 // (isa/decode.ts) and not the block (code-cache.ts). SDM vol. 3, 5.3 (limit of the code segment).
 
 import { type Cpu, Vector } from '../cpu/cpu.ts';
+import { WIDE_ZERO } from '../wide-number.ts';
 
 export class CodeFetch {
   private page = 0;
-  private linear = 0;
+  private linear = WIDE_ZERO;
   /** Offset in the page at which the block begins, and how many bytes the code segment has from there on. */
   private start = 0;
   private room = Infinity;

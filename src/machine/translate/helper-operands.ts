@@ -3,6 +3,7 @@
 import type { Operands } from '../cpu/cpu.ts';
 import type { Decoder } from '../isa/decode.ts';
 import type { Row } from '../isa/row.ts';
+import { WIDE_ZERO } from '../wide-number.ts';
 
 export class HelperOperands implements Operands {
   readonly eip: number;
@@ -14,7 +15,7 @@ export class HelperOperands implements Operands {
   readonly memory: boolean;
   readonly segment: number;
   /** Filled in at each call. */
-  offset = 0;
+  offset = WIDE_ZERO;
   readonly imm: number;
   readonly imm2: number;
   readonly rep: number;

@@ -4,6 +4,7 @@
 import { PrimaryControl } from './controls.ts';
 import { Field } from './fields.ts';
 import type { Vmcs } from './vmcs.ts';
+import { WIDE_ZERO } from '../wide-number.ts';
 
 export class ActiveControls {
   pin = 0;
@@ -15,9 +16,9 @@ export class ActiveControls {
   exceptionBitmap = 0;
   pageFaultMask = 0;
   pageFaultMatch = 0;
-  cr0Mask = 0;
-  cr0Shadow = 0;
-  cr4Mask = 0;
+  cr0Mask = WIDE_ZERO;
+  cr0Shadow = WIDE_ZERO;
+  cr4Mask = WIDE_ZERO;
   cr4Shadow = 0;
   cr3TargetCount = 0;
   readonly cr3Targets = new Uint32Array(4);

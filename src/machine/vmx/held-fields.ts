@@ -5,6 +5,7 @@ import { Flag } from '../cpu/state.ts';
 import type { EntryContext } from './checks/check.ts';
 import { Field } from './fields.ts';
 import { wordInRegion } from './vmcs.ts';
+import { WIDE_ZERO } from '../wide-number.ts';
 
 /** Bits of RFLAGS that a check reads: the reserved ones, IF and TF. */
 const CHECKED_RFLAGS = 0xffc0_802a | Flag.IF | Flag.TF;
@@ -34,7 +35,7 @@ const READ = Uint16Array.from(
 
 export class HeldFields {
   private known = false;
-  private injected = 0;
+  private injected = WIDE_ZERO;
   private rflags = 0;
   private readonly values = new Uint32Array(READ.length);
 

@@ -18,6 +18,7 @@ import { describeOperand } from './instruction-info.ts';
 import * as decide from './intercepts.ts';
 import { CrAccessType, EventType, IntrInfo, IoAccess } from './qualification.ts';
 import { Vmcs } from './vmcs.ts';
+import { WIDE_ZERO } from '../wide-number.ts';
 
 /** Root software in TypeScript. With one, a VM exit does not load host state: it sets `exitPending` and the run loop returns. */
 export interface VmxRoot {
@@ -57,16 +58,16 @@ export abstract class NonRootOperation implements VmxHooks {
   readonly heldInjecting = new HeldFields();
   /** An event is being delivered: its interruption information, error code and instruction length. */
   delivering = false;
-  deliveryInfo = 0;
+  deliveryInfo = WIDE_ZERO;
   deliveryErrorCode = 0;
   deliveryInstructionLength = 0;
 
   private readonly information: ExitInformation = {
     instructionLength: 0,
     instructionInfo: 0,
-    intrInfo: 0,
+    intrInfo: WIDE_ZERO,
     intrErrorCode: 0,
-    linearAddress: 0,
+    linearAddress: WIDE_ZERO,
     taskFlags: 0,
   };
   protected monitorTrapArmed = false;

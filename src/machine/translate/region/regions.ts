@@ -25,6 +25,7 @@ import { RegionFunction } from './region-function.ts';
 import type { RegionCompiler } from './region-module.ts';
 import { SITE_RECORD, writeSiteRecords } from './site-records.ts';
 import { structure } from './structure.ts';
+import { WIDE_ZERO } from '../../wide-number.ts';
 
 interface Region {
   readonly id: number;
@@ -151,7 +152,7 @@ export class Regions implements DependentCode {
   private waiting: { readonly region: Region; readonly code: Code }[] = [];
   /** Dropped since the last compilation: one of them may be running. */
   private dying: Region[] = [];
-  private waitingSince = 0;
+  private waitingSince = WIDE_ZERO;
   private readonly allowance = new Allowance();
   /** Heads that have counted down while no region was allowed: the next time it is. */
   private readonly later = new Set<number>();
