@@ -5,6 +5,7 @@
 import { Flag } from '../machine/cpu/state.ts';
 import type { Persistent } from '../machine/snapshot.ts';
 import { Field } from '../machine/vmx/fields.ts';
+import { WIDE_ZERO } from '../machine/wide-number.ts';
 import type { Domain } from './domain.ts';
 import { GuestContext } from './guest-context.ts';
 import type { Machine } from './machine.ts';
@@ -26,9 +27,9 @@ export class Dispatcher implements Persistent<DispatcherSaved> {
   /** The vCPU whose state the processor has: the one that runs, or the last one that did. Undefined before the first domain is made. */
   current: Vcpu | undefined;
   /** From which cycle on somebody else may have to run; with one domain never. */
-  lookAt = 0;
+  lookAt = WIDE_ZERO;
   /** Cycles in which no guest ran. */
-  idle = 0;
+  idle = WIDE_ZERO;
   /** Told whose doings the observer hears of from now on. */
   onSubject: ((vcpu: Vcpu) => void) | undefined;
   private readonly scheduler = new CreditScheduler();

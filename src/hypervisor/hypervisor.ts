@@ -4,6 +4,7 @@
 
 import type { CpuModel } from '../machine/cpu/model.ts';
 import type { Persistent, StateArray } from '../machine/snapshot.ts';
+import { WIDE_ZERO } from '../machine/wide-number.ts';
 import { ENTRY_FAILURE, exitReasonName } from '../machine/vmx/exit-reasons.ts';
 import { Field } from '../machine/vmx/fields.ts';
 import { INSTRUCTION_ERRORS } from '../machine/vmx/instruction-errors.ts';
@@ -85,8 +86,8 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
   private charge = 0;
   private charged = 0;
   /** Where the present call of `run` ends: in instructions, and in cycles. */
-  private end = 0;
-  private endOfTime = 0;
+  private end = WIDE_ZERO;
+  private endOfTime = WIDE_ZERO;
   /** The exit that is pending has been answered, without an entry after it. */
   private answered = false;
 

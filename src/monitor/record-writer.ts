@@ -15,7 +15,7 @@ export interface ObservationPoint {
   readonly icount: number;
   /** Emulated host cycles: the guest's clock plus the modelled cost of the hypervisor so far; below 2^53, never going back. */
   readonly cycles: number;
-  /** 0-255; these two stay. */
+  /** 0-255. */
   readonly domain: number;
   readonly vcpu: number;
   /** Signed or unsigned: their low 32 bits count. */
@@ -30,6 +30,13 @@ export interface WriterOptions {
   readonly metrics?: Metrics;
   /** Records handed to the store at once, at most; by default as many as it has room for. */
   readonly batch?: number;
+}
+
+/** Whose the records were that have been made. */
+export interface RecordPlaces {
+  readonly place: number;
+  readonly placedAt: number;
+  readonly byDomain: Float64Array;
 }
 
 const TWO_32 = 0x1_0000_0000;
@@ -57,8 +64,11 @@ export abstract class RecordWriter {
   private cyclesEnd = 0;
   private highWord = 0;
   private highContext = 0;
-  /** Domain and vCPU in a record's first word. */
-  private readonly place: number;
+  /** Domain and vCPU of the last record, as its first word has them. */
+  private place: number;
+  /** Records made by domain, without those since `placedAt`, which are all the last one's. */
+  private readonly byDomain = new Float64Array(256);
+  private placedAt = 0;
 
   constructor(
     protected readonly point: ObservationPoint,
@@ -120,7 +130,24 @@ export abstract class RecordWriter {
   }
   /** Records that the run has made of a domain up to the present moment. */
   recordedOf(domain: number): number {
-    return domain === this.point.domain ? this.made + (this.made >= this.ownAt ? 1 : 0) : 0;
+    const last = (this.place >>> 16) & 0xff;
+    if (domain !== last) return this.byDomain[domain]!;
+    return this.byDomain[domain]! + this.made - this.placedAt + (this.made >= this.ownAt ? 1 : 0);
+  }
+  /** Another vCPU's records follow. */
+  private move(place: number): void {
+    this.byDomain[(this.place >>> 16) & 0xff]! += this.made - this.placedAt;
+    this.placedAt = this.made;
+    this.place = place;
+  }
+  protected get places(): RecordPlaces {
+    const { place, placedAt, byDomain } = this;
+    return { place, placedAt, byDomain: byDomain.slice() };
+  }
+  protected set places({ place, placedAt, byDomain }: RecordPlaces) {
+    this.place = place;
+    this.placedAt = placedAt;
+    this.byDomain.set(byDomain);
   }
 
   /** A record of a kind with its operands. Small, so that it becomes part of whoever calls it: numbers stay what they are. */
@@ -136,6 +163,9 @@ export abstract class RecordWriter {
   }
   /** A record without its operands. Answers its place in `words`; -1: it is one that was made before. */
   protected begin(kind: number): number {
+    const { point } = this;
+    const place = (point.domain << 16) | (point.vcpu << 24);
+    if (place !== this.place) this.move(place);
     return ++this.made > this.madeEver ? this.write(kind) : -1;
   }
   private write(kind: number): number {

@@ -8,7 +8,7 @@ import { packAccess, packLead, packSlot } from './codes.ts';
 import { type EventMask, Kind, MASK_NONE } from './events.ts';
 import type { MetricsSaved } from './metrics.ts';
 import { CONTEXT_CONTINUED, RECORD_BYTES, Word } from './record.ts';
-import { type ObservationPoint, RecordWriter, type WriterOptions } from './record-writer.ts';
+import { type ObservationPoint, type RecordPlaces, RecordWriter, type WriterOptions } from './record-writer.ts';
 import type { RecordSlice } from './store.ts';
 
 export type { ObservationPoint } from './record-writer.ts';
@@ -22,6 +22,7 @@ const bit = (kind: number): number => 1 << (kind & 31);
 
 export interface RecorderSaved {
   readonly made: number;
+  readonly places: RecordPlaces;
   readonly mask: EventMask;
   readonly running: boolean;
   readonly metrics: MetricsSaved;
@@ -84,10 +85,17 @@ export class Recorder extends RecordWriter implements HypervisorObserver, Persis
     return this.metrics.stateArrays;
   }
   saveState(): RecorderSaved {
-    return { made: this.made, mask: this.wanted, running: this.running, metrics: this.metrics.saveState() };
+    return {
+      made: this.made,
+      places: this.places,
+      mask: this.wanted,
+      running: this.running,
+      metrics: this.metrics.saveState(),
+    };
   }
-  loadState({ made, mask, running, metrics }: RecorderSaved): void {
+  loadState({ made, places, mask, running, metrics }: RecorderSaved): void {
     this.moveTo(made);
+    this.places = places;
     this.wanted = mask;
     this.running = running;
     this.apply();

@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { StructWriter } from '../../src/hypervisor/boot/image.ts';
 import { CYCLES_PER_SECOND } from '../../src/machine/clock.ts';
+import { domainAt, RECORD_WORDS } from '../../src/monitor/record.ts';
+import type { Recorder } from '../../src/monitor/recorder.ts';
 import { createSession } from '../../src/workers/engine-session.ts';
 import type { BootConfig, DomainConfig, Session, VcpuView } from '../../src/workers/session.ts';
 import { configOf, TSUBAME } from '../boot/running-guest.ts';
@@ -200,6 +202,32 @@ describe('domains', () => {
     assert.deepEqual(hashes({ observe: 'all' }, [50_000_000]), expected);
     assert.deepEqual(hashes({ observe: 'none' }, [777_777, 12_345_678, 1]), expected);
     assert.deepEqual(hashes({ observe: 'none', tiers: 'threaded' }, [20_000_001]), expected);
+  });
+
+  it('have their records counted apart, in the past too', () => {
+    const session = createSession(
+      sample({ domains: [domain(1, BUSY), further(2)], record: { limit: 256 << 20, every: 4_000_000 } }),
+    );
+    const { recorder } = session as unknown as { recorder: Recorder };
+    const counted = (): readonly number[] => [0, 1, 2].map((id) => recorder.recordedOf(id));
+    const stood = (): readonly number[] => {
+      const { records } = recorder.recordsSoFar(0, Infinity);
+      const counts = [0, 0, 0];
+      for (let at = 0; at < records.length; at += RECORD_WORDS) counts[domainAt(records, at)]!++;
+      return counts;
+    };
+    session.run(50_000_000);
+    const middle = { ...session.debug.position, events: 0 };
+    session.run(50_000_000);
+    assert.deepEqual(counted(), stood());
+    assert.ok(
+      counted().every((count) => count > 10),
+      String(counted()),
+    );
+    finish(session.debug.history.travel(middle));
+    assert.deepEqual(counted(), stood());
+    session.run(30_000_000);
+    assert.deepEqual(counted(), stood());
   });
 
   it('travel in time together', () => {
