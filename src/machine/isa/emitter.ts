@@ -87,6 +87,8 @@ export abstract class Emitter extends ValueEmitter {
 
   // ---- stack --------------------------------------------------------------------------------------------------------
 
+  /** SS is flat and 32-bit. */
+  abstract get flatStack(): boolean;
   /** Stores a value of `size` bits `below` bytes under the top of stack; ESP stays. */
   abstract pokeStack(value: Local, size: 16 | 32, below: number): void;
   /** Reads `size` bits `above` bytes over the top of stack, or over `base` (LEAVE), into a local; ESP stays. */
@@ -114,8 +116,8 @@ export abstract class Emitter extends ValueEmitter {
   abstract call(f: SharedFunction, ..._arguments: Val[]): Val;
   /** Address in the state of the segment, control or debug register that is operand k. DR4 and DR5 have words of their own. */
   abstract stateSlot(k: number): Val;
-  /** Selector of the far pointer in the instruction, whose offset is what `read` gives. */
-  abstract farSelector(): Val;
+  /** What the instruction has behind the immediate that `read` gives: the selector of a far pointer, ENTER's nesting level. */
+  abstract secondImmediate(): Val;
   /** Instructions that may still retire, this one with them, in the budget that translated code was entered with. */
   abstract budget(): Val;
   /** A 32-bit word of the CPU state. */

@@ -11,9 +11,9 @@ const goOn = (e: Emitter, passed: Val): void => {
   e.setReg(ESP, 32, e.let(e.state(StateLayout.gpr + ESP * 8)));
 };
 
-export const jmpFar: Semantics = only32((e) => e.orHelper(e.call('farJump', e.farSelector(), e.read(0))));
+export const jmpFar: Semantics = only32((e) => e.orHelper(e.call('farJump', e.secondImmediate(), e.read(0))));
 export const callFar: Semantics = only32((e) =>
-  goOn(e, e.call('farCall', e.farSelector(), e.read(0), e.nextEip(), e.reg(ESP, 32))),
+  goOn(e, e.call('farCall', e.secondImmediate(), e.read(0), e.nextEip(), e.reg(ESP, 32))),
 );
 export const retFar: Semantics = only32((e) => goOn(e, e.call('farReturn', e.reg(ESP, 32), e.const(0))));
 export const retFarPop: Semantics = only32((e) => {

@@ -1,4 +1,4 @@
-// Descriptions of system instructions against their helpers: from the same state, with the description on and off, an instruction and the one behind it
+// Descriptions of system instructions, and of ENTER, against their helpers: from the same state, with the description on and off, an instruction and the one behind it
 // come to the same state, in any mode; and the ordinary case needs no helper. What is right is the helpers' specs' matter.
 
 import assert from 'node:assert/strict';
@@ -33,6 +33,8 @@ const CODE = 0x9000;
 const DATA = 0x6000;
 const TARGET = 0xa123;
 const PAGES = 12;
+const PAGE_DIRECTORY = 0x8000;
+const PAGE_TABLE = 0xb000;
 
 /** Each draw is the ordinary value, or now and then another. */
 const mostly = <T>(ordinary: fc.Arbitrary<T>, ...others: T[]): fc.Arbitrary<T> =>
@@ -41,7 +43,7 @@ const always = <T>(value: T): fc.Arbitrary<T> => fc.constant(value);
 const word = fc.oneof(fc.nat(0xffffffff), fc.constantFrom(0, 1, 8, 0xffff, 0xffffffff, 0x80000000));
 
 const machine = fc.record({
-  mode: mostly(fc.constantFrom('flat', 'flat', 'flat', 'user'), 'real', 'virtual', 'sixteen', 'limited', 'nonRoot'),
+  mode: mostly(fc.constantFrom<string>('flat', 'flat', 'flat', 'user'), 'real', 'virtual', 'sixteen', 'limited', 'nonRoot'),
   prefix: mostly(always<number[]>([]), [0x66], [0x67], [0x64], [0x2e]),
   cr0: fc.constantFrom(0x33, 0x3b, 0x37, 0x40033),
   osfxsr: fc.boolean(),
@@ -145,6 +147,7 @@ const start = (c: Case, code: Code): void => {
   s.setMsr(MsrSlot.SYSENTER_CS, 0x1234, 0x55);
   if (mode === 'sixteen' || mode === 'real' || mode === 'virtual')
     s.setSegment(CS, user ? 0x1b : 8, 0, mode === 'sixteen' ? 0xffffffff : 0xffff, user ? 0xfb : 0x9b);
+  setStack(mode);
   if (mode === 'limited')
     for (const segment of [CS, DS, ES, SS, FS, GS])
       s.setSegment(segment, 0x10, 0x10, 0x7fff, segment === CS ? 0x409b : 0x4093);
@@ -157,7 +160,7 @@ const start = (c: Case, code: Code): void => {
   cpu.mmu.flushAll();
   for (const level of c.warm ? [false, true] : [])
     for (let page = 0; page < PAGES; page++) {
-      if (page === CODE >>> 12 || page === TARGET >>> 12) continue;
+      if (page === CODE >>> 12 || page === TARGET >>> 12 || (mode === 'paged' && page === READ_ONLY)) continue;
       cpu.mmu.write(page << 12, 1, cpu.mmu.read(page << 12, 1, level), level);
     }
   cpu.breakpoints.met = 0;
@@ -210,6 +213,27 @@ const outcome = (c: Case, code: Code, on: boolean): Record<string, unknown> => {
   return structuredClone(state());
 };
 
+/** Stacks of all kinds, for ENTER, where there is more to them than ESP. */
+const STACKS = ['flat', 'user', 'sixteen', 'limited', 'down', 'paged'] as const;
+const READ_ONLY = 5;
+const setStack = (mode: string): void => {
+  if (mode === 'sixteen') s.setSegment(SS, 0x10, 0x20, 0xffff, 0x93);
+  if (mode === 'down') s.setSegment(SS, 0x10, 0, 0x57ff, 0x4097);
+  if (mode !== 'paged') return;
+  cpu.memory.write32(PAGE_DIRECTORY, PAGE_TABLE | 0x63);
+  for (let page = 0; page < PAGES; page++)
+    cpu.memory.write32(PAGE_TABLE + page * 4, (page << 12) | (page === READ_ONLY ? 0x61 : 0x63));
+  s.cr3 = PAGE_DIRECTORY;
+  s.cr0 |= 0x80010000;
+};
+/** Another ESP, where its upper half is no part of the stack pointer, and where it lies just above what may be written. */
+const otherEsp = ({ mode, ecx, edx }: Case): number[] => {
+  const wide = edx & 1 ? [0x66] : [];
+  if (mode === 'sixteen') return [0x66, 0xbc, ...bytes(0xabcd0000 | (ecx & 1 ? 0 : 0x5800), 4), ...wide];
+  return mode === 'paged' && ecx & 1 ? [0xbc, ...bytes(0x6004, 4)] : [0x90];
+};
+const FRAMES = [0, 16, 16, 4, 0x7f8, 0x1800, 0x900, 0xfff0];
+
 /** Bytes of an instruction, and in which part of the cases no helper is needed, at least. */
 const CASES: Readonly<Record<string, readonly [Code, number]>> = {
   clts: [() => [0x0f, 0x06], 0.5],
@@ -243,6 +267,7 @@ const CASES: Readonly<Record<string, readonly [Code, number]>> = {
   'pop es': [(c) => [0x68, ...bytes(c.selector, 4), 0x07], 0.05],
   'pop fs': [(c) => [0x68, ...bytes(c.edx & 1 ? c.edx & 3 : c.selector, 4), 0x0f, 0xa1], 0.1],
   into: [() => [0xce], 0.4],
+  enter: [(c) => [...otherEsp(c), 0xc8, ...bytes(FRAMES[c.eax & 7]!, 2), c.edx & 15 ? 0x20 : c.ecx], 0.3],
 };
 
 for (const [name, [code, least]] of Object.entries(CASES))
@@ -250,17 +275,23 @@ for (const [name, [code, least]] of Object.entries(CASES))
     let emitted = 0;
     let all = 0;
     fc.assert(
-      fc.property(machine, (c) => {
+      fc.property(machine, (drawn) => {
+        const mode = name === 'enter' ? STACKS[(drawn.edx >>> 4) % STACKS.length]! : drawn.mode;
+        const c = { ...drawn, mode };
         const expected = outcome(c, code, false);
         assert.deepEqual(outcome(c, code, true), expected);
         all++;
         if (calls > 0) return;
         emitted++;
         if (dirty) return;
-        const { jumpTag, mode } = StateLayout;
-        assert.equal((s.get(jumpTag) ^ s.get(mode)) & 0x3ff, 0, 'the tag of the jump cache follows the mode');
+        const { jumpTag } = StateLayout;
+        assert.equal(
+          (s.get(jumpTag) ^ s.get(StateLayout.mode)) & 0x3ff,
+          0,
+          'the tag of the jump cache follows the mode',
+        );
       }),
-      { numRuns: 500, seed: 5 },
+      { numRuns: name === 'enter' ? 3000 : 500, seed: 5 },
     );
     assert.ok(emitted >= all * least, `${emitted} of ${all} without a helper`);
   });
@@ -280,6 +311,8 @@ const LOOPS: Readonly<Record<string, readonly number[]>> = {
   'ret far': [0x0e, 0x68, ...bytes(CODE + 12, 4), 0xcb],
   msr: [0xb9, 0x75, 0x01, 0, 0, 0x31, 0xd2, 0x89, 0xf0, 0x0f, 0x30, 0x41, 0x0f, 0x32],
   into: [0x01, 0xf0, 0xce],
+  'enter, leave': [0x54, 0xc8, 16, 0, 0, 0x89, 0x75, 0xfc, 0xc9, 0x5d, 0x60, 0x61],
+  'enter, enter': [0xc8, 16, 0, 0, 0x66, 0xc8, 0xfc, 0, 0, 0xc9],
   'mov fs, gs': [0x31, 0xc0, 0x8e, 0xe8, 0xb0, 0x38, 0x8e, 0xe0, 0x64, 0x8b, 0x13, 0x8e, 0xe8, 0x65, 0x03, 0x13],
 }; // prettier-ignore
 

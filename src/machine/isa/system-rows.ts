@@ -25,7 +25,6 @@ import { lds, les, lfs, lgs, lss, movToSreg, popSreg } from '../cpu/segmentation
 import { monitor, mwait } from '../cpu/monitor-wait.ts';
 import { rdpmc } from '../cpu/performance-counters.ts';
 import { clflush, hlt, invd, invlpg, pause, sysenter, sysexit, ud2, wbinvd } from '../cpu/system.ts';
-import { enter } from '../cpu/enter.ts';
 import { DS, ES, FS, GS } from '../cpu/state.ts';
 import type { Helper } from '../cpu/cpu.ts';
 import { Vector } from '../cpu/cpu.ts';
@@ -164,6 +163,5 @@ export const systemRows: readonly Row[] = [
   ...guarded('out', 'ef', 'DX rAX', portEmitted.outPort, outDx, looksUp),
   ...stringForms('ins', 0x6c, ins, (_, w) => `DI${w} DX`, true),
   ...stringForms('outs', 0x6e, outs, (_, w) => `DX SI${w}`, true),
-  ...hard('enter', 'c8', 'Iw Ib', enter, { names: 'enter~', att: '=enter~' }),
   ...guarded('pause', 'PF3 90', '', emitted.pause, pause),
 ];

@@ -1,11 +1,12 @@
 // Data transfer: MOV, MOVZX, MOVSX, XCHG, LEA, CMOVcc, BSWAP, CBW family, PUSH, POP, PUSHA, ENTER, LEAVE, XLAT, LAHF, SAHF, flag bits.
 // Not segment loads (system rows). SDM vol. 2, instruction pages.
 
-import { EAX, EBP, EDX, ESP, StateLayout } from '../cpu/state.ts';
+import { enter as enterInGeneral } from '../cpu/enter.ts';
+import { Access, EAX, EBP, EDX, ESP, SEGMENT_STRIDE, SegmentField, SS, StateLayout } from '../cpu/state.ts';
 import type { Local } from '../wasm/code.ts';
 import type { Emitter } from './emitter.ts';
 import { CONDITION_SUFFIXES } from './logic.ts';
-import { row, type Row, type Semantics } from './row.ts';
+import { guarded, row, type Row, type Semantics } from './row.ts';
 
 const move: Semantics = (e) => e.write(0, e.let(e.read(1)));
 const moveZeroExtended: Semantics = (e) => e.write(0, e.let(e.read(1)));
@@ -109,6 +110,34 @@ const leave: Semantics = (e) => {
   e.setReg(EBP, size, value);
 };
 
+/**
+ * Without nested frame pointers, and where the TLB says that the new top of stack may be written (SDM: a check before anything changes). A 16-bit stack
+ * moves SP alone: the frame pointer has the upper half of ESP as it was.
+ */
+const enter: Semantics = (e) => {
+  const size = wide(e);
+  const bytes = size / 8;
+  const slot = StateLayout.segments + SS * SEGMENT_STRIDE;
+  const esp = e.let(e.reg(ESP, 32));
+  const frame = e.let(e.sub(e.get(esp), e.const(bytes)));
+  const top = e.let(e.sub(e.get(frame), e.truncate(e.read(0), 16)));
+  let linear = top;
+  e.orHelper(e.eqz(e.and(e.secondImmediate(), e.const(31))));
+  if (!e.flatStack) {
+    const wide32 = e.let(e.and(e.state(slot + SegmentField.access), e.const(Access.DB)));
+    const mask = e.let(e.select(e.const(-1), e.const(0xffff), e.get(wide32)));
+    e.set(frame, e.or(e.and(e.get(frame), e.get(mask)), e.and(e.get(esp), e.xor(e.get(mask), e.const(-1)))));
+    const offset = e.let(e.and(e.get(top), e.get(mask)));
+    e.orHelper(e.ltU(e.get(offset), e.state(slot + SegmentField.writeLimit)));
+    linear = e.let(e.add(e.get(offset), e.state(slot + SegmentField.base)));
+  }
+  e.orHelper(e.cachedHost(linear, bytes, true));
+  const old = e.let(e.reg(EBP, size));
+  e.pokeStack(old, size, bytes);
+  e.setReg(EBP, size, frame);
+  e.setStack(top);
+};
+
 const loadFlags: Semantics = (e) => {
   const r = e.let(
     e.or(
@@ -184,6 +213,7 @@ export const transferRows: readonly Row[] = [
   ...row('pusha', '60', '', pushAll, { ...stackSized, names: 'pusha|pushad', att: 'pusha~' }),
   ...row('popa', '61', '', popAll, { ...stackSized, names: 'popa|popad', att: 'popa~' }),
   ...row('leave', 'c9', '', leave, { ...stackSized, names: 'leave~', att: 'leave~' }),
+  ...guarded('enter', 'c8', 'Iw Ib', enter, enterInGeneral, { ...stackSized, names: 'enter~', att: '=enter~' }),
   ...row('lahf', '9f', '', loadFlags),
   ...row('sahf', '9e', '', storeFlags),
   ...row('clc', 'f8', '', carryBit(0)),

@@ -147,6 +147,10 @@ export class EntryWriter {
         case 'D':
           this.u16[(at + Entry.r1) >> 1] = debugRegisterAt(d.reg);
           break;
+        case 'I':
+          if (operand !== row.operands[0] && row.operands[0]!.kind === 'I')
+            this.u16[(at + Entry.r1) >> 1] = d.immediate2;
+          break;
         case 'A':
           this.u16[(at + Entry.r1) >> 1] = d.immediate2;
           break;

@@ -7,7 +7,7 @@ export const ENTRY_SIZE = 32;
 export const Entry = {
   /** Table slot of the function that executes it. */
   fn: 0,
-  /** Linear-memory addresses (u16) of operand registers: ModRM.rm or opcode register; ModRM.reg. `r1`: the selector of a far pointer. */
+  /** Linear-memory addresses (u16) of operand registers: ModRM.rm or opcode register; ModRM.reg. `r1`: a second immediate. */
   r0: 4,
   r1: 6,
   /** Addresses (u16) of base and index register; `StateLayout.zero` if there is none. */

@@ -46,7 +46,7 @@ export class ThreadedEmitter extends ThreadedFrame {
   protected get inMemory(): boolean {
     return this.form.memory !== MemoryKind.none;
   }
-  protected get flatStack(): boolean {
+  get flatStack(): boolean {
     return !this.form.genericStack;
   }
   protected immediate(): Val {
@@ -99,7 +99,7 @@ export class ThreadedEmitter extends ThreadedFrame {
     const segment = this.let(this.field16(Entry.r1));
     return this.peek32(segment, field);
   }
-  farSelector(): Val {
+  secondImmediate(): Val {
     return this.field16(Entry.r1);
   }
 

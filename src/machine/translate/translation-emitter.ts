@@ -31,8 +31,6 @@ export abstract class TranslationEmitter extends Emitter {
   protected abstract get addressAttribute(): 16 | 32;
   /** The operand that ModRM can put into a register or into memory is in memory. */
   protected abstract get inMemory(): boolean;
-  /** SS is flat and 32-bit. */
-  protected abstract get flatStack(): boolean;
   /** The immediate operand, cut to the operation's size. */
   protected abstract immediate(): Val;
   /** An operand in a register that no row fixes. */

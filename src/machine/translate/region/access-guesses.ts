@@ -1,7 +1,7 @@
 // Guesses which accesses the next instructions make near a given one, so that one TLB lookup can serve them all (region-memory.ts). Only guesses:
 // what is wrong here makes code slower, and nothing else depends on it. The semantics are the rows' (isa/).
 
-import { ESP } from '../../cpu/state.ts';
+import { EBP, ESP } from '../../cpu/state.ts';
 import { isFlat } from '../operand-access.ts';
 import type { Instruction } from './instruction.ts';
 import { NO_SYMBOL } from './region-values.ts';
@@ -148,6 +148,38 @@ class Guesser {
         break;
       case 'ret':
         this.stack(0, false);
+        this.moved(ESP, 4);
+        break;
+      case 'pushf':
+        this.stack(4, true);
+        this.moved(ESP, -4);
+        break;
+      case 'popf':
+        this.stack(0, false);
+        this.moved(ESP, 4);
+        break;
+      case 'pusha':
+        for (let below = 4; below <= 32; below += 4) this.stack(below, true);
+        this.moved(ESP, -32);
+        break;
+      case 'popa':
+        for (let above = 0; above < 32; above += 4) this.stack(-above, false);
+        this.symbols.fill(NO_SYMBOL, 0, ESP);
+        this.symbols.fill(NO_SYMBOL, ESP + 1);
+        this.moved(ESP, 32);
+        break;
+      case 'enter':
+        this.stack(4, true);
+        this.symbols[EBP] = this.symbols[ESP]!;
+        this.offsets[EBP] = this.offsets[ESP]! - 4;
+        this.moved(ESP, -4 - (i.immediate & 0xffff));
+        this.stack(0, true);
+        break;
+      case 'leave':
+        this.symbols[ESP] = this.symbols[EBP]!;
+        this.offsets[ESP] = this.offsets[EBP]!;
+        this.stack(0, false);
+        this.symbols[EBP] = NO_SYMBOL;
         this.moved(ESP, 4);
         break;
       default:

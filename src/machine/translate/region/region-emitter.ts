@@ -64,7 +64,7 @@ export class RegionEmitter extends RegionFrame {
   protected get inMemory(): boolean {
     return this.instruction.memory;
   }
-  protected get flatStack(): boolean {
+  get flatStack(): boolean {
     return (this.mode & Mode.stackFlat) !== 0;
   }
   protected immediate(): Val {
@@ -122,7 +122,7 @@ export class RegionEmitter extends RegionFrame {
   segmentField(field: number): Val {
     return this.state(StateLayout.segments + this.instruction.segment * SEGMENT_STRIDE + field);
   }
-  farSelector(): Val {
+  secondImmediate(): Val {
     return this.const(this.instruction.immediate2 & 0xffff);
   }
 

@@ -125,9 +125,7 @@ export abstract class RegionMemory extends RegionValues {
       super.access(linear, bytes, write, slow, fast);
       return;
     }
-    const known = this.anchors.find(
-      (a) => a.symbol === symbol && a.low <= offset && offset + bytes <= a.high && (a.write || !write),
-    );
+    const known = this.anchorOf(linear, bytes, write);
     if (known !== undefined) {
       this.rarely(
         this.eqz(this.get(known.host)),
@@ -139,6 +137,25 @@ export abstract class RegionMemory extends RegionValues {
     const anchor = this.inArm ? undefined : this.anchorAt(symbol, offset, bytes, write);
     if (anchor === undefined) super.access(linear, bytes, write, slow, fast);
     else this.dropAnchor(anchor, linear, offset, slow, fast);
+  }
+  override cachedHost(linear: Local, bytes: number, write = false): Val {
+    const known = this.anchorOf(linear, bytes, write);
+    if (known === undefined) return super.cachedHost(linear, bytes, write);
+    const host = this.temporary(I32);
+    const { offset } = this.knownOf(linear);
+    this.rarely(
+      this.eqz(this.get(known.host)),
+      () => this.set(host, super.cachedHost(linear, bytes, write)),
+      () => this.set(host, this.add(this.get(known.host), this.const(offset - known.low))),
+    );
+    return this.get(host);
+  }
+  /** An anchor that has the bytes. */
+  private anchorOf(linear: Local, bytes: number, write: boolean): Anchor | undefined {
+    const { symbol, offset } = this.knownOf(linear);
+    return this.anchors.find(
+      (a) => a.symbol === symbol && a.low <= offset && offset + bytes <= a.high && (a.write || !write),
+    );
   }
   /** The word of the present TLB context for a page. */
   private pageWord(page: number, write: boolean): Val {
