@@ -5,6 +5,7 @@ import { version } from '../../package.json';
 import { followBranchHints } from '../workers/branch-hints.ts';
 import { UserError } from '../workers/session.ts';
 import { NO_GROWTH } from '../workers/young-generation.ts';
+import { putThreadsInBackground } from './background-threads.ts';
 import { bench } from './bench/command.ts';
 import { boot, Status } from './boot.ts';
 import { gdb } from './gdb.ts';
@@ -53,6 +54,7 @@ const main = async (): Promise<number> => {
 
 followBranchHints(process.versions, setFlagsFromString);
 setFlagsFromString(NO_GROWTH);
+putThreadsInBackground();
 main().then(
   (status) => {
     process.exitCode = status;
