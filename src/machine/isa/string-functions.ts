@@ -15,6 +15,9 @@ export const SECOND = StateLayout.scratch + 4;
 /** From this many bytes on the engine's own copy is faster. */
 const BULK = 512;
 
+/** Offsets of the vectors in 64 bytes. */
+const VECTORS = [0, 16, 32, 48];
+
 /** A string instruction's function: pointers into linear address space, and what it does to a run of elements inside pages. */
 class StringBody extends FunctionBody {
   readonly context: Local;
@@ -85,9 +88,9 @@ class StringBody extends FunctionBody {
     else if (shift === 1) this.poke16(at, value);
     else this.poke32(at, value);
   }
-  peekVector(at: Local): Val {
+  peekVector(at: Local, offset = 0): Val {
     this.code.localGet(at);
-    this.code.simdMemory(0x00, 0, 0);
+    this.code.simdMemory(0x00, 0, offset);
     return VAL;
   }
   pokeVector(at: Local, vector: Local, offset = 0): void {
@@ -250,7 +253,7 @@ const store = (e: StringBody): void => {
         e.increase(at, e.const(step));
       });
     pieces(64, () => {
-      for (const offset of [0, 16, 32, 48]) e.pokeVector(at, vector, offset);
+      for (const offset of VECTORS) e.pokeVector(at, vector, offset);
     });
     pieces(16, () => e.pokeVector(at, vector));
     pieces(8, () => e.poke64(at, low));
@@ -299,6 +302,7 @@ const compareChunks = (
 ): void => {
   const lanes = lanesOf(e, shift);
   const flip = e.let(e.select(e.const(0), e.get(lanes.mask), e.get(untilEqual)));
+  const flipped = e.splat(e.let(e.sub(e.const(0), e.eqz(e.get(untilEqual)))));
   const x = e.temporary(I32);
   const y = e.temporary(I32);
   const pattern = sought === undefined ? undefined : e.splat(repeat(e, sought, shift));
@@ -315,6 +319,20 @@ const compareChunks = (
       for (const host of both) e.increase(host, bytes());
       e.set(left, e.sub(e.get(left), e.shrU(bytes(), e.get(shift))));
     };
+    // 64 bytes as long as no byte of them can be of an element that ends the search.
+    e.loop((more) =>
+      e.if(e.and(e.eqz(e.get(e.down)), e.gtU(e.get(left), e.shl(e.get(sixteen), e.const(2)))), () => {
+        const ends = VECTORS.map((offset) => {
+          const first = pattern === undefined ? e.peekVector(a!, offset) : e.get(pattern);
+          const equal = e.simd(0x23, first, e.peekVector(b!, offset));
+          return e.simd(0x51, equal, e.get(flipped)); // v128.xor
+        }).reduce((one, other) => e.simd(0x50, one, other)); // v128.or
+        e.if(e.eqz(e.simd(0x53, ends)), () => {
+          pass(() => e.const(64));
+          more();
+        });
+      }),
+    );
     // The last element is left to the loop behind, which keeps it. (Only where the search ends does its place hang on what was read.)
     e.loop((more) =>
       e.if(e.and(e.eqz(e.get(e.down)), e.gtU(e.get(left), e.get(sixteen))), () => {

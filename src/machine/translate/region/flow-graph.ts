@@ -2,6 +2,7 @@
 // it, once for each call. Not the order of the code (structure.ts) and not its emission.
 
 import type { Row } from '../../isa/row.ts';
+import { constantTarget } from './constant-target.ts';
 import type { Instruction } from './instruction.ts';
 
 /** How an instruction hands control on. */
@@ -161,20 +162,26 @@ class Explorer {
     if (size > INLINED_INSTRUCTIONS || this.count + size > MOST_INSTRUCTIONS) return undefined;
     return { back: call.next, parent: frame, depth };
   }
-  /** Where a jump or call to a computed EIP may lead: by a table that it reads, itself or through a register. `line`: what is before it. */
+  /** Where a transfer to a computed EIP may lead: by a constant, or by a table that it reads, itself or through a register. `line`: what is before it. */
   private targets(frame: Frame | undefined, i: Instruction, line: readonly Instruction[]): Place['targets'] {
-    if (isReturn(i.row) || i.operandSize === 16) return [];
-    const load = i.memory
-      ? i
-      : line.findLast(({ row, memory, reg }) => row.mnemonic === 'mov' && memory && reg === i.rm);
-    if (load === undefined || load.index >= 8 || load.scale !== 2 || load.base < 8 || load.addressSize === 16)
-      return [];
-    const eips = this.source.tableOfJumps(load.displacement >>> 0, i.eip);
+    if (i.operandSize === 16) return [];
+    const eips = this.computedEips(i, line);
     if (!isCall(i.row)) return eips.map((eip) => ({ frame, eip }));
     return eips.flatMap((eip) => {
       const callee = this.callee(frame, i, eip);
       return callee === undefined ? [] : [{ frame: callee, eip }];
     });
+  }
+  private computedEips(i: Instruction, line: readonly Instruction[]): readonly number[] {
+    const constant = constantTarget(i, line);
+    if (constant !== undefined) return this.source.known(constant) ? [constant] : [];
+    if (isReturn(i.row)) return [];
+    const load = i.memory
+      ? i
+      : line.findLast(({ row, memory, reg }) => row.mnemonic === 'mov' && memory && reg === i.rm);
+    if (load === undefined || load.index >= 8 || load.scale !== 2 || load.base < 8 || load.addressSize === 16)
+      return [];
+    return this.source.tableOfJumps(load.displacement >>> 0, i.eip);
   }
   /** Instructions of a function; Infinity if it is long, or does not return. */
   private measure(entry: number): number {
@@ -259,7 +266,8 @@ class Explorer {
         } else if (node.transfer === Transfer.jump) {
           if (callee !== undefined) node.taken = edge(callee, target);
           else node.taken = isCall(row) ? { eip: target, to: undefined } : edge(frame, target);
-        } else if (isReturn(row) && frame !== undefined) node.taken = edge(frame.parent, frame.back);
+        } else if (isReturn(row) && frame !== undefined && targets.length === 0)
+          node.taken = edge(frame.parent, frame.back);
         node.targets = targets.map((to) => edge(to.frame, to.eip)).filter(({ to }) => to !== undefined);
         break;
       }

@@ -215,4 +215,22 @@ describe('regions and the threaded tier agree', () => {
       instructions: 3000,
     });
   });
+  it('on returns to what was pushed, and on jumps to what a register got, right or changed between', () => {
+    // start: inc eax; push 1040h; mov ecx, eax; and ecx, esi; add [esp], ecx; ret | 1040h and behind: three NOPs; mov edi, 1080h; sub edi, ecx;
+    // call edi; add ebp, edi; push eax; pop ecx; jmp to the start | 107dh and behind: three times inc edx; push 10a0h; xor [esp], ebx; ret
+    // | 10a0h: ret; ret, for EBX of 1 the second
+    for (const mask of [0, 1, 3])
+      for (const flip of [0, 1])
+        same({
+          code: [0x40, 0x68, ...word(0x1040), 0x89, 0xc1, 0x21, 0xf1, 0x01, 0x0c, 0x24, 0xc3],
+          registers: { [ESP]: 0xf000, [ESI]: mask, [EBX]: flip },
+          prepare: (machine) => {
+            machine.load(0x1040, [0x90, 0x90, 0x90, 0xbf, ...word(0x1080), 0x29, 0xcf, 0xff, 0xd7, 0x01, 0xfd]);
+            machine.load(0x104e, [0x50, 0x59, 0xe9, ...word(CODE - 0x1055)]);
+            machine.load(0x107d, [0x42, 0x42, 0x42, 0x68, ...word(0x10a0), 0x31, 0x1c, 0x24, 0xc3]);
+            machine.load(0x10a0, [0xc3, 0xc3]);
+          },
+          instructions: 3000,
+        });
+  });
 });
