@@ -160,7 +160,12 @@ const start = (c: Case, code: Code): void => {
   cpu.mmu.flushAll();
   for (const level of c.warm ? [false, true] : [])
     for (let page = 0; page < PAGES; page++) {
-      if (page === CODE >>> 12 || page === TARGET >>> 12 || (mode === 'paged' && page === READ_ONLY)) continue;
+      if (
+        page === CODE >>> 12 ||
+        page === TARGET >>> 12 ||
+        ((mode === 'paged' || mode === 'based') && page === READ_ONLY)
+      )
+        continue;
       cpu.mmu.write(page << 12, 1, cpu.mmu.read(page << 12, 1, level), level);
     }
   cpu.breakpoints.met = 0;
@@ -214,15 +219,16 @@ const outcome = (c: Case, code: Code, on: boolean): Record<string, unknown> => {
 };
 
 /** Stacks of all kinds, for ENTER, where there is more to them than ESP. */
-const STACKS = ['flat', 'user', 'sixteen', 'limited', 'down', 'paged'] as const;
+const STACKS = ['flat', 'user', 'sixteen', 'limited', 'down', 'paged', 'based'] as const;
 const READ_ONLY = 5;
 const setStack = (mode: string): void => {
   if (mode === 'sixteen') s.setSegment(SS, 0x10, 0x20, 0xffff, 0x93);
   if (mode === 'down') s.setSegment(SS, 0x10, 0, 0x57ff, 0x4097);
-  if (mode !== 'paged') return;
-  cpu.memory.write32(PAGE_DIRECTORY, PAGE_TABLE | 0x63);
+  if (mode === 'based') s.setSegment(SS, 0x10, 0x1000, 0xffff_efff, 0xc093);
+  if (mode !== 'paged' && mode !== 'based') return;
+  cpu.memory.write32(PAGE_DIRECTORY, PAGE_TABLE | 0x67);
   for (let page = 0; page < PAGES; page++)
-    cpu.memory.write32(PAGE_TABLE + page * 4, (page << 12) | (page === READ_ONLY ? 0x61 : 0x63));
+    cpu.memory.write32(PAGE_TABLE + page * 4, (page << 12) | (page === READ_ONLY ? 0x65 : 0x67));
   s.cr3 = PAGE_DIRECTORY;
   s.cr0 |= 0x80010000;
 };
@@ -230,6 +236,7 @@ const setStack = (mode: string): void => {
 const otherEsp = ({ mode, ecx, edx }: Case): number[] => {
   const wide = edx & 1 ? [0x66] : [];
   if (mode === 'sixteen') return [0x66, 0xbc, ...bytes(0xabcd0000 | (ecx & 1 ? 0 : 0x5800), 4), ...wide];
+  if (mode === 'based') return [0xbc, ...bytes(ecx & 1 ? 0x5004 : 0x4804, 4)];
   return mode === 'paged' && ecx & 1 ? [0xbc, ...bytes(0x6004, 4)] : [0x90];
 };
 const FRAMES = [0, 16, 16, 4, 0x7f8, 0x1800, 0x900, 0xfff0];
