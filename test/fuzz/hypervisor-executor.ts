@@ -26,11 +26,11 @@ const kernel = (): Uint8Array => {
 /** What the session is made of, reached from a test only. */
 interface Inside {
   readonly machine: PhysicalMachine;
-  readonly domain: Domain;
+  readonly main: { readonly domain: Domain };
 }
 
 /** Memory and registers of the case, as the hypervisor keeps a guest: general registers live, the rest in the VMCS and the vCPU. */
-const replaceGuest = ({ machine, domain }: Inside, c: FuzzCase): void => {
+const replaceGuest = ({ machine, main: { domain } }: Inside, c: FuzzCase): void => {
   const { vcpu, p2m } = domain;
   const { vmxUnit: vmx, state: s } = machine;
   const { state } = c;
