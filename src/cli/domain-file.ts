@@ -3,7 +3,7 @@
 import { dirname, resolve } from 'node:path';
 import { type DomainConfig, type NamedBytes, UserError } from '../workers/session.ts';
 import { CAPS, WEIGHTS } from '../hypervisor/scheduler.ts';
-import { readNamed, serialTo, type SerialSink } from './guest-options.ts';
+import { DEFAULT_MEMORY, readModule, readNamed, serialTo, type SerialSink } from './guest-options.ts';
 import { parseSize } from './options.ts';
 
 export interface FurtherDomain {
@@ -13,7 +13,6 @@ export interface FurtherDomain {
   readonly input: Uint8Array | undefined;
 }
 
-const DEFAULT_MEMORY = '64M';
 const MOST_ID = 255;
 
 /** What each member of the file's object must be. */
@@ -101,10 +100,7 @@ export const readDomain = (file: string, taken: ReadonlySet<number>, loud: boole
     id,
     image: readNamed(path(image), 'image'),
     cmdline: members.text('cmdline') ?? '',
-    modules: members.texts('modules').map((text) => {
-      const [name = '', ...words] = text.split(' ');
-      return { ...readNamed(path(name), 'module'), cmdline: words.join(' ') };
-    }),
+    modules: members.texts('modules').map((text) => readModule(text, path)),
     memoryBytes: parseSize(members.text('memory') ?? DEFAULT_MEMORY, `${file}: "memory"`),
     ...given,
   };

@@ -7,7 +7,7 @@ import { type BootConfig, type NamedBytes, type Session, UserError } from '../wo
 import { one, parseCount, type ParsedArguments, parseSize } from './options.ts';
 import { writeAll } from './write-all.ts';
 
-const DEFAULT_MEMORY = '64M';
+export const DEFAULT_MEMORY = '64M';
 
 export const readNamed = (path: string, what: string): NamedBytes => {
   try {
@@ -25,6 +25,12 @@ export const reasonOf = (error: unknown): string => {
       : code === 'EISDIR'
         ? 'it is a folder'
         : String((error as Error).message);
+};
+
+/** "FILE ARGS". @param path where a file lies */
+export const readModule = (text: string, path = (file: string) => file): BootConfig['modules'][number] => {
+  const [file = '', ...words] = text.split(' ');
+  return { ...readNamed(path(file), 'module'), cmdline: words.join(' ') };
 };
 
 /** Finds out before the run what would spoil its end. */
@@ -101,11 +107,7 @@ export const guestConfig = (args: ParsedArguments, command: string): BootConfig 
     ...start,
     cmdline: one(args, 'cmdline') ?? '',
     ...(initrd === undefined ? {} : { initrd: readNamed(initrd, 'initrd') }),
-    modules: (args.options.get('module') ?? []).map((text) => {
-      const space = text.indexOf(' ');
-      const file = space < 0 ? text : text.slice(0, space);
-      return { ...readNamed(file, 'module'), cmdline: space < 0 ? '' : text.slice(space + 1) };
-    }),
+    modules: (args.options.get('module') ?? []).map((text) => readModule(text)),
     ...(symbols === undefined ? {} : { symbols: readNamed(symbols, 'symbols') }),
     memoryBytes,
     cpu: choice(args, 'cpu', ['core-duo', 'modern'] as const, 'core-duo'),

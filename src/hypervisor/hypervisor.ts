@@ -203,8 +203,7 @@ export class Hypervisor implements Persistent<HypervisorSaved> {
         continue;
       }
       if (vcpu.outsideVmx) {
-        const until = Math.min(vcpu.sliceEnd, dispatcher.lookAt);
-        runOutsideVmx(vcpu.domain, this.handlers, until, () => vcpu.domain.crank(machine.clock.now));
+        runOutsideVmx(vcpu.domain, this.handlers, Math.min(vcpu.sliceEnd, dispatcher.lookAt));
         if (vcpu.blocked) dispatcher.block(vcpu);
         continue;
       }

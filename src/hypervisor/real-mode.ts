@@ -66,13 +66,11 @@ const handleExit = (vcpu: Vcpu, handlers: ReadonlyArray<ExitHandler | undefined>
 
 /**
  * Runs the vCPU until it can be entered (`vcpu.outsideVmx` is false then), waits in HLT, stops, or the clock reaches `until`.
- * `crank`: guest time follows physical time.
  */
 export const runOutsideVmx = (
   domain: Domain,
   handlers: ReadonlyArray<ExitHandler | undefined>,
   until: number,
-  crank: () => void,
 ): void => {
   const { vcpu } = domain;
   const { machine, vmx, access } = vcpu;
@@ -83,7 +81,7 @@ export const runOutsideVmx = (
       handleExit(vcpu, handlers);
       continue;
     }
-    crank();
+    domain.crank(machine.clock.now);
     if (domain.stopped !== undefined) return;
     if (vcpu.canEnter) {
       // Behind MOV SS with TF set, VM entry wants what the processor would have saved (26.3.1.5).

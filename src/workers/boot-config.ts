@@ -82,13 +82,10 @@ export interface FurtherGuest {
 }
 
 /** @throws UserError with the file's name */
-export const layOutDomains = ({ bare, domains = [], domainId = 0 }: BootConfig): readonly FurtherGuest[] => {
+export const layOutDomains = ({ bare, domains = [] }: BootConfig): readonly FurtherGuest[] => {
   if (bare && domains.length > 0)
     throw new UserError('further domains need the hypervisor: the bare machine has one guest');
-  const ids = new Set([domainId]);
   return domains.map((config) => {
-    if (ids.has(config.id)) throw new UserError(`${config.image.name}: there is a domain ${config.id} already`);
-    ids.add(config.id);
     checkMemory(config.memoryBytes);
     const image = unpack(config.image.name, config.image.bytes);
     return { config, kernel: layOutKernel(config, image), symbolFile: loadSymbols(config, image) };

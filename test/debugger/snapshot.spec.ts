@@ -20,8 +20,6 @@ const NO_STATE: readonly RegExp[] = [
   /\.(serial|debugConsole)\.(sentEver|bytes)/,
   // Tells what was read before from what is there now.
   /^\.session\.changes$/,
-  // As of the last record.
-  /\.point\.(icount|cycles|eip|cr3|cpl)$/,
   // The snapshots themselves, and which pages they still have to look at.
   /^\.session\.snapshots/,
   /\.mmu\.pages\.changed|\.pool\.unseen|\.vmcs\.left/,

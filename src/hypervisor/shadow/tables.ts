@@ -276,8 +276,8 @@ export class ShadowTables implements Persistent<ShadowTablesSaved> {
   /** Drops translations from the TLB. */
   flush(globals: boolean): void {
     this.machine.flushGuestTlb(globals);
-    this.stale.flushed(globals);
-    if (globals) this.flushPending = false;
+    if (globals) this.translationsGone();
+    else this.stale.flushed(false);
     this.counters.flushes++;
     this.observer?.tlbFlush(globals ? TlbScope.ALL : TlbScope.NON_GLOBAL, 0, 0);
   }

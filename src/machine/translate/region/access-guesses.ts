@@ -137,6 +137,7 @@ class Guesser {
     this.access(i);
     switch (i.row.mnemonic) {
       case 'push':
+      case 'pushf':
       case 'call':
         this.stack(4, true);
         this.moved(ESP, -4);
@@ -146,15 +147,8 @@ class Guesser {
         this.moved(ESP, 4);
         this.result(i);
         break;
-      case 'ret':
-        this.stack(0, false);
-        this.moved(ESP, 4);
-        break;
-      case 'pushf':
-        this.stack(4, true);
-        this.moved(ESP, -4);
-        break;
       case 'popf':
+      case 'ret':
         this.stack(0, false);
         this.moved(ESP, 4);
         break;
