@@ -5,7 +5,7 @@ import { DecodeResult, MAX_LENGTH } from '../machine/isa/decode.ts';
 import { type CodeToDisassemble, Disassembler, type Disassembly } from '../machine/isa/disassemble/disassembler.ts';
 import type { Syntax } from '../machine/isa/disassemble/names.ts';
 import { opcodeTable } from '../machine/isa/table.ts';
-import type { DebugTarget } from './target.ts';
+import type { DebugGuest } from './target.ts';
 
 export type Flow =
   /** Goes on behind itself. */
@@ -37,7 +37,7 @@ export class Code {
   syntax: Syntax = 'intel';
 
   constructor(
-    private readonly target: () => DebugTarget,
+    private readonly target: () => DebugGuest,
     private readonly symbolize: (address: number) => string | undefined,
   ) {}
 

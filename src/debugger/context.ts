@@ -1,4 +1,4 @@
-// Where the guest stands, for stepping and for expressions: joins registers, frames, instructions and debug data of one machine.
+// Where the guest stands, for stepping and for expressions: joins registers, frames, instructions and debug data of one guest.
 
 import type { FunctionCode } from '../symbols/debug-info.ts';
 import { type ReadMemory, toBytes } from '../symbols/location-value.ts';
@@ -16,7 +16,7 @@ import { parseExpression } from './expression/parser.ts';
 import { Names } from './expression/names.ts';
 import { type Frame, type Frames, GENERAL } from './frames.ts';
 import { code32Of, pcOf } from './guest-state.ts';
-import type { DebuggedMachine } from './machine.ts';
+import type { DebuggedGuest } from './machine.ts';
 import { memoryOf } from './page-tables.ts';
 import { registerNamed } from './registers.ts';
 import { Refusal, type Saying } from './saying.ts';
@@ -24,6 +24,8 @@ import type { StepLine } from './stepping.ts';
 import type { BackContext } from './stepping-back.ts';
 import type { DebugVcpu } from './target.ts';
 
+/** `$domain`: number of the guest's domain. */
+export const DOMAIN = 'domain';
 /** May hold an assignment. */
 const CHANGES = /\+\+|--|<<=|>>=|(?<![=!<>])=(?!=)/;
 /** Sources that have no prologues: every instruction is the programmer's own. */
@@ -32,14 +34,14 @@ export const isAssembly = (file: string): boolean => ASSEMBLY.test(file);
 
 export class GuestContext implements BackContext {
   constructor(
-    private readonly machine: DebuggedMachine,
+    readonly guest: DebuggedGuest,
     readonly execution: Execution,
     readonly code: Code,
     private readonly frames: Frames,
   ) {}
 
   get vcpu(): DebugVcpu {
-    return this.machine.target.vcpus[0]!;
+    return this.guest.target.vcpu;
   }
   get pc(): number {
     return pcOf(this.vcpu);
@@ -53,7 +55,7 @@ export class GuestContext implements BackContext {
     return this.frames.physical?.cfa;
   }
   get frame(): number | undefined {
-    const { file } = this.machine.symbols.locate(this.pc);
+    const { file } = this.guest.symbols.locate(this.pc);
     return file === undefined || ASSEMBLY.test(file) ? undefined : this.cfa;
   }
   get returnAddress(): number | undefined {
@@ -68,7 +70,7 @@ export class GuestContext implements BackContext {
   // ---- lines --------------------------------------------------------------------------------------------------------
 
   line(address: number, into: boolean, within?: Scope): StepLine | undefined {
-    const { symbols } = this.machine;
+    const { symbols } = this.guest;
     const span = symbols.lineSpan(address);
     if (span === undefined || span.file === undefined) return undefined;
     const functions = this.functionsAt(address);
@@ -102,7 +104,7 @@ export class GuestContext implements BackContext {
 
   /** Code of the calls that were inlined into a function on one of its lines. */
   private inlinedOn(outer: FunctionCode, file: string, line: number): FunctionCode['ranges'] {
-    return this.machine.debug
+    return this.guest.debug
       .inlinedInto(outer)
       .filter(({ call }) => call?.line === line && call.file === file)
       .flatMap(({ ranges }) => ranges);
@@ -120,7 +122,7 @@ export class GuestContext implements BackContext {
   }
 
   statements(address: number): { readonly entry: number; readonly lines: readonly number[] } {
-    const { symbols } = this.machine;
+    const { symbols } = this.guest;
     const symbol = symbols.symbol(address);
     if (symbol === undefined) return { entry: address, lines: [] };
     const end = symbol.address + (symbol.size || symbol.limit - symbol.address);
@@ -135,7 +137,7 @@ export class GuestContext implements BackContext {
   }
 
   bodyOf(address: number): number | undefined {
-    const { symbols } = this.machine;
+    const { symbols } = this.guest;
     const symbol = symbols.symbol(address);
     const { file } = symbols.locate(address);
     if (symbol === undefined || file === undefined) return undefined;
@@ -145,18 +147,18 @@ export class GuestContext implements BackContext {
   /** Names the function, or the inlined call, that an address belongs to: a line has one breakpoint in each. */
   blockOf(address: number): Scope | number {
     const [innermost] = this.functionsAt(address);
-    return innermost === undefined ? (this.machine.symbols.symbol(address)?.address ?? -1) : idOf(innermost);
+    return innermost === undefined ? (this.guest.symbols.symbol(address)?.address ?? -1) : idOf(innermost);
   }
 
   /** Line of an address as the user sees it: that of the call where an inlined one begins. */
   visiblePlace(address: number): { readonly file?: string; readonly line?: number } {
     const functions = this.functionsAt(address);
     const hidden = this.frames.notEntered(address, functions);
-    return (hidden === 0 ? undefined : functions[hidden - 1]!.call) ?? this.machine.symbols.locate(address);
+    return (hidden === 0 ? undefined : functions[hidden - 1]!.call) ?? this.guest.symbols.locate(address);
   }
 
   private functionsAt(address: number): readonly FunctionCode[] {
-    return this.machine.debug.functionsAt(address);
+    return this.guest.debug.functionsAt(address);
   }
 
   // ---- expressions --------------------------------------------------------------------------------------------------
@@ -165,7 +167,7 @@ export class GuestContext implements BackContext {
   evaluate(expression: string, frame: Frame = this.frames.top): Value {
     const ask = (): Value => valueOf(evaluate(expression, this.world(frame)));
     // What has begun to change something is not asked again.
-    return CHANGES.test(expression) ? this.machine.debug.hurriedly(ask, false) : ask();
+    return CHANGES.test(expression) ? this.guest.debug.hurriedly(ask, false) : ask();
   }
 
   /** The same, but what would change something is refused: for what is asked often, or by itself. @throws Error with a sentence */
@@ -177,7 +179,7 @@ export class GuestContext implements BackContext {
   /** What is wrong with a text that should be a C expression; undefined: it is one. */
   notC(expression: string): Saying | undefined {
     try {
-      parseExpression(expression, (kind, name) => this.machine.debug.type(kind, name));
+      parseExpression(expression, (kind, name) => this.guest.debug.type(kind, name));
       return undefined;
     } catch (error) {
       if (!(error instanceof ExpressionError)) throw error;
@@ -214,18 +216,18 @@ export class GuestContext implements BackContext {
 
   /** What a frame's names mean. */
   names(frame: Frame, source = this.source(frame)): Names {
-    const { debug } = this.machine;
+    const { debug } = this.guest;
     return new Names(debug, frame.physical, frame.level, source, (name) => this.extraRegister(name, frame));
   }
 
   /** Where a frame's values are read: memory is its task's. */
   private source({ physical, task }: Frame): ValueSource {
-    const memory: ReadMemory = memoryOf(this.machine.target, task?.pageTable);
+    const memory: ReadMemory = memoryOf(this.guest.target, task?.pageTable);
     return physical ?? { memory, registers: [] };
   }
 
   private world(frame: Frame): EvaluationWorld {
-    const { target } = this.machine;
+    const { target } = this.guest;
     const source = this.source(frame);
     // Of its own: what is assigned to a register is there for the rest of the expression.
     const registers = [...source.registers];
@@ -253,7 +255,7 @@ export class GuestContext implements BackContext {
     if (name === undefined) return false;
     if (home === undefined) throw new ExpressionError(`$${name} of this frame follows from others: it is kept nowhere`);
     if (home.kind === 'memory')
-      return memoryOf(this.machine.target, task?.pageTable, true)(home.address, toBytes(BigInt(value), 4)) === 4;
+      return memoryOf(this.guest.target, task?.pageTable, true)(home.address, toBytes(BigInt(value), 4)) === 4;
     if (task !== undefined)
       throw new ExpressionError(
         `$${name} is the processor's, and ${task.name} ${task.id} does not run: where it is saved is not known`,
@@ -269,6 +271,9 @@ export class GuestContext implements BackContext {
     name: string,
     { task }: Frame,
   ): { readonly type: CType; readonly bytes: Uint8Array } | undefined {
+    // For conditions of breakpoints that lie in several guests.
+    if (name === DOMAIN)
+      return { type: BUILTIN['unsigned int'], bytes: toBytes(BigInt(this.guest.target.domain ?? 0), 4) };
     const register = registerNamed(name);
     if (register === undefined || register.bits > 32 || register.group === 'general') return undefined;
     if (task !== undefined) {

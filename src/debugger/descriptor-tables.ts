@@ -3,9 +3,9 @@
 
 import { Descriptor, SystemType } from '../machine/cpu/descriptors.ts';
 import { EXCEPTION_NAMES } from '../machine/vmx/qualification.ts';
-import type { DebugTarget } from './target.ts';
+import type { DebugGuest } from './target.ts';
 
-type Guest = Pick<DebugTarget, 'vcpus' | 'readMemory'>;
+type Guest = Pick<DebugGuest, 'vcpu' | 'readMemory'>;
 
 export type TableName = 'GDT' | 'LDT' | 'IDT';
 
@@ -28,8 +28,7 @@ interface Table {
 }
 
 /** Where a table is, by the processor's registers; no entries where it is not in use. */
-const tableOf = ({ vcpus }: Guest, name: TableName): Table => {
-  const vcpu = vcpus[0]!;
+const tableOf = ({ vcpu }: Guest, name: TableName): Table => {
   const register = { GDT: 'gdtr', LDT: 'ldtr', IDT: 'idtr' }[name];
   const unusable = name === 'LDT' && ((vcpu.read('ldtr') & ~3) === 0 || (vcpu.read('ldtr_access') & 0x1_0000) !== 0);
   const limit = unusable ? -1 : vcpu.read(`${register}_limit`);
@@ -160,7 +159,7 @@ const TSS16: Layout = [
 
 /** The TSS that TR names. Empty: none is loaded. */
 export const taskState = (guest: Guest): TssField[] => {
-  const vcpu = guest.vcpus[0]!;
+  const vcpu = guest.vcpu;
   const [base, limit, access] = [vcpu.read('tr_base'), vcpu.read('tr_limit'), vcpu.read('tr_access')];
   if ((vcpu.read('tr') & ~3) === 0 || (access & 0x1_0000) !== 0) return [];
   const layout = (access & 8) === 0 ? TSS16 : TSS32;

@@ -6,7 +6,7 @@ import type { FunctionCode } from '../symbols/debug-info.ts';
 import { formatAddress, type SourceLocation } from '../symbols/location.ts';
 import type { Frame as PhysicalFrame } from '../symbols/unwind/unwinder.ts';
 import { code32Of, pcOf } from './guest-state.ts';
-import type { DebuggedMachine } from './machine.ts';
+import type { DebuggedGuest } from './machine.ts';
 import type { GuestTask } from './os/awareness.ts';
 import { memoryOf } from './page-tables.ts';
 import { english, type Saying } from './saying.ts';
@@ -44,7 +44,7 @@ export class Frames {
   private hidden = 0;
   private hiddenAt = -1;
 
-  constructor(private readonly machine: DebuggedMachine) {}
+  constructor(private readonly guest: DebuggedGuest) {}
 
   forget(): void {
     this.stack = undefined;
@@ -58,8 +58,8 @@ export class Frames {
 
   /** The frame on the stack that the guest stands in; undefined where its code is not 32-bit code. */
   get physical(): PhysicalFrame | undefined {
-    const { target, debug } = this.machine;
-    const vcpu = target.vcpus[0]!;
+    const { target, debug } = this.guest;
+    const vcpu = target.vcpu;
     if (!code32Of(vcpu)) return undefined;
     return (this.innermost ??= debug.frame(
       [...GENERAL.map((name) => vcpu.read(name)), pcOf(vcpu), vcpu.read('eflags')],
@@ -78,8 +78,8 @@ export class Frames {
 
   /** Steps into the outermost inlined call that begins where the guest stands. */
   enterInlined(): void {
-    const pc = pcOf(this.machine.target.vcpus[0]!);
-    this.hidden = Math.max(0, this.notEntered(pc, this.machine.debug.functionsAt(pc)) - 1);
+    const pc = pcOf(this.guest.target.vcpu);
+    this.hidden = Math.max(0, this.notEntered(pc, this.guest.debug.functionsAt(pc)) - 1);
     this.hiddenAt = pc;
     this.forget();
   }
@@ -88,9 +88,9 @@ export class Frames {
     this.leaveInlined();
     this.forget();
     if (name === undefined) return;
-    const pc = pcOf(this.machine.target.vcpus[0]!);
+    const pc = pcOf(this.guest.target.vcpu);
     // What is inlined into the copy may begin with it, but its ranges may be in another order.
-    const level = this.machine.debug.functionsAt(pc).findIndex((one) => one.inlined && one.name === name);
+    const level = this.guest.debug.functionsAt(pc).findIndex((one) => one.inlined && one.name === name);
     if (level >= 0) [this.hidden, this.hiddenAt] = [level, pc];
   }
   /** The guest moves: what was entered is so no more. */
@@ -103,13 +103,13 @@ export class Frames {
   }
 
   private *unwind(): Generator<Frame> {
-    const { symbols, target } = this.machine;
+    const { symbols, target } = this.guest;
     const { physical } = this;
     if (physical !== undefined) {
-      yield* framesFrom(this.machine, physical, (pc, functions) => this.notEntered(pc, functions));
+      yield* framesFrom(this.guest, physical, (pc, functions) => this.notEntered(pc, functions));
       return;
     }
-    const pc = pcOf(target.vcpus[0]!);
+    const pc = pcOf(target.vcpu);
     const place = symbols.locate(pc);
     yield { index: 0, kind: 'function', name: nameOf(place), pc, lookup: pc, place, physical, level: 0 };
   }
@@ -132,17 +132,17 @@ export class Stack {
 }
 
 /** The call stack of a task that does not run: by the registers with which it will go on, in its own address space. */
-export const stackOfTask = (machine: DebuggedMachine, task: GuestTask): Stack => {
+export const stackOfTask = (guest: DebuggedGuest, task: GuestTask): Stack => {
   const { registers } = task;
-  if (registers === undefined) return new Stack([label(machine, task)][Symbol.iterator]());
-  const innermost = machine.debug.frame(registers, memoryOf(machine.target, task.pageTable));
-  return new Stack(framesFrom(machine, innermost, () => 0, task));
+  if (registers === undefined) return new Stack([label(guest, task)][Symbol.iterator]());
+  const innermost = guest.debug.frame(registers, memoryOf(guest.target, task.pageTable));
+  return new Stack(framesFrom(guest, innermost, () => 0, task));
 };
 
 const labelled = (...label: Saying): Pick<Frame, 'name' | 'label'> => ({ name: english(...label), label });
 
 /** Instead of frames, where there are none. */
-const label = ({ symbols }: DebuggedMachine, task: GuestTask): Frame => ({
+const label = ({ symbols }: DebuggedGuest, task: GuestTask): Frame => ({
   index: 0,
   kind: 'label',
   ...labelled('goesOnNowhere', { state: task.state }),
@@ -157,12 +157,12 @@ const label = ({ symbols }: DebuggedMachine, task: GuestTask): Frame => ({
 type NotEntered = (pc: number, functions: readonly FunctionCode[]) => number;
 
 function* framesFrom(
-  machine: DebuggedMachine,
+  guest: DebuggedGuest,
   innermost: PhysicalFrame,
   notEntered: NotEntered,
   task?: GuestTask,
 ): Generator<Frame> {
-  const { symbols } = machine;
+  const { symbols } = guest;
   const whose = task === undefined ? {} : { task };
   let physical = innermost;
   for (let index = 0; ;) {
@@ -181,7 +181,7 @@ function* framesFrom(
         ...whose,
       };
     }
-    for (const frame of functionsOf(machine, physical, notEntered)) yield { ...frame, index: index++, ...whose };
+    for (const frame of functionsOf(guest, physical, notEntered)) yield { ...frame, index: index++, ...whose };
     const caller: PhysicalFrame | { readonly end: string } = physical.caller();
     if ('end' in caller) return;
     physical = caller;
@@ -190,7 +190,7 @@ function* framesFrom(
 
 /** The inlined calls at a physical frame's place, innermost first, and the function itself. */
 function* functionsOf(
-  { symbols, debug }: DebuggedMachine,
+  { symbols, debug }: DebuggedGuest,
   physical: PhysicalFrame,
   notEntered: NotEntered,
 ): Generator<Omit<Frame, 'index'>> {

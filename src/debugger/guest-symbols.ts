@@ -18,10 +18,10 @@ import { linuxStart } from './os/linux-start.ts';
 import { Linux, type LinuxGuest, PT_REGS } from './os/linux.ts';
 import type { ModuleFiles } from './os/module-files.ts';
 import type { Saying } from './saying.ts';
-import type { DebugTarget } from './target.ts';
+import type { DebugGuest } from './target.ts';
 
 /** What of the machine is looked at. */
-type Guest = LinuxGuest & Pick<DebugTarget, 'vcpus' | 'readPhysical'>;
+type Guest = LinuxGuest & Pick<DebugGuest, 'vcpu' | 'readPhysical'>;
 
 /** Kernels are above the memory that the boot protocols of real mode know. */
 const FIRST_KERNEL = 1 << 20;
@@ -78,7 +78,7 @@ export class GuestSymbols {
     return linuxStart(this.guest(), this.zeroPage!);
   }
   private get pagingIsOn(): boolean {
-    return (this.guest().vcpus[0]!.read('cr0') & Cr0.PG) !== 0;
+    return (this.guest().vcpu.read('cr0') & Cr0.PG) !== 0;
   }
 
   /** Looks for the kernel if it may have come up since the last time. True: the answers are others now. */
@@ -154,7 +154,7 @@ export class GuestSymbols {
     const symbols = this;
     return interruptFrames({
       map: () => symbols.map,
-      kernelCs: () => gateSelector(symbols.guest(), PAGE_FAULT) ?? symbols.guest().vcpus[0]!.read('cs') & ~3,
+      kernelCs: () => gateSelector(symbols.guest(), PAGE_FAULT) ?? symbols.guest().vcpu.read('cs') & ~3,
       get ptRegs() {
         return symbols.linux?.ptRegs ?? (symbols.found ? PT_REGS : undefined);
       },

@@ -3,7 +3,7 @@
 
 import type { CodeMap, ProgramInfo } from '../symbols/program.ts';
 import type { GuestSymbols } from './guest-symbols.ts';
-import type { DebugTarget, Position } from './target.ts';
+import type { DebugGuest, DebugTarget, Position } from './target.ts';
 
 /** Why the guest cannot go on. */
 export interface GuestEnd {
@@ -25,28 +25,37 @@ export interface VmcsField {
   readonly decoded: string;
 }
 
-export interface DebuggedMachine {
-  readonly target: DebugTarget;
+/** One guest of the machine. */
+export interface DebuggedGuest {
+  readonly target: DebugGuest;
   /** What addresses are called, and where that comes from: `symbols` and `debug` are its answers of the moment. */
   readonly guestSymbols: GuestSymbols;
   readonly symbols: CodeMap;
   readonly debug: ProgramInfo;
+  /** Name of its kernel's file. */
   readonly image: string;
   /** Empty: there is no hypervisor. */
   vmcs(): readonly VmcsField[];
+  /** Undefined: it can go on. */
+  readonly end: GuestEnd | undefined;
+}
+
+export interface DebuggedMachine {
+  readonly target: DebugTarget;
+  /** As in the target; there are as many after a restart, and their parts are new then. */
+  readonly guests: readonly DebuggedGuest[];
   /** When a recorded event happened, by its number in the stream; undefined: it is not kept. */
   moment(sequence: number): Position | undefined;
-  readonly end: GuestEnd | undefined;
-  /** Whether the guest runs at this moment without the debugger having sent it: at attaching. */
+  /** Whether the guests run at this moment without the debugger having sent them: at attaching. */
   readonly running: boolean;
   /** There is work: `DebugSession.slice` is to be called until there is none. */
   wake(): void;
   /** Calls a task in a moment, when other messages have been read. */
   soon(task: () => void): void;
-  /** The guest stands still, or moved in time: panels look again. */
+  /** The guests stand still, or moved in time: panels look again. */
   changed(): void;
   /** The debugger goes. */
   release(how: 'end' | 'suspend' | 'run'): void;
-  /** The same machine from the start; `target` and `symbols` are new then. */
+  /** The same machine from the start; `target` is new then. */
   restart(): void;
 }

@@ -1,10 +1,10 @@
 // What was read of the guest, for as long as it holds: between two runs nothing changes in the guest unless the debugger changes it. Not the order of
 // moments (position.ts).
 
-import type { DebugTarget, Position } from './target.ts';
+import type { DebugGuest, Position } from './target.ts';
 
 /** What tells one moment from another. */
-export type Moments = Pick<DebugTarget, 'position' | 'changes'>;
+export type Moments = Pick<DebugGuest, 'position' | 'changes'>;
 
 /** Read when it is asked for, once a moment. */
 export class OfMoment<T> {

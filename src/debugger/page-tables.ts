@@ -2,7 +2,7 @@
 // alone, so under PAE the PDPTEs are those in memory, not the processor's copies. Nothing changes. SDM vol. 3, 4.3 and 4.4.
 
 import { Cr0, Cr4 } from '../machine/cpu/state.ts';
-import type { DebugTarget, DebugVcpu } from './target.ts';
+import type { DebugGuest, DebugVcpu } from './target.ts';
 
 export interface WalkLevel {
   readonly name: 'PDPTE' | 'PDE' | 'PTE';
@@ -36,7 +36,7 @@ const BITS: readonly [number, string][] = [
 
 /** @param cr3 of another address space than the processor's */
 export const walkPages = (
-  target: Pick<DebugTarget, 'readPhysical'>,
+  target: Pick<DebugGuest, 'readPhysical'>,
   vcpu: DebugVcpu,
   linear: number,
   cr3 = vcpu.read('cr3'),
@@ -84,8 +84,8 @@ export const walkPages = (
 };
 
 /** Whether a linear address means the same bytes in the processor's address space and in another. */
-export const sameBytes = (target: DebugTarget, linear: number, cr3: number): boolean => {
-  const { physical } = walkPages(target, target.vcpus[0]!, linear, cr3);
+export const sameBytes = (target: DebugGuest, linear: number, cr3: number): boolean => {
+  const { physical } = walkPages(target, target.vcpu, linear, cr3);
   return physical !== undefined && physical === target.translate(linear);
 };
 
@@ -93,12 +93,12 @@ const PAGE = 0x1000;
 
 /** Reads and writes linear addresses of an address space; `cr3` undefined: the processor's. Both return how many bytes from the start are mapped. */
 export const memoryOf =
-  (target: DebugTarget, cr3: number | undefined, write = false) =>
+  (target: DebugGuest, cr3: number | undefined, write = false) =>
   (linear: number, bytes: Uint8Array): number => {
     if (cr3 === undefined) return write ? target.writeMemory(linear, bytes) : target.readMemory(linear, bytes);
     for (let done = 0; done < bytes.length;) {
       const at = (linear + done) >>> 0;
-      const { physical } = walkPages(target, target.vcpus[0]!, at, cr3);
+      const { physical } = walkPages(target, target.vcpu, at, cr3);
       if (physical === undefined) return done;
       const piece = bytes.subarray(done, Math.min(bytes.length, done + PAGE - (at & (PAGE - 1))));
       const moved = write ? target.writePhysical(physical, piece) : target.readPhysical(physical, piece);

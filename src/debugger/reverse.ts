@@ -92,6 +92,9 @@ export function* lastMetOf(
   }
 }
 
+/** In which domain; left out: there is one guest. */
+type Whose = Pick<StopPoint, 'domain'>;
+
 /** Who wrote these bytes last: the machine stands behind the instruction. `counts`: writes that are not theirs are left out. */
 export const lastWrite = (
   target: DebugTarget,
@@ -99,17 +102,19 @@ export const lastWrite = (
   bytes: number,
   own: readonly StopPoint[],
   counts?: (stop: DebugStop) => boolean,
-): Work<Met | undefined> => lastMetOf(target, [{ id: 0, on: 'write', address, bytes }], own, true, counts);
+  whose: Whose = {},
+): Work<Met | undefined> => lastMetOf(target, [{ id: 0, on: 'write', address, bytes, ...whose }], own, true, counts);
 
 /** When one of these addresses (those of a line, say) was executed last: the machine stands before the instruction. */
 export const lastExecution = (
   target: DebugTarget,
   addresses: readonly number[],
   own: readonly StopPoint[],
+  whose: Whose = {},
 ): Work<Met | undefined> =>
   lastMetOf(
     target,
-    addresses.map((address, id) => ({ id, on: 'execute', address })),
+    addresses.map((address, id) => ({ id, on: 'execute', address, ...whose })),
     own,
   );
 

@@ -169,7 +169,7 @@ function* executeOne(context: StepContext, instruction: Instruction): Work<StepE
   const { execution } = context;
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     const { esp } = context;
-    const outcome = execution.step();
+    const outcome = yield* execution.step();
     if (outcome.kind === 'retired') {
       // A guest that waits in HLT for input retires nothing.
       if (!execution.waiting) return undefined;
@@ -189,7 +189,7 @@ export function* stepInstruction(context: StepContext, over: boolean): Work<Step
   const instruction = context.instruction(context.pc);
   const { cfa, execution, esp } = context;
   if (!over) {
-    const outcome = execution.step();
+    const outcome = yield* execution.step();
     return outcome.kind === 'ended' || outcome.kind === 'met' ? outcome : DONE;
   }
   if (instruction.flow !== 'call') return (yield* executeOne(context, instruction)) ?? DONE;

@@ -8,17 +8,22 @@ export type { Position, StopDetail, StopPoint } from '../machine/stop-point.ts';
 
 /** Why the machine stands still. `ids`: every point that was met. */
 export type DebugStop =
-  | { readonly kind: 'point'; readonly ids: readonly number[]; readonly detail?: StopDetail }
+  | {
+      readonly kind: 'point';
+      readonly ids: readonly number[];
+      readonly detail?: StopDetail;
+      /** Which had the processor: its place among the target's guests. */
+      readonly guest: number;
+    }
   /** The instructions that were asked for have retired. */
   | { readonly kind: 'limit' }
   /** The guest waits for input from outside. */
   | { readonly kind: 'waiting' }
-  /** It cannot go on: power off, triple fault, reset. The session's `stop` says why. */
+  /** The machine cannot go on: power off, triple fault, reset. The session's `stop` says why. */
   | { readonly kind: 'ended' };
 
-/** One virtual processor: a thread to the debugger. */
+/** A virtual processor: a thread to the debugger. Every guest has one. */
 export interface DebugVcpu {
-  readonly id: number;
   /** The telling part first: "d0v0 ring 0". */
   readonly name: string;
   /** A register of debugger/registers.ts of at most 32 bits. */
@@ -31,14 +36,19 @@ export interface DebugVcpu {
 }
 
 /**
- * The machine as a debugger has it. Reading and writing have no effects of their own: no accessed bits, no faults, no device is
- * touched, the guest's clock stands still.
+ * One guest of the machine, on the processor or off it. Reading and writing have no effects of their own: no accessed bits, no faults, no device
+ * is touched, the guest's clock stands still.
  */
-export interface DebugTarget {
-  readonly vcpus: readonly DebugVcpu[];
+export interface DebugGuest {
+  /** Number of its domain, for stop points; undefined: it is the machine's only guest. */
+  readonly domain: number | undefined;
+  readonly vcpu: DebugVcpu;
+  /** The machine's. */
   readonly position: Position;
-  /** Counts what has changed the guest without running it: the debugger's writes, and putting the machine to another moment. */
+  /** Counts what has changed a guest without running it: the debugger's writes, and putting the machine to another moment. */
   readonly changes: number;
+  /** Cycles for which its vCPU had the processor: grows by each instruction and each delivery of its own. */
+  readonly ran: number;
 
   /** Copies guest memory by the guest's own page tables; returns how many bytes from the start are mapped. */
   readMemory(linear: number, into: Uint8Array): number;
@@ -48,12 +58,23 @@ export interface DebugTarget {
   translate(linear: number): number | undefined;
   readPhysical(physical: number, into: Uint8Array): number;
   writePhysical(physical: number, bytes: Uint8Array): number;
+}
+
+/** The machine as a debugger has it: guests that run and stand still together. */
+export interface DebugTarget {
+  /** The first is the one that the session ends with. */
+  readonly guests: readonly DebugGuest[];
+  /** Whose vCPU the processor has, or had last: a place in `guests`. */
+  readonly onProcessor: number;
+  readonly position: Position;
+  /** As a guest's. */
+  readonly changes: number;
 
   /** Replaces all stop points. They cost nothing until they are met. */
   setPoints(points: readonly StopPoint[]): void;
   /**
-   * Runs up to `instructions` more instructions (and `cycles` of virtual time). The points at the instruction it starts with do not stop
-   * it again; one instruction is a single step, which goes into the handler of what it raises.
+   * Runs up to `instructions` more instructions, of whichever guests (and `cycles` of virtual time). The points at the instruction it starts
+   * with do not stop it again; one instruction is a single step, which goes into the handler of what it raises.
    */
   run(instructions: number, cycles?: number): DebugStop;
 

@@ -96,6 +96,7 @@ export const JAPANESE: Readonly<Record<keyof typeof TEXTS, string>> = {
   quotedNoAddress: '"{text}" はアドレスではありません。',
   isData:
     '{name} は関数ではなくデータです。データブレークポイントを設定するか、アドレスなら *&{name} を指定してください。',
+  inDomains: '{domains} 内',
   awaitsKernel: '{name} はカーネルが立ち上がった時点で探します。',
   noFunction: '{image} に関数 {name} はありません。',
   noFunctionYet: '{image} に関数 {name} はありません。ロードされるモジュールごとに探します。',
@@ -118,6 +119,7 @@ export const JAPANESE: Readonly<Record<keyof typeof TEXTS, string>> = {
   inSpace: ' (アドレス空間 {space})',
   dataName: '{name} ({bytes} バイト)',
 
+  noDomain: 'ドメイン {domain} はありません。',
   noFilter: 'フィルター {id} はありません。あるのは {ids} です。',
   cCondition: 'C の式。例: $cr2 < 0x1000',
   stopsAtException: '例外 {vector} のハンドラーで停止',

@@ -99,6 +99,7 @@ export const TEXTS = {
   isNoAddress: '{text} is no address: {reason}.',
   quotedNoAddress: '"{text}" is no address.',
   isData: '{name} is data, not a function: set a data breakpoint on it, or *&{name} for its address.',
+  inDomains: 'in {domains}',
   awaitsKernel: '{name} is looked for when the kernel has come up.',
   noFunction: '{image} has no function {name}.',
   noFunctionYet: '{image} has no function {name}; it is looked for in each module that is loaded.',
@@ -121,6 +122,7 @@ export const TEXTS = {
   dataName: '{name} ({bytes} bytes)',
 
   // ---- exceptions, VM exits, ports, MSRs ----------------------------------------------------------------------------
+  noDomain: 'There is no domain {domain}.',
   noFilter: 'There is no filter {id}: known are {ids}.',
   cCondition: 'C expression, such as $cr2 < 0x1000',
   stopsAtException: 'Stops at the handler of exception {vector}',

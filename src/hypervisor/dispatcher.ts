@@ -39,6 +39,8 @@ export class Dispatcher implements Persistent<DispatcherSaved> {
   private readonly aside = new GuestContext();
   /** A vCPU has been put on the processor. */
   private started = false;
+  /** `current` is only looked at: the guest that the processor has left off in, if it has, is another. */
+  private examines = false;
 
   constructor(
     private readonly machine: Machine,
@@ -53,6 +55,7 @@ export class Dispatcher implements Persistent<DispatcherSaved> {
     this.current?.context.save(machine.state);
     this.fresh.load(machine.state);
     this.current = vcpu;
+    machine.points.domain = vcpu.domain.id;
     this.onSubject?.(vcpu);
   }
   /** It is made, and can run. */
@@ -133,6 +136,7 @@ export class Dispatcher implements Persistent<DispatcherSaved> {
       last.shadow.tables.translationsGone();
       vcpu.shadow.tables.translationsGone();
       this.current = vcpu;
+      machine.points.switched(vcpu.domain.id);
     }
     // The first one runs from the start.
     if (this.started) {
@@ -156,6 +160,7 @@ export class Dispatcher implements Persistent<DispatcherSaved> {
     vcpu.context.load(state);
     vmx.vmptrld(vcpu.vmcsAddress);
     this.current = vcpu;
+    this.examines = true;
     try {
       return act();
     } finally {
@@ -163,7 +168,12 @@ export class Dispatcher implements Persistent<DispatcherSaved> {
       this.aside.load(state);
       vmx.vmptrld(last.vmcsAddress);
       this.current = last;
+      this.examines = false;
     }
+  }
+  /** Whether the processor, if it is in VMX non-root operation, is there as this vCPU: others have their state in their VMCS. */
+  isInGuest(vcpu: Vcpu): boolean {
+    return vcpu === this.current && !this.examines;
   }
   private change(vcpu: Vcpu, state: number): void {
     const old = vcpu.states.state;
@@ -207,6 +217,7 @@ export class Dispatcher implements Persistent<DispatcherSaved> {
     this.started = started;
     this.scheduler.loadState(scheduler);
     this.current = this.list[current]!.vcpu;
+    this.machine.points.domain = this.current.domain.id;
     this.onSubject?.(this.current);
   }
 }

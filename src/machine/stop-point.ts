@@ -18,7 +18,12 @@ export interface Position {
 }
 
 /** Where execution shall stop. Ids are the debugger's own, unique among all points. All addresses are linear. */
-export type StopPoint =
+export type StopPoint = Place & {
+  /** Number of the domain that it is of: in others it is not met. Left out: it is met in all. */
+  readonly domain?: number;
+};
+
+type Place =
   /** Before the instruction at `address` executes. */
   | { readonly id: number; readonly on: 'execute'; readonly address: number }
   /**
@@ -41,13 +46,18 @@ export type StopPoint =
       readonly direction?: 'in' | 'out';
     }
   /** Behind RDMSR or WRMSR. */
-  | { readonly id: number; readonly on: 'msr'; readonly index: number; readonly direction?: 'read' | 'write' };
+  | { readonly id: number; readonly on: 'msr'; readonly index: number; readonly direction?: 'read' | 'write' }
+  /** Where a vCPU of the domain gets the processor after another's has had it, and where it loses it. */
+  | { readonly id: number; readonly on: 'switch-in' | 'switch-out' }
+  /** Where a further domain has ended; with the session's own all end. */
+  | { readonly id: number; readonly on: 'domain-end' };
 
 export interface WatchPoint {
   readonly id: number;
   readonly on: 'write' | 'read' | 'access' | 'change';
   readonly address: number;
   readonly bytes: number;
+  readonly domain?: number;
 }
 
 /** What only the moment itself can tell. */

@@ -3,12 +3,12 @@
 
 import { DebugAdapter } from '../debugger/dap/adapter.ts';
 import type { GuestSymbols } from '../debugger/guest-symbols.ts';
-import type { DebuggedMachine, GuestEnd, VmcsField } from '../debugger/machine.ts';
+import type { DebuggedGuest, DebuggedMachine, GuestEnd, VmcsField } from '../debugger/machine.ts';
 import { positionOfRecord } from '../debugger/reverse.ts';
-import type { DebugTarget, Position } from '../debugger/target.ts';
+import type { DebugGuest, DebugTarget, Position } from '../debugger/target.ts';
 import type { DebugMessage } from '../protocol/machine.ts';
 import type { CodeMap, ProgramInfo } from '../symbols/program.ts';
-import type { Session } from './session.ts';
+import type { Session, SessionGuest } from './session.ts';
 
 /** What the thread does for the debugger. */
 export interface DebuggedThread {
@@ -22,10 +22,45 @@ export interface DebuggedThread {
   restart(): void;
 }
 
+/** A guest of whichever session is at hand: after a restart of the new one. */
+class HostedGuest implements DebuggedGuest {
+  constructor(
+    private readonly thread: DebuggedThread,
+    private readonly index: number,
+  ) {}
+
+  private get guest(): SessionGuest {
+    return this.thread.session.guests[this.index]!;
+  }
+  get target(): DebugGuest {
+    return this.thread.session.debug.guests[this.index]!;
+  }
+  get guestSymbols(): GuestSymbols {
+    return this.guest.symbols;
+  }
+  get symbols(): CodeMap {
+    return this.guestSymbols.map;
+  }
+  get debug(): ProgramInfo {
+    return this.guestSymbols.info;
+  }
+  get image(): string {
+    return this.guest.config.image.name;
+  }
+  vmcs(): readonly VmcsField[] {
+    return this.thread.session.vmcs(this.guest.id);
+  }
+  get end(): GuestEnd | undefined {
+    return this.guest.stop;
+  }
+}
+
 export class DebugHost implements DebuggedMachine {
+  readonly guests: readonly DebuggedGuest[];
   private readonly adapter: DebugAdapter;
 
   constructor(private readonly thread: DebuggedThread) {
+    this.guests = thread.session.guests.map((_, index) => new HostedGuest(thread, index));
     this.adapter = new DebugAdapter(this, (message) => thread.send(message as DebugMessage));
   }
 
@@ -67,27 +102,9 @@ export class DebugHost implements DebuggedMachine {
   get target(): DebugTarget {
     return this.thread.session.debug;
   }
-  get guestSymbols(): GuestSymbols {
-    return this.thread.session.symbols;
-  }
-  get symbols(): CodeMap {
-    return this.guestSymbols.map;
-  }
-  get debug(): ProgramInfo {
-    return this.guestSymbols.info;
-  }
-  get image(): string {
-    return this.thread.session.config.image.name;
-  }
-  vmcs(): readonly VmcsField[] {
-    return this.thread.session.vmcs();
-  }
   moment(sequence: number): Position | undefined {
     const { records, first } = this.thread.session.events(sequence, 1);
     return records.length === 0 || first !== sequence ? undefined : positionOfRecord(records, 0);
-  }
-  get end(): GuestEnd | undefined {
-    return this.thread.session.stop;
   }
   get running(): boolean {
     return this.thread.running;

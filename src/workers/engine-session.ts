@@ -101,7 +101,7 @@ class EngineSession implements Session {
   private readonly presentOnly: History;
   private readonly machine: PhysicalMachine;
   /** The first is the session's own: it ends with it. */
-  private readonly guests: readonly Guest[];
+  readonly guests: readonly Guest[];
   private readonly main: Guest;
   private readonly hypervisor: Hypervisor | undefined;
   private readonly point: EnginePoint;
@@ -148,17 +148,17 @@ class EngineSession implements Session {
       this.hypervisor = createGuestDomains(parts, this.guests, [kernel!, ...kernels]);
     }
     for (const [i, guest] of this.guests.entries())
-      guest.begin(() => this.target, this.hypervisor, this.hypervisor?.domains[i]);
+      guest.begin(() => this.target.guests[i]!, this.hypervisor, this.hypervisor?.domains[i]);
     this.snapshots = this.makeSnapshots();
     this.presentOnly = new PresentOnly(machine.points);
-    const { memory, domain } = this.main;
-    machine.points.surroundings.peek = (linear, into) => memory.readLinear(linear, into);
+    machine.points.surroundings.peek = (linear, into) =>
+      this.guests[this.target.onProcessor]!.memory.readLinear(linear, into);
     const target = (this.target = new MachineTarget({
       points: machine.points,
-      guest: this.main,
+      guests: this.guests,
       runner: this,
-      vcpuName: domain === undefined ? 'v0' : `d${domain.id}v0`,
       position: () => this.position(),
+      now: () => machine.clock.now,
       history: () => this.history ?? this.presentOnly,
       nextInput: () => this.history?.nextInput,
       changes: () => this.changes,
@@ -307,7 +307,7 @@ class EngineSession implements Session {
     if (guest === this.main) {
       this.recorder.runStop(RunStopReason.GUEST_STOPPED);
       this.machine.processor.stopRequested = true;
-    }
+    } else this.machine.points.domainEnded(guest.id);
     // What the user is told is the session's own reason.
     guest.domain?.stop({ kind: 'external', message: stop.kind, details: [] });
   }
@@ -371,8 +371,8 @@ class EngineSession implements Session {
   domains(): readonly DomainView[] {
     return this.views.domains();
   }
-  vmcs(): readonly VmcsFieldView[] {
-    return this.views.vmcs();
+  vmcs(domain?: number): readonly VmcsFieldView[] {
+    return this.views.vmcs(this.guest(domain));
   }
   counters(): Counters {
     return this.views.counters();

@@ -6,6 +6,6 @@ import type { Session } from './session.ts';
 
 export const guestLog = (session: Session): GuestLog => {
   session.symbols.look();
-  const os = new GuestOs({ guestSymbols: session.symbols, target: session.debug }, () => {});
+  const os = new GuestOs({ guestSymbols: session.symbols, target: session.debug.guests[0]! }, () => {});
   return { system: os.awareness?.name, lines: os.awareness?.log() ?? [] };
 };

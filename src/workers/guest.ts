@@ -4,7 +4,7 @@
 import { GuestRegisters } from '../debugger/guest-registers.ts';
 import { GuestSymbols } from '../debugger/guest-symbols.ts';
 import { type FileAccess, ModuleFiles } from '../debugger/os/module-files.ts';
-import type { DebugTarget } from '../debugger/target.ts';
+import type { DebugGuest } from '../debugger/target.ts';
 import type { BootImage } from '../hypervisor/boot/image.ts';
 import type { Domain } from '../hypervisor/domain.ts';
 import type { Hypervisor } from '../hypervisor/hypervisor.ts';
@@ -99,7 +99,7 @@ export class Guest implements Persistent<GuestSaved> {
   }
 
   /** Its domain was made; left out: it is on the machine itself. `target`: the guest as a debugger has it. */
-  begin(target: () => DebugTarget, hypervisor?: Hypervisor, domain?: Domain): void {
+  begin(target: () => DebugGuest, hypervisor?: Hypervisor, domain?: Domain): void {
     const { config } = this;
     const { machine, symbolFile, files } = this.parts;
     this.domain = domain;
@@ -108,7 +108,7 @@ export class Guest implements Persistent<GuestSaved> {
     const guest =
       domain === undefined || hypervisor === undefined
         ? undefined
-        : { vmx: machine.vmxUnit, vcpu: domain.vcpu, live: () => hypervisor.dispatcher.current === domain.vcpu };
+        : { vmx: machine.vmxUnit, vcpu: domain.vcpu, live: () => hypervisor.dispatcher.isInGuest(domain.vcpu) };
     this.registers = new GuestRegisters(machine.cpu, guest, (linear, into) => this.memory.readLinear(linear, into));
     const { moduleSymbols = [] } = config;
     const moduleFiles =

@@ -4,7 +4,7 @@
 import type { RecordedMachine } from '../debugger/history.ts';
 import type { DebugStop, Position } from '../debugger/target.ts';
 import type { StopPoints } from '../machine/cpu/stop-points.ts';
-import type { Change } from './debug-target.ts';
+import type { Change } from './debug-guest.ts';
 import type { SessionSaved, Snapshots } from './snapshots.ts';
 
 /** What comes from outside: what is typed (on a domain's serial line; left out: the first one's), and what the debugger changes. */

@@ -3,6 +3,7 @@
 // (questions.ts).
 
 import type { FromMachine, LiveView, MachineStatus, RunState, ToMachine, VmcsView } from '../protocol/machine.ts';
+import { DomainLines } from './domain-lines.ts';
 import { LineActivityCounter } from './line-activity.ts';
 import type { Port } from './port.ts';
 import type { DomainView, Session, SourceLocation, Stop } from './session.ts';
@@ -27,6 +28,8 @@ export class Reporter {
   instructions = 0;
   virtualSeconds = 0;
   private activity: LineActivityCounter;
+  /** Output of the further domains. */
+  private readonly lines: readonly (readonly [number, DomainLines])[];
   private future = 0;
   private statusDue = 0;
   private liveDue = 0;
@@ -43,6 +46,8 @@ export class Reporter {
     private views: readonly LiveView[],
   ) {
     this.activity = new LineActivityCounter(session);
+    const others = session.domains().slice(1);
+    this.lines = others.map(({ id }) => [id, new DomainLines(id, '\r\n')]);
   }
 
   /** The guest begins to run. */
@@ -69,7 +74,8 @@ export class Reporter {
   /** Output and new events. The console shows the firmware's log with the serial line. */
   drain(): void {
     const { session } = this;
-    for (const output of [session.takeSerial(), session.takeDebugConsole()]) {
+    const others = this.lines.map(([id, lines]) => new TextEncoder().encode(lines.add(session.takeSerial(id))));
+    for (const output of [session.takeSerial(), session.takeDebugConsole(), ...others]) {
       if (output.length === 0) continue;
       const bytes = output.slice();
       this.port.post({ type: 'serial', bytes }, [bytes.buffer]);

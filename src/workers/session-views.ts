@@ -77,12 +77,12 @@ export class SessionViews {
     };
   }
 
-  vmcs(): readonly VmcsFieldView[] {
+  vmcs(guest: Guest): readonly VmcsFieldView[] {
     const { vmcsHistory } = this.parts;
     const { vmxUnit } = this.parts.machine;
     if (vmxUnit.currentPointer < 0) return [];
     vmcsHistory.look();
-    return vmcsView(vmxUnit, (encoding, wide) => vmcsHistory.changed(encoding, wide));
+    return guest.examine(() => vmcsView(vmxUnit, (encoding, wide) => vmcsHistory.changed(encoding, wide)));
   }
 
   counters(): Counters {

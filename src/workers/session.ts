@@ -34,6 +34,9 @@ export interface GuestConfig {
   readonly memoryBytes: number;
 }
 
+/** The largest number of a domain. */
+export const MOST_DOMAIN = 255;
+
 /** A further domain. */
 export interface DomainConfig extends GuestConfig {
   /** 0-255, no other's; 0 may use the control interfaces (observe_op). */
@@ -180,11 +183,23 @@ export interface EventBatch {
   readonly future: number;
 }
 
+/** One of the guests that run in a session. */
+export interface SessionGuest {
+  /** Number of its domain. */
+  readonly id: number;
+  readonly config: WithoutFiles<GuestConfig>;
+  readonly symbols: GuestSymbols;
+  /** Undefined while it can go on. */
+  readonly stop: Stop | undefined;
+}
+
 export interface Session {
   readonly config: SessionConfig;
   /** The machine as a debugger has it. */
   readonly debug: DebugTarget;
-  /** What the guest's addresses are called. */
+  /** In the order of `debug.guests`; the session is over when the first one is. */
+  readonly guests: readonly SessionGuest[];
+  /** What the first guest's addresses are called. */
   readonly symbols: GuestSymbols;
   /** Undefined while the guest can go on. */
   readonly stop: Stop | undefined;
@@ -201,7 +216,8 @@ export interface Session {
   /** 80x25 text of the VGA screen, lines joined by \n, trailing blanks removed. */
   vgaText(domain?: number): string;
   domains(): readonly DomainView[];
-  vmcs(): readonly VmcsFieldView[];
+  /** Of a domain; left out: of the first. */
+  vmcs(domain?: number): readonly VmcsFieldView[];
   counters(): Counters;
   stateHash(): string;
   readonly stateHashes: readonly string[];

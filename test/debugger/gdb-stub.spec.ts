@@ -83,7 +83,7 @@ describe('the remote stub', () => {
     assert.equal(rig.ask(`G78563412${all.slice(8)}`), 'OK');
     assert.equal(rig.ask('p0'), '78563412');
     assert.equal(rig.ask('P0=00000001'), 'OK');
-    assert.equal(rig.session.debug.vcpus[0]!.read('eax'), 0x0100_0000);
+    assert.equal(rig.session.debug.guests[0]!.vcpu.read('eax'), 0x0100_0000);
     assert.equal(rig.ask('Pffff=00'), 'E01');
     assert.equal(rig.ask('pffff'), 'E01');
     assert.equal(rig.ask('M5000,4:01020304'), 'OK');
@@ -120,7 +120,7 @@ describe('the remote stub', () => {
 
   it('steps, by ranges too', () => {
     const rig = new Rig();
-    const vcpu = rig.session.debug.vcpus[0]!;
+    const vcpu = rig.session.debug.guests[0]!.vcpu;
     const start = vcpu.read('eip');
     assert.equal(rig.run('s'), 'T05thread:1;');
     assert.notEqual(vcpu.read('eip'), start);

@@ -87,7 +87,7 @@ describe('time travel', () => {
     const { history } = session.debug;
     session.takeSerial();
     finish(history.travel({ instructions: 1_500_000, events: 0 }));
-    session.debug.writeMemory(0xc0100000, Uint8Array.of(1));
+    session.debug.guests[0]!.writeMemory(0xc0100000, Uint8Array.of(1));
     assert.equal(history.newest.instructions, 1_500_000);
     session.typeSerial(new TextEncoder().encode('echo another\r'));
     for (let i = 0; i < 20; i++) session.run(500_000, 20_000_000);
@@ -125,21 +125,21 @@ describe('time travel', () => {
       const { session } = record(config, LINES, 2_000_000, randomly(5));
       const { debug } = session;
       const { history } = debug;
-      const [vcpu] = debug.vcpus;
+      const { vcpu } = debug.guests[0]!;
       const moments: { at: Position; hash: string }[] = [];
       const mark = (): void => void moments.push({ at: debug.position, hash: session.stateHash() });
       const word = Uint8Array.of(0x78, 0x56, 0x34, 0x12);
-      const ticks = debug.translate(session.lookup('ticks')!)!;
+      const ticks = debug.guests[0]!.translate(session.lookup('ticks')!)!;
       mark();
-      debug.writeMemory(session.lookup('frames_free')!, word);
-      debug.writePhysical(ticks, word);
+      debug.guests[0]!.writeMemory(session.lookup('frames_free')!, word);
+      debug.guests[0]!.writePhysical(ticks, word);
       assert.ok(
-        vcpu!.writeWide(
+        vcpu.writeWide(
           'xmm1',
           Uint8Array.from({ length: 16 }, (_, i) => i + 1),
         ),
       );
-      assert.ok(vcpu!.write('dr0', 0x1234_5678));
+      assert.ok(vcpu.write('dr0', 0x1234_5678));
       const written = session.stateHash();
       assert.notEqual(written, moments.pop()!.hash);
       mark();
@@ -155,7 +155,7 @@ describe('time travel', () => {
       // From a moment before: running on comes by.
       finish(history.travel({ instructions: moments[0]!.at.instructions - 10_000, events: 0 }));
       const home = new Uint8Array(4);
-      debug.readPhysical(ticks, home);
+      debug.guests[0]!.readPhysical(ticks, home);
       assert.notDeepEqual(home, word);
       finish(history.travel(moments[2]!.at));
       assert.equal(session.stateHash(), moments[2]!.hash);
@@ -180,8 +180,8 @@ describe('time travel', () => {
       toFault();
       const fault = debug.position;
       assert.equal(fault.events, 1);
-      assert.ok(debug.vcpus[0]!.write('ebx', 0x1234_5678));
-      debug.writeMemory(session.lookup('frames_free')!, Uint8Array.of(0x78, 0x56, 0, 0));
+      assert.ok(debug.guests[0]!.vcpu.write('ebx', 0x1234_5678));
+      debug.guests[0]!.writeMemory(session.lookup('frames_free')!, Uint8Array.of(0x78, 0x56, 0, 0));
       session.typeSerial(new TextEncoder().encode('echo x\r'));
       const written = session.stateHash();
       disarm();

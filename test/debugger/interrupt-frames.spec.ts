@@ -24,7 +24,7 @@ for (const bare of [true, false])
     running.waitFor(new RegExp(PROMPT));
     session.typeSerial(new TextEncoder().encode('fork 3\rtouch 40\r'));
     const target = session.debug;
-    const read = (linear: number, into: Uint8Array): number => target.readMemory(linear, into);
+    const read = (linear: number, into: Uint8Array): number => target.guests[0]!.readMemory(linear, into);
     const opened = DebugInfo.open('tsubame.elf', readFileSync(TSUBAME), {
       interrupted: interruptFrames({
         map: () => info.map,
@@ -42,7 +42,7 @@ for (const bare of [true, false])
     /** Names up to the interrupted frame, and that. */
     const walk = (): { names: string[]; interrupted: Frame } => {
       const names: string[] = [];
-      const vcpu = target.vcpus[0]!;
+      const vcpu = target.guests[0]!.vcpu;
       let frame: Frame | { end: string } = info.frame(
         GENERAL.map((name) => vcpu.read(name)),
         read,
@@ -65,7 +65,7 @@ for (const bare of [true, false])
       assert.ok(names.includes('trap_dispatch'), names.join(', '));
       assert.equal(names.at(-1), 'trap_entry');
       // What the kernel was given: the argument of trap_dispatch.
-      const vcpu = target.vcpus[0]!;
+      const vcpu = target.guests[0]!.vcpu;
       let frame: Frame | { end: string } = info.frame(
         GENERAL.map((name) => vcpu.read(name)),
         read,

@@ -52,7 +52,7 @@ describe('Linux, seen from outside', { skip }, () => {
       .trimEnd()
       .split('\n');
   };
-  const read = (linear: number, into: Uint8Array): number => target.readMemory(linear, into);
+  const read = (linear: number, into: Uint8Array): number => target.guests[0]!.readMemory(linear, into);
 
   before(() => {
     const name = guest!.kernel;
@@ -70,7 +70,7 @@ describe('Linux, seen from outside', { skip }, () => {
     running.step(50_000_000);
     target = running.session.debug;
     const physical = new Uint8Array(MEMORY);
-    target.readPhysical(0, physical);
+    target.guests[0]!.readPhysical(0, physical);
     symbols = findKallsyms(physical)!;
     const text = symbols.find((symbol) => symbol.name === '_text')!.address;
     const bytes = readFileSync(debugKernel!);
@@ -90,7 +90,7 @@ describe('Linux, seen from outside', { skip }, () => {
     });
     assert.ok(moved.ok);
     info = moved.info;
-    linux = Linux.recognise(info, () => target)!;
+    linux = Linux.recognise(info, () => target.guests[0]!)!;
   });
 
   it('has the symbols that /proc/kallsyms has', () => {

@@ -11,7 +11,7 @@ import type { GuestModule } from '../../src/debugger/os/awareness.ts';
 import { GuestOs } from '../../src/debugger/os/guest-os.ts';
 import { ModuleFiles } from '../../src/debugger/os/module-files.ts';
 import { english } from '../../src/debugger/saying.ts';
-import type { DebugTarget } from '../../src/debugger/target.ts';
+import type { DebugGuest } from '../../src/debugger/target.ts';
 import { Elf, parseElf } from '../../src/machine/elf.ts';
 import { SymbolFile } from '../../src/symbols/symbol-file.ts';
 import { printValue } from '../../src/symbols/value/format.ts';
@@ -207,7 +207,7 @@ const benchOf = async (kernel: string, inMemory: string, places: readonly string
   return {
     symbols,
     reads,
-    os: new GuestOs({ guestSymbols: symbols, target: guest as DebugTarget }, () => {}),
+    os: new GuestOs({ guestSymbols: symbols, target: guest as DebugGuest }, () => {}),
     poke: (symbol, offset, value, by = 'guest') => {
       const address = symbols.map.lookup(symbol)! + offset;
       const region = regions.find((one) => address >= one.address && address < one.address + one.bytes.length)!;

@@ -160,10 +160,10 @@ for (const bare of [true, false])
         const { detail } = stop;
         assert.equal(detail.address, ticks);
         const memory = new Uint8Array(4);
-        assert.equal(session.debug.readMemory(ticks, memory), 4);
+        assert.equal(session.debug.guests[0]!.readMemory(ticks, memory), 4);
         assert.equal(word(memory), word(detail.after));
         assert.match(session.locate(detail.eip).function ?? '', /pit|timer|tick/);
-        assert.notEqual(session.debug.vcpus[0]!.read('eip'), detail.eip);
+        assert.notEqual(session.debug.guests[0]!.vcpu.read('eip'), detail.eip);
         assert.equal(word(detail.after), word(detail.before) + 1);
         seen++;
       }
@@ -176,8 +176,8 @@ for (const bare of [true, false])
       let last = -1;
       for (let i = 0; i < 20; i++) {
         const stop = session.debug.run(LIMIT);
-        assert.deepEqual(stop, { kind: 'point', ids: [7] });
-        assert.equal(session.debug.vcpus[0]!.read('eip'), schedule);
+        assert.deepEqual(stop, { kind: 'point', ids: [7], guest: 0 });
+        assert.equal(session.debug.guests[0]!.vcpu.read('eip'), schedule);
         assert.ok(session.debug.position.instructions > last);
         last = session.debug.position.instructions;
       }
@@ -189,9 +189,9 @@ for (const bare of [true, false])
       const write = symbol(session, 'serial_write');
       debug.setPoints([{ id: 1, on: 'execute', address: write }]);
       debug.run(LIMIT);
-      const cpu = debug.vcpus[0]!;
+      const cpu = debug.guests[0]!.vcpu;
       // The function returns at once: 31 C0 C3.
-      assert.equal(debug.writeMemory(write, Uint8Array.of(0x31, 0xc0, 0xc3)), 3);
+      assert.equal(debug.guests[0]!.writeMemory(write, Uint8Array.of(0x31, 0xc0, 0xc3)), 3);
       assert.ok(cpu.write('ebx', 0x1234_5678));
       assert.ok(
         cpu.writeWide(

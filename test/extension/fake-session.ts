@@ -43,6 +43,9 @@ class FakeSession implements Session {
   private readonly places: number[];
   private readonly recorder: Recorder;
 
+  get guests(): never {
+    throw new Error('no debugger here');
+  }
   get debug(): never {
     throw new Error('there is nothing to debug in a made-up guest');
   }

@@ -7,7 +7,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { StructWriter } from '../../src/hypervisor/boot/image.ts';
 import { CYCLES_PER_SECOND } from '../../src/machine/clock.ts';
 import { domainAt, RECORD_WORDS } from '../../src/monitor/record.ts';
 import type { Recorder } from '../../src/monitor/recorder.ts';
@@ -17,43 +16,8 @@ import { configOf, TSUBAME } from '../boot/running-guest.ts';
 import { kansoku, readReport } from '../cli/kansoku.ts';
 import { finish, randomly, record, straight } from '../debugger/travels.ts';
 import { debianPackage } from '../oracles/debian-package.ts';
+import { BUSY, DIES, domain, EXITS, HALTS, kernel, MEMORY } from './small-kernels.ts';
 
-const MEMORY = 16 << 20;
-const LOAD = 0x10_0000;
-
-/** A kernel of a few bytes, by the Multiboot header's own addresses. */
-const kernel = (...code: readonly number[]): Uint8Array => {
-  const header = 32;
-  const w = new StructWriter(header + code.length);
-  const flags = 1 << 16;
-  w.u32(0, 0x1bad_b002)
-    .u32(4, flags)
-    .u32(8, -(0x1bad_b002 + flags) >>> 0);
-  w.u32(12, LOAD)
-    .u32(16, LOAD)
-    .u32(20, 0)
-    .u32(24, 0)
-    .u32(28, LOAD + header);
-  w.bytes.set(code, header);
-  return w.bytes;
-};
-/** INC EAX; JMP back: it never waits. */
-const BUSY = kernel(0x40, 0xeb, 0xfd);
-/** MOV DX, F4h; MOV AL, 5; OUT DX, AL. */
-const EXITS = kernel(0x66, 0xba, 0xf4, 0x00, 0xb0, 0x05, 0xee);
-/** CLI; HLT. */
-const HALTS = kernel(0xfa, 0xf4);
-/** INT 3 without an IDT. */
-const DIES = kernel(0xcc);
-
-const domain = (id: number, image: Uint8Array, more: Partial<DomainConfig> = {}): DomainConfig => ({
-  id,
-  image: { name: `kernel-${id}`, bytes: image },
-  cmdline: '',
-  modules: [],
-  memoryBytes: MEMORY,
-  ...more,
-});
 const main = (image: Uint8Array, domains: readonly DomainConfig[], more: Partial<BootConfig> = {}): BootConfig => ({
   image: { name: 'kernel-0', bytes: image },
   cmdline: '',
@@ -111,8 +75,8 @@ describe('domains', () => {
     const keeps = (n: number, constant: number): Uint8Array =>
       kernel(0xdb, 0xe3, 0xbb, n, 0, 0, 0, 0x0f, 0x23, 0xc3, 0xd9, constant, 0xeb, 0xfe);
     const session = createSession(main(keeps(7, 0xe8), [domain(1, keeps(9, 0xeb)), domain(2, keeps(11, 0xee))]));
-    const [vcpu0] = session.debug.vcpus;
-    const st0 = (): number => new DataView(vcpu0!.readWide('st0').buffer).getUint16(8, true);
+    const { vcpu: vcpu0 } = session.debug.guests[0]!;
+    const st0 = (): number => new DataView(vcpu0.readWide('st0').buffer).getUint16(8, true);
     session.run(100_000_000);
     for (let i = 0; i < 20; i++) {
       session.run(17_000_000);
@@ -120,9 +84,9 @@ describe('domains', () => {
         session.domains().map(({ vcpus }) => vcpus[0]!.registers.general.ebx),
         [7, 9, 11],
       );
-      assert.deepEqual([vcpu0!.read('ebx'), vcpu0!.read('dr0'), st0()], [7, 7, 0x3fff], `after ${i} slices`);
+      assert.deepEqual([vcpu0.read('ebx'), vcpu0.read('dr0'), st0()], [7, 7, 0x3fff], `after ${i} slices`);
     }
-    assert.ok(vcpu0!.write('ebx', 5));
+    assert.ok(vcpu0.write('ebx', 5));
     session.run(100_000_000);
     assert.equal(session.domains()[0]!.vcpus[0]!.registers.general.ebx, 5);
   });

@@ -7,7 +7,6 @@ import { checked } from './arguments.ts';
 import { CAPABILITIES, HANDLERS } from './handlers.ts';
 import { type Command, type Dap, type Events, type Handler, Late, Refusal } from './protocol.ts';
 import { type DebuggedMachine, DebugSession } from './session.ts';
-import { FIRST_THREAD } from './threads.ts';
 
 /** Requests that look at the moment the guest stands at, or change it. Other moments than the user's are passed on a way through the past. */
 const OF_THE_MOMENT: ReadonlySet<string> = new Set<Command>([
@@ -86,8 +85,9 @@ export class DebugAdapter {
       if (handler === undefined) throw new Refusal('unknownRequest', { command: request.command });
       if (session.travelling && OF_THE_MOMENT.has(request.command)) throw new Late('onTheWay');
       const given = checked(request.command as Command, request.arguments) as never;
+      session.turnTo(given);
       const body = WAIT_FOR_NAMES.has(request.command)
-        ? session.machine.debug.hurriedly(() => handler.answer(session, given))
+        ? hurriedly(session, () => handler.answer(session, given))
         : handler.answer(session, given);
       this.respond(request, { success: true, ...(body === undefined ? {} : { body }) });
       session.answered();
@@ -106,7 +106,7 @@ export class DebugAdapter {
     const { session } = this;
     if (session.running) return;
     session.begin('breakpoint', session.free());
-    this.event('continued', { threadId: FIRST_THREAD, allThreadsContinued: true });
+    this.event('continued', { threadId: session.threads.current, allThreadsContinued: true });
   }
 
   private respond(request: Dap.Request, rest: { success: boolean; message?: string; body?: unknown }): void {
@@ -125,6 +125,15 @@ export class DebugAdapter {
     this.send(message);
   }
 }
+
+/** What needs the names of a program that are not read yet says so, instead of reading them. @throws NamesWanted */
+const hurriedly = <T>({ subjects }: DebugSession, ask: () => T): T =>
+  subjects.reduce<() => T>(
+    (inner, { guest }) =>
+      () =>
+        guest.debug.hurriedly(inner),
+    ask,
+  )();
 
 /** Error numbers: 1 for what the user asked in vain, 2 for defects. */
 const failure = (error: unknown, tell: Tell): { message: string; body: { error: Dap.Message } } => {

@@ -3,16 +3,18 @@
 
 import type { Breakpoint } from '../breakpoints.ts';
 import { at, type Errand } from '../execution.ts';
-import type { Dap } from './protocol.ts';
 import type { DebugSession } from './session.ts';
+import type { Subject } from './subject.ts';
 
 export class Arrivals {
-  /** By group: places the breakpoints anew, and gives those that lie elsewhere now. */
-  readonly groups = new Map<string, () => readonly Dap.Breakpoint[]>();
   private placedBy = 0;
   private placedFor = '';
 
-  constructor(private readonly session: DebugSession) {}
+  constructor(
+    private readonly session: DebugSession,
+    /** In whose guest things come up. */
+    private readonly subject: Subject,
+  ) {}
 
   /** Where the debugger itself has something to do when the guest comes there. */
   get errand(): Errand | undefined {
@@ -21,57 +23,55 @@ export class Arrivals {
 
   /** Takes note of where the kernel is, as soon as that can be told; breakpoints are placed there. @param early it has only just begun */
   look(early = false): boolean {
-    const { session } = this;
-    const { guestSymbols } = session.machine;
+    const { session, subject } = this;
+    const { guestSymbols } = subject.guest;
     if (early) guestSymbols.lookNow();
     else guestSymbols.look();
     if (guestSymbols.generation === this.placedBy) {
       // Also back in time, before a module was loaded.
       if (this.session.book.all.some((breakpoint) => this.mayMove(breakpoint)) && this.modulesMoved())
-        this.placeAgain();
+        session.placeAgain();
       return false;
     }
     this.placedBy = guestSymbols.generation;
-    session.frames.forget();
+    subject.frames.forget();
     const { problem } = guestSymbols;
-    if (problem !== undefined) session.say(session.tell(...problem));
-    this.placeAgain();
+    if (problem !== undefined) session.say(subject.prefix + session.tell(...problem));
+    session.placeAgain();
     return true;
-  }
-  private placeAgain(): void {
-    for (const place of this.groups.values())
-      for (const breakpoint of place()) this.session.emit('breakpoint', { reason: 'changed', breakpoint });
   }
 
   /** Breakpoints wait for a kernel: where it begins it is looked for, before it can pass them. */
   private get kernelStart(): Errand | undefined {
-    const spot = this.session.book.all.length === 0 ? undefined : this.session.machine.guestSymbols.start;
+    const spot = this.session.book.all.length === 0 ? undefined : this.subject.guest.guestSymbols.start;
     return spot === undefined ? undefined : { spot, met: () => void this.look(true) };
   }
 
   /** Breakpoints that lie nowhere may lie in a module, and those in a module may lie elsewhere: each is placed when one is loaded, before it runs. */
   private get moduleStart(): Errand | undefined {
-    const { machine, book, os } = this.session;
-    if (machine.guestSymbols.awaited || !book.all.some((breakpoint) => this.mayMove(breakpoint))) return undefined;
+    const { book } = this.session;
+    const { guest, os } = this.subject;
+    if (guest.guestSymbols.awaited || !book.all.some((breakpoint) => this.mayMove(breakpoint))) return undefined;
     const address = os.awareness?.moduleStart;
     if (address === undefined) return undefined;
     const met = (): void => {
       this.modulesMoved();
-      this.placeAgain();
+      this.session.placeAgain();
     };
     return { spot: at(address), met };
   }
   private mayMove({ order: { kind, spots } }: Breakpoint): boolean {
-    if (spots.length === 0) return true;
-    const { kernel } = this.session.machine.guestSymbols;
+    const own = spots.filter(({ domain }) => domain === this.subject.domain);
+    if (own.length === 0) return spots.length === 0 || kind === 'source' || kind === 'function';
+    const { kernel } = this.subject.guest.guestSymbols;
     return (
       (kind === 'source' || kind === 'function') &&
-      spots.some((spot) => 'address' in spot && kernel.map.symbol(spot.address) === undefined)
+      own.some((spot) => 'address' in spot && kernel.map.symbol(spot.address) === undefined)
     );
   }
   /** Other modules are loaded than when it was asked last. */
   private modulesMoved(): boolean {
-    const now = this.session.os
+    const now = this.subject.os
       .modules()
       .map(({ name, base }) => `${name} ${base}`)
       .join();

@@ -7,12 +7,17 @@ import type { Tell } from '../saying.ts';
 import type { Dap } from './protocol.ts';
 import { reference } from './references.ts';
 import type { DebugSession } from './session.ts';
+import type { Subject } from './subject.ts';
 
 export class LoadedModules {
   /** By base and name; undefined: nobody has asked. */
   private told: Map<string, Dap.Module> | undefined;
 
-  constructor(private readonly session: DebugSession) {}
+  constructor(
+    private readonly session: DebugSession,
+    /** Whose kernel it is. */
+    private readonly subject: Subject,
+  ) {}
 
   list(): Dap.Module[] {
     this.told = this.now();
@@ -29,19 +34,22 @@ export class LoadedModules {
   }
 
   private now(): Map<string, Dap.Module> {
-    const { os, machine, tell } = this.session;
-    const { modules: files } = machine.guestSymbols;
+    const { os, guest, tell } = this.subject;
+    const { modules: files } = guest.guestSymbols;
     return new Map(
       os
         .modules()
-        .map((module) => [`${module.base} ${module.name}`, { ...shown(module), ...stateOf(module, files, tell) }]),
+        .map((module) => [
+          `${module.base} ${module.name}`,
+          { ...shown(module, this.subject), ...stateOf(module, files, tell) },
+        ]),
     );
   }
 }
 
-const shown = ({ name, base, bytes }: GuestModule): Omit<Dap.Module, 'symbolStatus'> => ({
-  id: `${name}@${reference(base)}`,
-  name,
+const shown = ({ name, base, bytes }: GuestModule, subject: Subject): Omit<Dap.Module, 'symbolStatus'> => ({
+  id: `${name}@${subject.reference(base)}`,
+  name: subject.prefix + name,
   addressRange: `${reference(base)}-${reference(base + bytes)}`,
 });
 

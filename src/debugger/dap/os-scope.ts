@@ -31,13 +31,13 @@ const container = (session: DebugSession, task: GuestTask | undefined): Containe
       row(tell('system'), system.name),
       ...(whose === undefined
         ? []
-        : [{ ...row(tell('task'), taskLabel(whose)), memoryReference: reference(whose.address) }]),
+        : [{ ...row(tell('task'), taskLabel(whose)), memoryReference: session.subject.reference(whose.address) }]),
       ...(whose?.call === undefined ? [] : [row(tell('systemCall'), callText(session, whose.call))]),
       list(session, tell('tasks'), os.tasks(), (one) => {
         const task = `${one.name}${one.state === '' ? '' : ` (${one.state})`}`;
         return {
           ...row(String(one.id), one.kernel ? tell('kernelTask', { task }) : task),
-          memoryReference: reference(one.address),
+          memoryReference: session.subject.reference(one.address),
         };
       }),
       ...(os.modules().length === 0
@@ -45,7 +45,7 @@ const container = (session: DebugSession, task: GuestTask | undefined): Containe
         : [
             list(session, tell('modules'), os.modules(), (module) => ({
               ...row(module.name, moduleText(session, module)),
-              memoryReference: reference(module.base),
+              memoryReference: session.subject.reference(module.base),
             })),
           ]),
       ...(log.length === 0
@@ -63,7 +63,7 @@ const container = (session: DebugSession, task: GuestTask | undefined): Containe
 const row = (name: string, value: string): Dap.Variable => ({ name, value, variablesReference: 0 });
 
 const moduleText = (session: DebugSession, module: GuestModule): string => {
-  const { modules: files } = session.machine.guestSymbols;
+  const { modules: files } = session.guest.guestSymbols;
   const place = session.tell('moduleAt', { place: reference(module.base), bytes: module.bytes });
   return files === undefined ? place : `${place}; ${stateOf(module, files, session.tell).symbolStatus}`;
 };

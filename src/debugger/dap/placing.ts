@@ -5,6 +5,7 @@
 import { type BreakpointKind, hitTest, type Spot } from '../breakpoints.ts';
 import type { Dap } from './protocol.ts';
 import type { DebugSession } from './session.ts';
+import type { Subject } from './subject.ts';
 
 /** What the editor sends with a breakpoint of any kind. */
 interface Wanted {
@@ -23,18 +24,26 @@ export interface Placement {
   readonly answer?: Partial<Dap.Breakpoint>;
   /** CR3 of the address space that it is of, where that is not the processor's. */
   readonly space?: number | undefined;
+  /** Number of its guest's domain, where there are several. */
+  readonly domain?: number;
 }
 
+/** @param place where one lies in the guest that is looked at @param subjectOf the guest that it is of; left out: it may lie in all */
 export const setGroup = <W extends Wanted>(
   session: DebugSession,
   kind: BreakpointKind,
   group: string,
   wanted: readonly W[],
   place: (wanted: W) => Placement,
+  subjectOf?: (wanted: W) => Subject,
 ): Dap.Breakpoint[] => {
   const set = (again: boolean): Dap.Breakpoint[] => {
     const placed = wanted.map((one) => {
-      const { name, spots, answer, space, inlined } = place(one);
+      const { name, spots, answer, space, inlined } = placeIn(
+        session,
+        subjectOf === undefined ? session.subjects : [subjectOf(one)],
+        () => place(one),
+      );
       const problem = typeof spots === 'string' ? spots : (badHit(session, one) ?? badCondition(session, one));
       return { name, spots: problem === undefined ? (spots as readonly Spot[]) : [], answer, problem, space, inlined };
     });
@@ -61,12 +70,36 @@ export const setGroup = <W extends Wanted>(
     });
   };
   let told = set(false);
-  session.arrivals.groups.set(group, () => {
+  session.placings.set(group, () => {
     const before = told;
     told = set(true);
     return told.filter((breakpoint, index) => JSON.stringify(breakpoint) !== JSON.stringify(before[index]));
   });
   return told;
+};
+
+/** In each of the guests where it has a place; where it has none, why it has none in the first. */
+const placeIn = (session: DebugSession, subjects: readonly Subject[], place: () => Placement): Placement => {
+  const all = subjects.map((subject) => {
+    const placement = session.within(subject, place);
+    const { spots } = placement;
+    const { domain } = subject;
+    return typeof spots === 'string' || domain === undefined
+      ? placement
+      : { ...placement, domain, spots: spots.map((spot) => ({ ...spot, domain })) };
+  });
+  const found = all.filter(({ spots }) => typeof spots !== 'string');
+  const [first] = found;
+  if (first === undefined) return all[0]!;
+  if (session.subjects.length === 1) return first;
+  const domains = found.map(({ domain }) => `d${domain}`).join(', ');
+  const where = session.tell('inDomains', { domains });
+  const message = first.answer?.message === undefined ? where : `${first.answer.message}; ${where}`;
+  return {
+    ...first,
+    spots: found.flatMap(({ spots }) => spots as readonly Spot[]),
+    answer: { ...first.answer, message },
+  };
 };
 
 const given = (text: string | undefined): string | undefined =>

@@ -8,7 +8,10 @@ const bench = (slices: number) => {
   const tasks: (() => void)[] = [];
   const said: string[] = [];
   let read = 0;
-  const machine = { soon: (task: () => void) => tasks.push(task), debug: { indexSome: () => ++read / slices } };
+  const machine = {
+    soon: (task: () => void) => tasks.push(task),
+    guests: [{ debug: { indexSome: () => ++read / slices } }],
+  };
   const postponed = new Postponed(
     machine as unknown as DebuggedMachine,
     (event, body) => said.push(`${event} ${'percentage' in body ? body.percentage : body.progressId}`),

@@ -4,7 +4,6 @@
 import type { Frame } from '../frames.ts';
 import { describeWalk, walkPages } from '../page-tables.ts';
 import type { Dap } from './protocol.ts';
-import { reference } from './references.ts';
 import type { DebugSession } from './session.ts';
 import { opening, rows } from './system-scopes.ts';
 
@@ -14,7 +13,7 @@ type Answer = Dap.EvaluateResponse['body'];
 export const QUESTIONS: Readonly<Record<string, (session: DebugSession, argument: string, frame: Frame) => Answer>> = {
   /** What the page tables say of a linear address. */
   walk: (session, argument, frame) => {
-    const { target } = session.machine;
+    const { target } = session.guest;
     const linear = session.context.address(argument, frame);
     const walk = walkPages(target, session.context.vcpu, linear, frame.task?.pageTable);
     const lines = describeWalk(walk, linear);
@@ -36,18 +35,18 @@ export const QUESTIONS: Readonly<Record<string, (session: DebugSession, argument
       result:
         walk.levels.length === 0 ? lines[0]! : session.tell('walked', { paging: walk.paging, text: lines.at(-1)! }),
       variablesReference: walk.levels.length === 0 ? 0 : variablesReference,
-      memoryReference: reference(linear, frame.task?.pageTable),
+      memoryReference: session.subject.reference(linear, frame.task?.pageTable),
     };
   },
   /** The symbol and the line of an address. */
   symbol: (session, argument, frame) => {
     const address = session.context.address(argument, frame);
-    const { file, line } = session.machine.symbols.locate(address);
+    const { file, line } = session.guest.symbols.locate(address);
     const place = file === undefined || line === undefined ? '' : `, ${file}:${line}`;
     return {
-      result: `${session.place(address)}${place}`,
+      result: `${session.subject.place(address)}${place}`,
       variablesReference: 0,
-      memoryReference: reference(address, frame.task?.pageTable),
+      memoryReference: session.subject.reference(address, frame.task?.pageTable),
     };
   },
 };

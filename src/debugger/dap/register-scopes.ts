@@ -7,7 +7,6 @@ import { reasonOf, type Saying } from '../saying.ts';
 import type { DebugVcpu } from '../target.ts';
 import type { Container } from './containers.ts';
 import { type Dap, Refusal } from './protocol.ts';
-import { reference } from './references.ts';
 import type { DebugSession } from './session.ts';
 
 /** The groups of one scope. Those that take long to read, or to look through, wait until they are opened. */
@@ -101,7 +100,8 @@ const variableOf = (session: DebugSession, register: Register, value: number, pa
   const { name, bits } = register;
   const text = hex(value, bits / 4);
   const fields = describeFields(register, value);
-  const symbol = register.group === 'general' && register.fields === undefined ? session.nameOf(value) : undefined;
+  const symbol =
+    register.group === 'general' && register.fields === undefined ? session.subject.nameOf(value) : undefined;
   const note = fields !== '' ? ` ${fields}` : symbol !== undefined ? ` <${symbol}>` : '';
   return {
     name,
@@ -109,7 +109,7 @@ const variableOf = (session: DebugSession, register: Register, value: number, pa
     variablesReference: 0,
     type: session.tell('bits', { count: bits }),
     evaluateName: `$${name}`,
-    ...(bits === 32 ? { memoryReference: reference(value, pageTable) } : {}),
+    ...(bits === 32 ? { memoryReference: session.subject.reference(value, pageTable) } : {}),
   };
 };
 

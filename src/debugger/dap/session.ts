@@ -1,33 +1,37 @@
 // One debug session: what is under way, what the editor was told, and the parts that the requests work with. Not the messages
 // (adapter.ts), not how a request is answered (requests/).
 
-import { type Breakpoint, BreakpointBook, type Judge } from '../breakpoints.ts';
-import { Code } from '../code.ts';
-import { Execution } from '../execution.ts';
-import { Frames, type Frame } from '../frames.ts';
-import type { DebuggedMachine } from '../machine.ts';
-import { GuestContext } from '../context.ts';
+import { type Breakpoint, BreakpointBook } from '../breakpoints.ts';
+import type { Code } from '../code.ts';
+import type { GuestContext } from '../context.ts';
+import { type Errand, Execution, type Spotted } from '../execution.ts';
+import type { Frames, Frame } from '../frames.ts';
+import type { DebuggedGuest, DebuggedMachine, GuestEnd } from '../machine.ts';
+import type { GuestOs } from '../os/guest-os.ts';
 import type { StepEnd } from '../stepping.ts';
-import { sameBytes, walkPages } from '../page-tables.ts';
 import { english, type Saying, type Tell } from '../saying.ts';
 import { stopSentence } from '../stop-sentence.ts';
 import type { StopDetail, Work } from '../target.ts';
-import { formatAddress, type SourceLocation } from '../../symbols/location.ts';
 import { Activities, type ActivityEnd, type Past } from './activities.ts';
-import { Arrivals } from './arrivals.ts';
 import type { Container } from './containers.ts';
-import { GuestOs } from '../os/guest-os.ts';
 import { Handles } from './handles.ts';
-import { expandMessage } from './log-message.ts';
-import { LoadedModules } from './loaded-modules.ts';
 import { Postponed } from './postponed.ts';
 import { type Dap, type Events, Late, Refusal } from './protocol.ts';
-import { FIRST_THREAD, Threads } from './threads.ts';
-import { wholeText, withoutFormat } from './values.ts';
+import { placeAt } from './references.ts';
+import { Subject } from './subject.ts';
+import { Threads } from './threads.ts';
 
 export type { DebuggedMachine } from '../machine.ts';
 
 type Emit = <E extends keyof Events>(event: E, body: Events[E]) => void;
+
+/** What requests say of whom they are about. */
+interface About {
+  readonly threadId?: number;
+  readonly frameId?: number;
+  readonly variablesReference?: number;
+  readonly memoryReference?: string;
+}
 
 const REASONS: Readonly<Record<Breakpoint['order']['kind'], string>> = {
   source: 'breakpoint',
@@ -37,18 +41,18 @@ const REASONS: Readonly<Record<Breakpoint['order']['kind'], string>> = {
   exception: 'exception',
 };
 
-export class DebugSession implements Judge {
+export class DebugSession {
   readonly book = new BreakpointBook();
-  readonly code: Code;
   readonly execution: Execution;
-  readonly context: GuestContext;
-  readonly frames: Frames;
-  readonly os: GuestOs;
+  /** One for each guest of the machine, the session's own first. */
+  readonly subjects: readonly Subject[];
+  /** The guest that is looked at, and stepped. */
+  subject: Subject;
   readonly threads = new Threads(this);
-  readonly loadedModules = new LoadedModules(this);
-  readonly frameHandles = new Handles<Frame>(1);
-  readonly containers = new Handles<Container>(0x1000);
-  readonly arrivals = new Arrivals(this);
+  readonly frameHandles = new Handles<Frame, Subject>(1, () => this.subject);
+  readonly containers = new Handles<Container, Subject>(0x1000, () => this.subject);
+  /** By group: places the breakpoints anew, and gives those that lie elsewhere now. */
+  readonly placings = new Map<string, () => readonly Dap.Breakpoint[]>();
   /** In the user's language. */
   tell: Tell = english;
   /** How the editor counts. */
@@ -79,22 +83,68 @@ export class DebugSession implements Judge {
       (...saying) => this.tell(...saying),
     );
     this.postponed = new Postponed(machine, emit, (...saying) => this.tell(...saying));
-    this.code = new Code(
-      () => machine.target,
-      (address) => this.nameOf(address),
-    );
     this.execution = new Execution(
       machine,
       this.book,
-      this,
-      (line) => this.say(line),
-      () => this.frames.leaveInlined(),
+      {
+        index: () => this.subject.index,
+        turnTo: (index) => (this.subject = this.subjects[index]!),
+        judge: () => this.subject,
+        isOver: () => this.tellEnds(),
+      },
+      (line) => this.say(this.subject.prefix + line),
+      () => this.subjects.forEach(({ frames }) => frames.leaveInlined()),
       () => this.frames.forget(),
-      () => this.arrivals.errand,
+      () => this.errands(),
     );
-    this.frames = new Frames(machine);
-    this.os = new GuestOs(machine, (text) => this.say(this.tell('sentence', { text })));
-    this.context = new GuestContext(machine, this.execution, this.code, this.frames);
+    this.subjects = machine.guests.map((_, index) => new Subject(this, index));
+    this.subject = this.subjects[0]!;
+  }
+
+  // ---- the guest that is looked at ----------------------------------------------------------------------------------
+
+  get guest(): DebuggedGuest {
+    return this.subject.guest;
+  }
+  get code(): Code {
+    return this.subject.code;
+  }
+  get context(): GuestContext {
+    return this.subject.context;
+  }
+  get frames(): Frames {
+    return this.subject.frames;
+  }
+  get os(): GuestOs {
+    return this.subject.os;
+  }
+  /** A request is about a guest if it names its thread, frame, values or memory. While something runs, that stays what it is about. */
+  turnTo({ threadId, frameId, variablesReference, memoryReference }: About): void {
+    if (this.running) return;
+    const found =
+      (frameId === undefined ? undefined : this.frameHandles.ownerOf(frameId)) ??
+      (variablesReference === undefined ? undefined : this.containers.ownerOf(variablesReference)) ??
+      (threadId === undefined ? undefined : this.threads.subjectOf(threadId)) ??
+      (memoryReference === undefined ? undefined : this.subjectIn(memoryReference));
+    if (found !== undefined) this.subject = found;
+  }
+  /** Whose memory a reference means. @throws Refusal */
+  subjectIn(memoryReference: string): Subject {
+    const { domain } = placeAt(memoryReference);
+    if (domain === undefined) return this.subjects[0]!;
+    const found = this.subjects.find((one) => one.domain === domain);
+    if (found === undefined) throw new Refusal('noDomain', { domain });
+    return found;
+  }
+  /** Calls `act` with another guest looked at. */
+  within<T>(subject: Subject, act: () => T): T {
+    const before = this.subject;
+    this.subject = subject;
+    try {
+      return act();
+    } finally {
+      this.subject = before;
+    }
   }
 
   // ---- what runs ----------------------------------------------------------------------------------------------------
@@ -116,8 +166,9 @@ export class DebugSession implements Judge {
   /** Begins work; the guest leaves the place it stands at. @param past it goes through what is recorded */
   begin(reason: string, work: Work<StepEnd>, past?: Past): void {
     if (this.running) throw new Refusal('runsAlready');
-    if (this.machine.end !== undefined && past === undefined)
-      throw new Refusal('cannotGoOn', { reason: this.machine.end.message });
+    // With the first guest all end; of the others only the one that is to be stepped matters.
+    const { end } = past !== undefined ? { end: undefined } : reason === 'step' ? this.guest : this.subjects[0]!.guest;
+    if (end !== undefined) throw new Refusal('cannotGoOn', { reason: end.message });
     this.forget();
     this.lastStop = undefined;
     this.activities.begin(reason, work, past);
@@ -127,7 +178,7 @@ export class DebugSession implements Judge {
   /** Work for a request that the editor does not know to move the guest: it is told, so that the stop before is over for it. */
   beginOfOurs(reason: string, work: Work<StepEnd>, past: Past): void {
     this.begin(reason, work, past);
-    this.later(() => this.emit('continued', { threadId: FIRST_THREAD, allThreadsContinued: true }));
+    this.later(() => this.emit('continued', { threadId: this.threads.current, allThreadsContinued: true }));
   }
 
   /** Runs on until something stops the guest. */
@@ -142,8 +193,11 @@ export class DebugSession implements Judge {
   }
 
   /** Stops what runs between two instructions; what goes through the past goes back to where it began. */
-  pause(): void {
-    this.finish(this.activities.breakOff(['paused']));
+  pause(threadId?: number): void {
+    const end = this.activities.breakOff(['paused']);
+    if (end === undefined) return;
+    if (threadId !== undefined) this.turnTo({ threadId });
+    this.finish(end);
   }
 
   /** What runs ends without a word to the editor: before another takes its place, and at the end. */
@@ -184,18 +238,42 @@ export class DebugSession implements Judge {
     if (detail === undefined)
       return order === undefined ? this.tell('paused') : this.tell('pausedOn', { name: order.name });
     const watched = order?.kind === 'data' ? order.name : undefined;
-    return this.tell(...stopSentence(detail, (address) => this.place(address), watched));
+    return this.tell(...stopSentence(detail, (address) => this.subject.place(address), watched));
   }
 
   private guestEnded(): void {
-    const { end } = this.machine;
+    const { end } = this.guest;
     if (end === undefined) return this.stopped('pause', {});
-    this.say(end.message);
-    for (const line of end.details) this.say(`  ${line}`);
-    // A guest that broke is looked at, if the user wants; one that ended by itself is over.
-    const filter = end.kind === 'unsupported' ? 'vm-entry-failure' : end.kind;
-    if (this.standsAtEnd.has(filter)) this.stopped('exception', { description: end.message, text: end.message });
+    this.tellEnd();
+    // A guest that broke is looked at, if the user wants; one that ended by itself is over. Without the first there is no session.
+    if (this.subject.index > 0 || this.isLookedAt(end))
+      this.stopped('exception', { description: end.message, text: end.message });
     else this.terminate(end.exitStatus ?? 0);
+  }
+  private isLookedAt({ kind }: GuestEnd): boolean {
+    return this.standsAtEnd.has(kind === 'unsupported' ? 'vm-entry-failure' : kind);
+  }
+  private tellEnd(): void {
+    const { prefix, guest } = this.subject;
+    const { message, details } = guest.end!;
+    this.subject.endIsTold = true;
+    this.say(prefix + message);
+    for (const line of details) this.say(`${prefix}  ${line}`);
+  }
+  /** Tells which further guests have ended; true: one is to be looked at, or it was the one that is stepped. */
+  private tellEnds(): boolean {
+    const stepped = this.subject;
+    for (const subject of this.subjects.slice(1)) {
+      const { end } = subject.guest;
+      if (end === undefined) subject.endIsTold = false;
+      else if (!subject.endIsTold) {
+        this.within(subject, () => this.tellEnd());
+        if (subject !== stepped && !this.isLookedAt(end)) continue;
+        this.subject = subject;
+        return true;
+      }
+    }
+    return false;
   }
 
   /** The guest stands still already: says so. */
@@ -204,13 +282,13 @@ export class DebugSession implements Judge {
   }
 
   private stopped(reason: string, body: Partial<Dap.StoppedEvent['body']>): void {
-    this.arrivals.look();
+    for (const subject of this.subjects) this.within(subject, () => subject.arrivals.look());
     for (const breakpoint of this.book.all) {
       const why = breakpoint.whyMissed();
       if (why !== undefined) this.say(this.tell(...why));
     }
-    this.loadedModules.stopped();
-    this.emit('stopped', { reason, threadId: FIRST_THREAD, allThreadsStopped: true, ...body });
+    for (const { loadedModules } of this.subjects) loadedModules.stopped();
+    this.emit('stopped', { reason, threadId: this.threads.current, allThreadsStopped: true, ...body });
     // Panels come behind the editor, which the user looks at.
     this.machine.changed();
     this.machine.target.history.stand();
@@ -229,8 +307,31 @@ export class DebugSession implements Judge {
   forget(): void {
     this.frameHandles.clear();
     this.containers.clear();
-    this.frames.forget();
+    for (const { frames } of this.subjects) frames.forget();
     this.threads.forget();
+  }
+  /** The same machine from the start. */
+  restart(): void {
+    this.abandon();
+    this.machine.restart();
+    this.subject = this.subjects[0]!;
+    for (const subject of this.subjects) subject.endIsTold = false;
+    this.forget();
+  }
+
+  /** Where breakpoints wait for something to come up. */
+  private errands(): readonly Spotted<Errand>[] {
+    return this.subjects.flatMap((subject) => {
+      const errand = subject.arrivals.errand;
+      if (errand === undefined) return [];
+      const met = (): void => this.within(subject, () => errand.met());
+      return [{ spot: errand.spot, met, domain: subject.domain }];
+    });
+  }
+  /** The breakpoints lie elsewhere now, or somewhere for the first time. */
+  placeAgain(): void {
+    for (const place of this.placings.values())
+      for (const breakpoint of place()) this.emit('breakpoint', { reason: 'changed', breakpoint });
   }
 
   /** The guest's state was changed by the user: what the editor shows of it is old. */
@@ -276,60 +377,9 @@ export class DebugSession implements Judge {
     for (const task of this.queue.splice(0)) task();
   }
 
-  // ---- asking about the guest ---------------------------------------------------------------------------------------
-
-  truth(expression: string): boolean {
-    return this.context.truth(expression);
-  }
-
-  standIn(name: string | undefined): void {
-    this.frames.standIn(name);
-  }
-
-  means(address: number, space: number): boolean {
-    return sameBytes(this.machine.target, address, space);
-  }
-  isMapped(address: number, space: number): boolean {
-    const { target } = this.machine;
-    return walkPages(target, target.vcpus[0]!, address, space).physical !== undefined;
-  }
-  /** The address space of a task as far as an address needs it: what means the same everywhere is nobody's. */
-  spaceOf(address: number, pageTable: number | undefined): number | undefined {
-    return pageTable === undefined || this.means(address, pageTable) ? undefined : pageTable;
-  }
-
-  expand(message: string): string {
-    const value = (expression: string): string => {
-      const { plain, number } = withoutFormat(expression);
-      return wholeText(this, this.context.look(plain), number);
-    };
-    return expandMessage(message, value, this.tell);
-  }
-
   /** A line on the debug console. */
   say(line: string): void {
     this.emit('output', { category: 'console', output: `${line}\n` });
-  }
-
-  nameOf(address: number): string | undefined {
-    return named(this.machine.guestSymbols.kernel.map.locate(address)) ?? this.inModule(address);
-  }
-  /** Code that was loaded later: as the kernel itself names it. Its data only its file names. */
-  private inModule(address: number): string | undefined {
-    const module = this.os.moduleAt(address);
-    if (module === undefined) return undefined;
-    const is = this.os.moduleFunction(address)?.is;
-    const name =
-      is === undefined
-        ? named(this.machine.symbols.locate(address))
-        : named({ function: is.name, offset: address - is.address });
-    return name === undefined
-      ? `[${module.name}]+0x${((address - module.base) >>> 0).toString(16)}`
-      : `${name} [${module.name}]`;
-  }
-  place(address: number): string {
-    const name = this.nameOf(address);
-    return name === undefined ? formatAddress(address) : `${formatAddress(address)} <${name}>`;
   }
 
   // ---- numbers as the editor counts ---------------------------------------------------------------------------------
@@ -350,6 +400,3 @@ export class DebugSession implements Judge {
     return { name: path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1), path };
   }
 }
-
-const named = ({ function: name, offset }: Pick<SourceLocation, 'function' | 'offset'>): string | undefined =>
-  name === undefined || offset === undefined || offset === 0 ? name : `${name}+0x${offset.toString(16)}`;

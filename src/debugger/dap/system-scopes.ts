@@ -41,7 +41,7 @@ export const systemScopes = (session: DebugSession): Dap.Scope[] => {
     variablesReference: session.containers.add(container),
   });
   const found = [scope(session.tell('descriptorTables'), tables(session))];
-  if (session.machine.vmcs().length > 0) found.push(scope('VMCS', vmcs(session)));
+  if (session.guest.vmcs().length > 0) found.push(scope('VMCS', vmcs(session)));
   return found;
 };
 
@@ -57,19 +57,19 @@ const tables = (session: DebugSession): Container => {
 };
 
 const table = (session: DebugSession, name: TableName): Dap.Variable => {
-  const { target } = session.machine;
+  const { target } = session.guest;
   const total = entryCount(target, name);
   if (total === 0) return { name, value: session.tell('notInUse'), variablesReference: 0 };
   const container = rows(
     () => total,
     (start, count) =>
       tableEntries(target, name, start, count).map(({ name: label, at, text, leadsTo }) => {
-        const symbol = name === 'IDT' && leadsTo !== undefined ? session.nameOf(leadsTo) : undefined;
+        const symbol = name === 'IDT' && leadsTo !== undefined ? session.subject.nameOf(leadsTo) : undefined;
         return {
           name: label,
           value: symbol === undefined ? text : `${text} <${symbol}>`,
           variablesReference: 0,
-          memoryReference: reference(at),
+          memoryReference: session.subject.reference(at),
         };
       }),
   );
@@ -78,7 +78,7 @@ const table = (session: DebugSession, name: TableName): Dap.Variable => {
 };
 
 const taskSegment = (session: DebugSession): Dap.Variable => {
-  const fields = taskState(session.machine.target);
+  const fields = taskState(session.guest.target);
   if (fields.length === 0) return { name: 'TSS', value: session.tell('notInUse'), variablesReference: 0 };
   const container = rows(
     () => fields.length,
@@ -87,7 +87,7 @@ const taskSegment = (session: DebugSession): Dap.Variable => {
         name,
         value: value === undefined ? session.tell('beyondLimit') : `0x${value.toString(16).padStart(bytes * 2, '0')}`,
         variablesReference: 0,
-        memoryReference: reference(at),
+        memoryReference: session.subject.reference(at),
       })),
   );
   const text = session.tell('fieldsAt', { count: fields.length, place: reference(fields[0]!.at) });
@@ -99,19 +99,19 @@ const GUEST_STATE = 'Guest state';
 
 /** By the SDM's groups of fields. */
 const vmcs = (session: DebugSession): Container => {
-  const groups = [...new Set(session.machine.vmcs().map(({ group }) => group))];
+  const groups = [...new Set(session.guest.vmcs().map(({ group }) => group))];
   return rows(
     () => groups.length,
     (start, count) =>
       groups.slice(start, start + count).map((group) => {
-        const fields = session.machine.vmcs().filter((field) => field.group === group);
+        const fields = session.guest.vmcs().filter((field) => field.group === group);
         const container = rows(
           () => fields.length,
           (from, most) =>
             fields.slice(from, from + most).map(({ name, low, high, width, decoded }) => {
               const digits = (value: number, size: number): string => value.toString(16).padStart(size, '0');
               const value = width === 64 ? digits(high, 8) + digits(low, 8) : digits(low, width / 4);
-              const symbol = width === 32 ? session.nameOf(low) : undefined;
+              const symbol = width === 32 ? session.subject.nameOf(low) : undefined;
               return {
                 name,
                 value: [`0x${value}`, decoded, symbol === undefined ? '' : `<${symbol}>`]

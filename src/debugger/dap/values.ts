@@ -10,7 +10,6 @@ import type { Frame } from '../frames.ts';
 import { reasonOf } from '../saying.ts';
 import type { Container } from './containers.ts';
 import { type Dap, Refusal } from './protocol.ts';
-import { reference } from './references.ts';
 import type { DebugSession } from './session.ts';
 
 /** A named value, and the expression that names it again; undefined where C has none. */
@@ -37,7 +36,7 @@ export const withoutFormat = (
 });
 
 const optionsOf = (session: DebugSession, number: NumberLetter | undefined): FormatOptions => ({
-  symbolAt: (address) => session.nameOf(address),
+  symbolAt: (address) => session.subject.nameOf(address),
   ...(number === undefined ? {} : { number }),
 });
 
@@ -80,7 +79,7 @@ export const described = (
     type: typeName(value.type),
     variablesReference:
       parts === 0 ? 0 : session.containers.add(partsContainer(session, value, expression, frame, number)),
-    ...(address === undefined ? {} : { memoryReference: reference(address, frame.task?.pageTable) }),
+    ...(address === undefined ? {} : { memoryReference: session.subject.reference(address, frame.task?.pageTable) }),
     ...(kind === 'array' ? { indexedVariables: parts } : {}),
   };
 };

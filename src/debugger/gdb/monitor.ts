@@ -3,7 +3,7 @@
 
 import { describeWalk, walkPages } from '../page-tables.ts';
 import { describeFields, GROUP_TITLES, type RegisterGroup, REGISTERS } from '../registers.ts';
-import type { DebugTarget, StopPoint } from '../target.ts';
+import type { DebugGuest, DebugTarget, StopPoint } from '../target.ts';
 
 export interface MonitorCommand {
   readonly name: string;
@@ -17,6 +17,8 @@ export interface MonitorCommand {
 /** What the commands do besides looking. */
 export interface MonitorActions {
   readonly target: () => DebugTarget;
+  /** The one that is looked at. */
+  readonly guest: () => DebugGuest;
   /** Stop points set by commands, besides GDB's own. */
   readonly catches: StopPoint[];
   /** An id for one more. */
@@ -33,8 +35,7 @@ const numberOf = (text: string | undefined): number | undefined => {
 };
 const isGroup = (name: string): name is RegisterGroup => Object.hasOwn(GROUP_TITLES, name);
 
-const registers = (target: DebugTarget, group: RegisterGroup): string => {
-  const vcpu = target.vcpus[0]!;
+const registers = ({ vcpu }: DebugGuest, group: RegisterGroup): string => {
   const lines = REGISTERS.filter((r) => r.group === group).flatMap((r) => {
     const bytes = vcpu.readWide(r.name);
     if (bytes.length === 0) return [];
@@ -81,6 +82,10 @@ const describePoint = (point: StopPoint): string => {
       return `port ${hex(point.first, 1)} to ${hex(point.last, 1)}`;
     case 'msr':
       return `msr ${hex(point.index, 1)}`;
+    case 'switch-in':
+    case 'switch-out':
+    case 'domain-end':
+      return point.on;
     default:
       return `${point.on} ${hex(point.address)}`;
   }
@@ -93,7 +98,7 @@ const ownCommands = (actions: MonitorActions): MonitorCommand[] => [
     help: 'registers with their fields; by default the control registers',
     run: ([group = 'control']) =>
       isGroup(group)
-        ? registers(actions.target(), group)
+        ? registers(actions.guest(), group)
         : `there is no group "${group}": ${Object.keys(GROUP_TITLES).join(', ')}`,
   },
   {
@@ -103,8 +108,8 @@ const ownCommands = (actions: MonitorActions): MonitorCommand[] => [
     run: ([text]) => {
       const linear = numberOf(text);
       if (linear === undefined) return 'walk wants an address, such as 0xc0100000';
-      const target = actions.target();
-      return describeWalk(walkPages(target, target.vcpus[0]!, linear), linear).join('\n');
+      const guest = actions.guest();
+      return describeWalk(walkPages(guest, guest.vcpu, linear), linear).join('\n');
     },
   },
   {

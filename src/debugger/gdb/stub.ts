@@ -3,7 +3,7 @@
 // (monitor.ts). GDB manual, appendix E.
 
 import { continueBack, type Met, stepBack } from '../reverse.ts';
-import type { DebugStop, DebugTarget, StopPoint, Work } from '../target.ts';
+import type { DebugGuest, DebugStop, DebugTarget, StopPoint, Work } from '../target.ts';
 import { type MonitorCommand, runMonitor } from './monitor.ts';
 import { formatAddress } from '../../symbols/location.ts';
 import { english } from '../saying.ts';
@@ -63,13 +63,16 @@ export class GdbStub {
     private readonly host: StubHost,
     send: (bytes: Uint8Array) => void,
   ) {
-    this.wire = new WireState(() => this.target);
+    this.wire = new WireState(() => this.guest);
     this.packets = new PacketStream(send, {
       packet: (data) => this.answer(data),
       interrupt: () => this.interrupt(),
     });
   }
 
+  private get guest(): DebugGuest {
+    return this.target.guests[0]!;
+  }
   receive(bytes: Uint8Array): void {
     this.packets.receive(bytes);
   }
@@ -102,7 +105,7 @@ export class GdbStub {
   }
   /** GDB leaves the steps of a source line to us. */
   private stepRange({ first, end }: { readonly first: number; readonly end: number }): string | undefined {
-    const vcpu = this.target.vcpus[0]!;
+    const vcpu = this.guest.vcpu;
     for (let i = 0; i < RANGE_STEPS; i++) {
       const reply = this.runSome(true);
       if (reply === undefined) return undefined;
@@ -240,7 +243,7 @@ export class GdbStub {
   }
 
   private resume(kind: string, address: string): undefined {
-    if (address !== '') this.target.vcpus[0]!.write('eip', parseInt(address, 16));
+    if (address !== '') this.guest.vcpu.write('eip', parseInt(address, 16));
     this.start({ kind: kind === 'c' ? 'continue' : 'step' });
   }
   private verbose(text: string): string | undefined {
@@ -315,7 +318,7 @@ export class GdbStub {
       case 'qsThreadInfo':
         return 'l';
       case 'qThreadExtraInfo':
-        return hexOfText(this.target.vcpus[0]!.name);
+        return hexOfText(this.guest.vcpu.name);
       case 'qSymbol':
         return 'OK';
       case 'qRcmd':
@@ -332,7 +335,7 @@ export class GdbStub {
       object === 'features' && annex === 'target.xml'
         ? this.wire.description.xml
         : object === 'threads'
-          ? `<?xml version="1.0"?><threads><thread id="1" core="0" name="${this.target.vcpus[0]!.name}"/></threads>`
+          ? `<?xml version="1.0"?><threads><thread id="1" core="0" name="${this.guest.vcpu.name}"/></threads>`
           : undefined;
     if (document === undefined) return 'E00';
     const part = document.slice(offset, offset + length);
@@ -345,6 +348,7 @@ export class GdbStub {
       textOf(bytes),
       {
         target: () => this.target,
+        guest: () => this.guest,
         catches: this.catches,
         nextId: () => ++this.lastId,
         travel: (instructions, events) => this.travel(instructions, events),

@@ -1,7 +1,7 @@
 // Registers and memory in GDB's packets: g, G, p, P, m, M, X. What follows the letter comes in, the answer goes out. Not the other packets
 // (stub.ts) nor which registers there are (description.ts). GDB manual, appendix E.2.
 
-import type { DebugTarget } from '../target.ts';
+import type { DebugGuest } from '../target.ts';
 import { Description } from './description.ts';
 import { bytesOfHex, hexOf } from './packet.ts';
 
@@ -15,8 +15,8 @@ export const numberOf = (text: string): number | undefined =>
 export class WireState {
   readonly description: Description;
 
-  constructor(private readonly target: () => DebugTarget) {
-    const vcpu = target().vcpus[0]!;
+  constructor(private readonly guest: () => DebugGuest) {
+    const { vcpu } = guest();
     this.description = new Description((name) => vcpu.readWide(name).length > 0);
   }
 
@@ -28,7 +28,7 @@ export class WireState {
   readRegister(number: number): string {
     const wire = this.description.registers[number];
     if (wire === undefined) return '';
-    const bytes = this.target().vcpus[0]!.readWide(wire.register.name);
+    const bytes = this.guest().vcpu.readWide(wire.register.name);
     if (bytes.length === 0) return 'x'.repeat(2 * wire.bytes);
     const padded = new Uint8Array(wire.bytes);
     padded.set(bytes);
@@ -38,7 +38,7 @@ export class WireState {
     const wire = this.description.registers[number];
     if (wire === undefined || bytes.length !== wire.bytes) return false;
     const { name, bits } = wire.register;
-    return this.target().vcpus[0]!.writeWide(name, bytes.subarray(0, bits / 8));
+    return this.guest().vcpu.writeWide(name, bytes.subarray(0, bits / 8));
   }
   writeRegister(text: string): string {
     const [number = '', value = ''] = text.split('=');
@@ -62,7 +62,7 @@ export class WireState {
     const [address, length] = text.split(',').map(numberOf);
     if (address === undefined || length === undefined) return 'E01';
     const bytes = new Uint8Array(Math.min(length, PACKET_SIZE / 2 - 4));
-    const there = this.target().readMemory(address >>> 0, bytes);
+    const there = this.guest().readMemory(address >>> 0, bytes);
     return there === 0 && length > 0 ? 'E14' : hexOf(bytes.subarray(0, there));
   }
   writeMemory(kind: string, text: string): string {
@@ -71,6 +71,6 @@ export class WireState {
     const data = text.slice(colon + 1);
     const bytes = kind === 'M' ? bytesOfHex(data) : Uint8Array.from(data, (c) => c.charCodeAt(0));
     if (address === undefined || bytes === undefined || bytes.length !== length) return 'E01';
-    return this.target().writeMemory(address >>> 0, bytes) === bytes.length ? 'OK' : 'E14';
+    return this.guest().writeMemory(address >>> 0, bytes) === bytes.length ? 'OK' : 'E14';
   }
 }

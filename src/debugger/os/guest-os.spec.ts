@@ -1,13 +1,13 @@
 // Which module an address belongs to: the one whose memory it is in is asked for its functions, and none where no module can be.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import type { DebuggedMachine } from '../machine.ts';
+import type { DebuggedGuest } from '../machine.ts';
 import type { GuestModule, MemoryRegion, OsAwareness } from './awareness.ts';
 import { GuestOs } from './guest-os.ts';
 
 /** The system is given, not recognised. */
-const machineWith = (linux: OsAwareness): DebuggedMachine =>
-  ({ guestSymbols: { generation: 1, linux } }) as unknown as DebuggedMachine;
+const machineWith = (linux: OsAwareness): DebuggedGuest =>
+  ({ guestSymbols: { generation: 1, linux } }) as unknown as DebuggedGuest;
 
 it('asks only the module whose memory holds the address, its initialisation included', () => {
   const asked: string[] = [];

@@ -7,15 +7,15 @@ import { BUILTIN } from '../expression/builtin-types.ts';
 import { evaluate, type EvaluationWorld } from '../expression/evaluate.ts';
 import { Names } from '../expression/names.ts';
 import type { GuestSymbols } from '../guest-symbols.ts';
-import type { DebuggedMachine } from '../machine.ts';
+import type { DebuggedGuest } from '../machine.ts';
 import { OfMoment } from '../moment.ts';
 import { registerNamed } from '../registers.ts';
 import { holds, type GuestModule, type GuestTask, type ModuleFunction, type OsAwareness } from './awareness.ts';
 import { DescribedOs } from './described.ts';
 import type { OsDescription } from './description.ts';
 
-/** What of the machine is looked at. */
-type Machine = Pick<DebuggedMachine, 'guestSymbols' | 'target'>;
+/** What of the guest is looked at. */
+type Guest = Pick<DebuggedGuest, 'guestSymbols' | 'target'>;
 
 /** What is known of the system as long as the symbols stay what they are. */
 interface Known {
@@ -34,7 +34,7 @@ export class GuestOs {
 
   /** @param say a sentence for the user: an entry of the description cannot be evaluated */
   constructor(
-    private readonly machine: Machine,
+    private readonly guest: Guest,
     private readonly say: (sentence: string) => void,
   ) {}
 
@@ -44,7 +44,7 @@ export class GuestOs {
   }
 
   private get known(): Known {
-    const { guestSymbols: symbols } = this.machine;
+    const { guestSymbols: symbols } = this.guest;
     const { generation } = symbols;
     const { last } = this;
     if (last?.symbols === symbols && last.generation === generation) return last;
@@ -96,7 +96,7 @@ export class GuestOs {
   }
 
   private ofMoment<T>(read: () => T): OfMoment<T> {
-    return new OfMoment(() => this.machine.target, read);
+    return new OfMoment(() => this.guest.target, read);
   }
 
   private described(): OsAwareness | undefined {
@@ -107,7 +107,7 @@ export class GuestOs {
       file,
       description,
       (text, task) => this.evaluate(text, task, world.now),
-      (linear, into) => this.machine.target.readMemory(linear, into),
+      (linear, into) => this.guest.target.readMemory(linear, into),
       (sentence) => this.tell(sentence),
     );
   }
@@ -126,7 +126,7 @@ export class GuestOs {
     return result.value;
   }
   private makeWorld(): EvaluationWorld {
-    const { guestSymbols, target } = this.machine;
+    const { guestSymbols, target } = this.guest;
     const source = {
       memory: (linear: number, into: Uint8Array): number => target.readMemory(linear, into),
       registers: [],
@@ -136,7 +136,7 @@ export class GuestOs {
       if (name === 'task' && task?.bytes.ok === true) return { type: task.type, bytes: task.bytes.bytes };
       const register = registerNamed(name);
       if (register === undefined || register.bits > 32) return undefined;
-      return { type: BUILTIN['unsigned int'], bytes: toBytes(BigInt(target.vcpus[0]!.read(register.name)), 4) };
+      return { type: BUILTIN['unsigned int'], bytes: toBytes(BigInt(target.vcpu.read(register.name)), 4) };
     });
     return { names, source };
   }

@@ -3,13 +3,13 @@
 // room behind it, while the code that unpacks the kernel reads no further than its end. Offsets: Documentation/arch/x86/zero-page.rst.
 
 import type { Spot } from '../breakpoints.ts';
-import type { DebugTarget } from '../target.ts';
+import type { DebugGuest } from '../target.ts';
 
 const CMD_LINE_PTR = 0x228;
 const LONGEST = 2048;
 
 /** Where the kernel reads when it begins; undefined: it was handed no command line. @param zeroPage physical address of its boot parameters */
-export const linuxStart = (guest: Pick<DebugTarget, 'readPhysical'>, zeroPage: number): Spot | undefined => {
+export const linuxStart = (guest: Pick<DebugGuest, 'readPhysical'>, zeroPage: number): Spot | undefined => {
   const word = new Uint8Array(4);
   if (guest.readPhysical(zeroPage + CMD_LINE_PTR, word) < word.length) return undefined;
   const commandLine = new DataView(word.buffer).getUint32(0, true);

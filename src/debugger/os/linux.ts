@@ -6,7 +6,7 @@ import type { SectionPlace } from '../../symbols/object-file.ts';
 import { typeName } from '../../symbols/type-names.ts';
 import { Register, type Registers } from '../../symbols/unwind/unwinder.ts';
 import { type Moments, OfMoment } from '../moment.ts';
-import type { DebugTarget } from '../target.ts';
+import type { DebugGuest } from '../target.ts';
 import type {
   CallInProgress,
   GuestModule,
@@ -46,7 +46,7 @@ const MORE_THAN_ANY_CALL = 1024;
 const CALL_ARGUMENTS = ['bx', 'cx', 'dx', 'si', 'di', 'bp'] as const;
 
 /** What of the machine is looked at, with the kernel mapped. */
-export type LinuxGuest = Moments & Pick<DebugTarget, 'readMemory' | 'translate'>;
+export type LinuxGuest = Moments & Pick<DebugGuest, 'readMemory' | 'translate'>;
 
 export class Linux implements OsAwareness {
   private readonly structures: Structures;

@@ -2,14 +2,16 @@
 // Not the machine (guest.ts) and not the search (images.ts).
 
 import * as vscode from 'vscode';
-import { type BootConfig, UserError } from '../../workers/session.ts';
+import { type BootConfig, type DomainConfig, UserError } from '../../workers/session.ts';
 import { unpack } from '../../workers/unpack.ts';
 import { BootFailure, type BootedImage, type Guest } from '../guest.ts';
 import type { Host } from '../host/host.ts';
+import { uriOf } from '../paths.ts';
 import type { Log } from '../log.ts';
 import { defaultCommandLine } from './command-lines.ts';
+import { readDomains } from './domains.ts';
 import { findImages, type Image, imageAt } from './images.ts';
-import { bootSettings } from './settings.ts';
+import { bootSettings, domainsSetting } from './settings.ts';
 
 interface Choice extends vscode.QuickPickItem {
   /** Undefined: a separator, or browse. */
@@ -22,6 +24,10 @@ export type BootChanges = Partial<Pick<BootConfig, 'cmdline' | 'memoryBytes' | '
   readonly symbols?: vscode.Uri;
   readonly moduleSymbols?: readonly vscode.Uri[];
   readonly initrd?: vscode.Uri;
+  /** Further domains as the user wrote them; left out: the setting's. */
+  readonly domains?: { readonly list: unknown; readonly where: string };
+  /** Paths of domains are relative to it. */
+  readonly folder?: vscode.WorkspaceFolder;
 };
 
 const LAST = 'kansoku.lastImage';
@@ -105,7 +111,8 @@ export class BootGuest {
     const found = await imageAt(this.host, uri);
     if (found === undefined) throw new UserError(await this.refusal(uri, image.name));
     const bytes = unpack(uri.fsPath, await readFile(uri));
-    const { symbols, moduleSymbols, initrd, cmdline, ...rest } = changes;
+    const { symbols, moduleSymbols, initrd, cmdline, domains, folder, ...rest } = changes;
+    const list = await this.domains(domains ?? domainsSetting(), folder ?? vscode.workspace.getWorkspaceFolder(uri));
     for (const place of moduleSymbols ?? []) await mustBeOnDisk(place);
     const config = {
       ...settings,
@@ -115,9 +122,26 @@ export class BootGuest {
       ...(symbols === undefined ? {} : { symbols: { name: symbols.fsPath, bytes: await readFile(symbols) } }),
       ...(moduleSymbols === undefined ? {} : { moduleSymbols: moduleSymbols.map(({ fsPath }) => fsPath) }),
       ...(initrd === undefined ? {} : { initrd: { name: initrd.fsPath, bytes: await readFile(initrd) } }),
+      ...(list.length === 0 ? {} : { domains: list }),
     };
     await this.context.workspaceState.update(LAST, uri.toString());
     await this.guest.boot(image, config, { paused });
+  }
+
+  private domains(
+    { list, where }: { readonly list: unknown; readonly where: string },
+    folder = vscode.workspace.workspaceFolders?.[0],
+  ): Promise<readonly DomainConfig[]> {
+    return readDomains(list, {
+      where,
+      uriOf: (path) => uriOf(path, folder),
+      read: readFile,
+      commandLine: async (place, bytes) => {
+        const found = await imageAt(this.host, place);
+        if (found === undefined) throw new UserError(await this.refusal(place, nameOf(place)));
+        return defaultCommandLine(found.format, unpack(place.fsPath, bytes));
+      },
+    });
   }
 
   private async refusal(uri: vscode.Uri, name: string): Promise<string> {

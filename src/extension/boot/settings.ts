@@ -38,6 +38,12 @@ export const bootSettings = (): BootSettings => {
   };
 };
 
+/** Further domains, as the user wrote them. */
+export const domainsSetting = (): { readonly list: unknown; readonly where: string } => ({
+  list: vscode.workspace.getConfiguration('kansoku').get<unknown>('domains', []),
+  where: 'kansoku.domains',
+});
+
 /** True if a person gave the value, be it the same as the default. */
 const isSet = (settings: vscode.WorkspaceConfiguration, name: string): boolean => {
   const found = settings.inspect(name);

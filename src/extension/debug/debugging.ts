@@ -9,7 +9,7 @@ import type { Log } from '../log.ts';
 import type { SourceNavigator } from '../source.ts';
 import { GuestDebugAdapter } from './debug-adapter.ts';
 import { osDescription } from './os-description.ts';
-import { uriOf } from './paths.ts';
+import { uriOf } from '../paths.ts';
 
 export const DEBUG_TYPE = 'kansoku';
 
@@ -33,6 +33,8 @@ interface Launch extends vscode.DebugConfiguration {
   readonly hypervisor?: boolean;
   /** Megabytes for snapshots of the past; 0: none is kept. */
   readonly record?: number;
+  /** Further domains, as in the setting kansoku.domains. */
+  readonly domains?: unknown;
   /** Where the kernel's tasks are: a file, or what would stand in it. */
   readonly os?: string | object;
 }
@@ -119,6 +121,8 @@ const changesOf = (launch: Launch, folder: vscode.WorkspaceFolder | undefined): 
     ? {}
     : { moduleSymbols: [launch.moduleSymbols].flat().map((path) => uriOf(path, folder)) }),
   ...(launch.initrd === undefined ? {} : { initrd: uriOf(launch.initrd, folder) }),
+  ...(launch.domains === undefined ? {} : { domains: { list: launch.domains, where: 'domains' } }),
+  ...(folder === undefined ? {} : { folder }),
 });
 
 class Adapters implements vscode.DebugAdapterDescriptorFactory {

@@ -2,7 +2,7 @@
 // (src/debugger/os/description.ts).
 
 import * as vscode from 'vscode';
-import { uriOf } from './paths.ts';
+import { uriOf } from '../paths.ts';
 
 /** Where it is without a word of the configuration. */
 const USUAL = '.kansoku/os.json';

@@ -41,7 +41,8 @@ const NOWHERE: Surroundings = {
   peek: () => undefined,
 };
 
-type Watched = Extract<StopPoint, { vectors?: readonly number[] }>;
+/** All points of some kinds. */
+type Of<On extends StopPoint['on']> = StopPoint & { readonly on: On };
 
 const touches = (watch: WatchPoint, address: number, bytes: number): boolean =>
   // Distances modulo 2^32, for accesses that wrap.
@@ -70,20 +71,23 @@ export class StopPoints {
   /** Retired instructions at which the machine stands still, and how many events have been delivered there. */
   limit = Infinity;
   private limitEvents = 0;
+  /** Number of the domain whose vCPU the processor has; on the bare machine there is one guest. */
+  domain = 0;
   /** What was met at the last stop. */
   readonly ids: number[] = [];
   detail: StopDetail | undefined;
   surroundings: Surroundings = NOWHERE;
 
-  private readonly execute = new Map<number, number[]>();
+  private readonly execute = new Map<number, Of<'execute'>[]>();
   /** Page offsets of the addresses: all that is certain of code in a segment that is not flat. */
   private readonly offsets = new Set<number>();
   private watches: readonly WatchPoint[] = [];
   private pages = new Set<number>();
-  private events: readonly Watched[] = [];
-  private exits: readonly Extract<StopPoint, { on: 'exit' }>[] = [];
-  private portPoints: readonly Extract<StopPoint, { on: 'port' }>[] = [];
-  private msrPoints: readonly Extract<StopPoint, { on: 'msr' }>[] = [];
+  private events: readonly Of<'exception' | 'interrupt'>[] = [];
+  private exits: readonly Of<'exit'>[] = [];
+  private portPoints: readonly Of<'port'>[] = [];
+  private msrPoints: readonly Of<'msr'>[] = [];
+  private turns: readonly Of<'switch-in' | 'switch-out' | 'domain-end'>[] = [];
   private readonly notes: Note[] = [];
   /** A delivery is the end of what was asked for. */
   private single = false;
@@ -92,6 +96,9 @@ export class StopPoints {
   /** Where `begin` was: the points before that instruction do not stop it. */
   private startRetired = -1;
   private startEvents = -1;
+  private startDomain = 0;
+  /** Domains that lost the processor where they stood then: the points there do not stop them when they get it again. */
+  private readonly stillThere = new Set<number>();
 
   /** @param deliveredEvents events delivered when so many instructions had retired */
   constructor(private readonly deliveredEvents = new MomentCount()) {}
@@ -100,8 +107,8 @@ export class StopPoints {
 
   /** Replaces all points. Only what differs is decoded anew. */
   replace(points: readonly StopPoint[]): void {
-    const of = <On extends StopPoint['on']>(...kinds: readonly On[]): Extract<StopPoint, { on: On }>[] =>
-      points.filter((p): p is Extract<StopPoint, { on: On }> => kinds.includes(p.on as On));
+    const of = <On extends StopPoint['on']>(...kinds: readonly On[]): Of<On>[] =>
+      points.filter((p): p is Of<On> => kinds.includes(p.on as On));
     this.replaceExecution(of('execute'));
     this.watches = of('write', 'read', 'access', 'change') as WatchPoint[];
     this.replacePages(new Set(this.watches.flatMap(pagesOf)));
@@ -109,17 +116,18 @@ export class StopPoints {
     this.exits = of('exit');
     this.portPoints = of('port');
     this.msrPoints = of('msr');
+    this.turns = of('switch-in', 'switch-out', 'domain-end');
     this.ports = this.portPoints.length > 0;
     this.msrs = this.msrPoints.length > 0;
     this.arm();
   }
-  private replaceExecution(points: readonly Extract<StopPoint, { on: 'execute' }>[]): void {
+  private replaceExecution(points: readonly Of<'execute'>[]): void {
     const before = new Set(this.execute.keys());
     this.execute.clear();
     this.offsets.clear();
-    for (const { id, address } of points) {
-      const at = address >>> 0;
-      this.execute.set(at, [...(this.execute.get(at) ?? []), id]);
+    for (const point of points) {
+      const at = point.address >>> 0;
+      this.execute.set(at, [...(this.execute.get(at) ?? []), point]);
       this.offsets.add(at & 0xfff);
     }
     this.execution = points.length > 0;
@@ -149,6 +157,7 @@ export class StopPoints {
   /** Where a machine that was put to another moment stands. */
   set position(at: Position) {
     this.deliveredEvents.set(at.instructions, at.events);
+    this.stillThere.clear();
   }
   /** The machine may go on from here, to `until` at most. `single`: only over one instruction or one delivery. `muted`: no point is met. */
   begin(until: Position, single: boolean, muted = false): void {
@@ -156,6 +165,7 @@ export class StopPoints {
     const { instructions, events } = this.position;
     this.startRetired = instructions;
     this.startEvents = events;
+    this.startDomain = this.domain;
     this.limit = until.instructions;
     this.limitEvents = until.events;
     this.single = single;
@@ -185,6 +195,14 @@ export class StopPoints {
     if (!this.ids.includes(id)) this.ids.push(id);
     this.halt();
   }
+  /** A point of another domain lies elsewhere, though its address be the same. */
+  private isHere({ domain = this.domain }: { readonly domain?: number }): boolean {
+    return domain === this.domain;
+  }
+  private get atStart(): boolean {
+    const { instructions, events } = this.position;
+    return this.domain === this.startDomain && instructions === this.startRetired && events === this.startEvents;
+  }
 
   /** At a boundary, before an interrupt is taken there: is it the end of the run? */
   ends(): boolean {
@@ -198,12 +216,10 @@ export class StopPoints {
   }
   /** Before the instruction at a linear address: does a point stop the run? */
   stopsBefore(linear: number): boolean {
-    const ids = this.execution ? this.execute.get(linear) : undefined;
-    if (ids === undefined || this.muted) return false;
-    const { instructions, events } = this.position;
-    if (instructions === this.startRetired && events === this.startEvents) return false;
-    for (const id of ids) this.meet(id);
-    return true;
+    const points = this.execution ? this.execute.get(linear) : undefined;
+    if (points === undefined || this.muted || this.atStart) return false;
+    for (const point of points) if (this.isHere(point)) this.meet(point.id);
+    return this.halted;
   }
   /** Code is being decoded: must it leave before the instruction at a linear address? Where the segment is not flat, that is looked at again. */
   marks(linear: number, flat: boolean): boolean {
@@ -222,7 +238,7 @@ export class StopPoints {
   watched(address: number, bytes: number, write: boolean, read: boolean): boolean {
     if (!this.pages.has(address >>> 12) && !this.pages.has(((address + bytes - 1) >>> 12) & 0xfffff)) return false;
     return this.watches.some(
-      (w) => (w.on === 'read' ? read : w.on === 'access' || write) && touches(w, address, bytes),
+      (w) => (w.on === 'read' ? read : w.on === 'access' || write) && touches(w, address, bytes) && this.isHere(w),
     );
   }
   /** The instruction in flight is about to access watched bytes. */
@@ -248,6 +264,7 @@ export class StopPoints {
       const met = this.watches.filter(
         (w) =>
           touches(w, address, bytes) &&
+          this.isHere(w) &&
           (w.on === 'change' ? write && changed(w) : w.on === 'read' ? read : w.on === 'access' || write),
       );
       for (const { id } of met) this.meet(id);
@@ -266,7 +283,7 @@ export class StopPoints {
     if (this.single) this.halt();
     const exception = ((EXCEPTION_TYPES >>> type) & 1) !== 0;
     for (const point of this.events) {
-      if ((point.on === 'exception') !== exception || !listed(point.vectors, vector)) continue;
+      if ((point.on === 'exception') !== exception || !listed(point.vectors, vector) || !this.isHere(point)) continue;
       this.meet(point.id);
       this.detail ??= exception
         ? {
@@ -282,7 +299,7 @@ export class StopPoints {
   /** The guest has left for its hypervisor. True: the exit is not handled before the machine goes on. */
   left(reason: number, qualification: number): boolean {
     for (const point of this.exits) {
-      if (!listed(point.reasons, reason)) continue;
+      if (!listed(point.reasons, reason) || !this.isHere(point)) continue;
       this.meet(point.id);
       this.detail ??= { on: 'exit', reason, qualification };
     }
@@ -290,18 +307,44 @@ export class StopPoints {
   }
   /** An instruction has used a port. */
   usedPort(port: number, bytes: number, out: boolean, value: number): void {
-    for (const { id, first, last, direction } of this.portPoints) {
+    for (const point of this.portPoints) {
+      const { id, first, last, direction } = point;
       if (port > last || port + bytes <= first || (direction !== undefined && (direction === 'out') !== out)) continue;
+      if (!this.isHere(point)) continue;
       this.meet(id);
       this.detail ??= { on: 'port', port, out, value, eip: this.surroundings.eip() };
     }
   }
   /** An instruction has read or written an MSR. */
   usedMsr(index: number, write: boolean): void {
-    for (const { id, index: wanted, direction } of this.msrPoints) {
+    for (const point of this.msrPoints) {
+      const { id, index: wanted, direction } = point;
       if (wanted !== index || (direction !== undefined && (direction === 'write') !== write)) continue;
+      if (!this.isHere(point)) continue;
       this.meet(id);
       this.detail ??= { on: 'msr', index, write, eip: this.surroundings.eip() };
     }
+  }
+
+  // ---- domains ------------------------------------------------------------------------------------------------------
+
+  /** A vCPU of another domain gets the processor. */
+  switched(to: number): void {
+    const from = this.domain;
+    if (this.atStart) this.stillThere.add(from);
+    this.domain = to;
+    if (this.stillThere.delete(to)) {
+      const { instructions, events } = this.position;
+      [this.startRetired, this.startEvents, this.startDomain] = [instructions, events, to];
+    }
+    this.meetTurn('switch-out', from);
+    this.meetTurn('switch-in', to);
+  }
+  /** A further domain has ended. */
+  domainEnded(domain: number): void {
+    this.meetTurn('domain-end', domain);
+  }
+  private meetTurn(on: 'switch-in' | 'switch-out' | 'domain-end', of: number): void {
+    for (const { id, on: wanted, domain = of } of this.turns) if (wanted === on && domain === of) this.meet(id);
   }
 }

@@ -1,6 +1,7 @@
 // What can be typed on the debug console and in watches: registers and questions behind `$`, members behind `.` and `->`, else names of the frame
 // before those of the whole program. Not what they mean (../../expression).
 
+import { DOMAIN } from '../../context.ts';
 import { NamesWanted } from '../../../symbols/dwarf/names.ts';
 import type { CType } from '../../../symbols/types.ts';
 import { stripped } from '../../../symbols/types.ts';
@@ -38,11 +39,12 @@ export const completions: Handler<'completions'> = {
       return {
         targets: [
           ...found.map(({ name }) => item(`$${name}`, 'property')),
+          ...(session.subjects.length > 1 && DOMAIN.startsWith(wanted) ? [item(`$${DOMAIN}`, 'property')] : []),
           ...questions.map((name) => item(`$${name}()`, 'function')),
         ],
       };
     }
-    const { debug } = session.machine;
+    const { debug } = session.guest;
     const locals = debug
       .scopesAt(frame.lookup, frame.level)
       .flatMap(({ variables }) => variables.map(({ name }) => name))

@@ -16,7 +16,8 @@ interface Bytes {
 }
 
 /** A data id is a place and a number of bytes: it means the same in every session, but for address spaces. */
-const idOf = ({ address, bytes, space }: Bytes): string => `${reference(address, space)}/${bytes}`;
+const idOf = ({ subject }: DebugSession, { address, bytes, space }: Bytes): string =>
+  `${subject.reference(address, space)}/${bytes}`;
 const parseId = (dataId: string): Bytes => {
   const [place = '', bytes = ''] = dataId.split('/');
   const { address, pageTable } = placeAt(place);
@@ -31,7 +32,7 @@ const unfit = (session: DebugSession, { address, bytes, space }: Bytes): Saying 
   if (!Number.isInteger(bytes) || bytes < 1) return ['nothingToWatch', { place: reference(address) }];
   if (bytes > MOST_BYTES) return ['tooMuchToWatch', { bytes, most: MOST_BYTES }];
   if (address + bytes > 2 ** 32) return ['watchBeyondMemory', { bytes, place: reference(address) }];
-  if (space !== undefined && !session.isMapped(address, space))
+  if (space !== undefined && !session.subject.isMapped(address, space))
     return ['notInItsSpace', { place: reference(address), space: reference(space) }];
   return undefined;
 };
@@ -53,10 +54,10 @@ export const dataBreakpointInfo: Handler<'dataBreakpointInfo'> = {
       const { bytes, space } = place;
       const whose: Part = space === undefined ? '' : ['inSpace', { space: reference(space) }];
       return {
-        dataId: idOf(place),
+        dataId: idOf(session, place),
         description: session.tell(bytes === 1 ? 'byteAt' : 'bytesAt', {
           bytes,
-          place: session.place(place.address),
+          place: session.subject.place(place.address),
           whose,
         }),
         accessTypes: [...ACCESSES],
@@ -75,13 +76,16 @@ export const placeOf = (
   { name, variablesReference = 0, frameId, bytes, asAddress }: Dap.DataBreakpointInfoArguments,
 ): Bytes => {
   if (asAddress === true) {
-    const space = /^0x[0-9a-f]+@0x[0-9a-f]+$/i.test(name.trim()) ? placeAt(name.trim()) : undefined;
+    const space = /^(d\d+:0x[0-9a-f]+(@0x[0-9a-f]+)?|0x[0-9a-f]+@0x[0-9a-f]+)$/i.test(name.trim())
+      ? placeAt(name.trim())
+      : undefined;
+    if (space !== undefined) session.turnTo({ memoryReference: name.trim() });
     return { address: space?.address ?? session.context.address(name), bytes: bytes ?? 4, space: space?.pageTable };
   }
   const within = (place: Bytes, pageTable: number | undefined): Bytes => ({
     address: place.address,
     bytes: bytes ?? place.bytes,
-    space: session.spaceOf(place.address, pageTable),
+    space: session.subject.spaceOf(place.address, pageTable),
   });
   if (variablesReference > 0) {
     const place = session.containers.get(variablesReference)?.place?.(name);
@@ -94,16 +98,23 @@ export const placeOf = (
 
 export const setDataBreakpoints: Handler<'setDataBreakpoints'> = {
   answer: (session, { breakpoints }) => ({
-    breakpoints: setGroup(session, 'data', 'data', breakpoints, ({ dataId, accessType }) => {
-      const wanted = parseId(dataId);
-      const { address, bytes, space } = wanted;
-      const name = session.nameOf(address) ?? reference(address);
-      const problem = unfit(session, wanted);
-      return {
-        name: bytes === 4 ? name : session.tell('dataName', { name, bytes }),
-        spots: problem !== undefined ? session.tell(...problem) : [{ on: ON[accessType ?? 'write'], address, bytes }],
-        space,
-      };
-    }),
+    breakpoints: setGroup(
+      session,
+      'data',
+      'data',
+      breakpoints,
+      ({ dataId, accessType }) => {
+        const wanted = parseId(dataId);
+        const { address, bytes, space } = wanted;
+        const name = session.subject.nameOf(address) ?? reference(address);
+        const problem = unfit(session, wanted);
+        return {
+          name: bytes === 4 ? name : session.tell('dataName', { name, bytes }),
+          spots: problem !== undefined ? session.tell(...problem) : [{ on: ON[accessType ?? 'write'], address, bytes }],
+          space,
+        };
+      },
+      ({ dataId }) => session.subjectIn(dataId.split('/')[0]!),
+    ),
   }),
 };

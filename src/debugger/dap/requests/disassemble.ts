@@ -15,11 +15,10 @@ export const disassemble: Handler<'disassemble'> = {
     { memoryReference, offset = 0, instructionOffset = 0, instructionCount, resolveSymbols = true },
   ) => {
     const { address: base, pageTable } = placeAt(memoryReference, offset);
-    const { machine } = session;
     const code = pageTable === undefined ? session.context : codeOf(session, pageTable);
     const wanted: Instruction[] = [];
     if (instructionOffset < 0)
-      wanted.push(...before(code, machine.symbols, base, -instructionOffset).slice(0, instructionCount));
+      wanted.push(...before(code, session.guest.symbols, base, -instructionOffset).slice(0, instructionCount));
     const skip = Math.max(0, instructionOffset);
     if (wanted.length < instructionCount)
       wanted.push(...from(code, base, skip + instructionCount - wanted.length).slice(skip));
@@ -36,7 +35,7 @@ export const disassemble: Handler<'disassemble'> = {
 
 /** In the address space of a task that does not run: flat 32-bit code, as all programs of such systems are. */
 const codeOf = (session: DebugSession, pageTable: number): { instruction(address: number): Instruction } => {
-  const read = memoryOf(session.machine.target, pageTable);
+  const read = memoryOf(session.guest.target, pageTable);
   return {
     instruction: (address) => {
       const bytes = new Uint8Array(MAX_LENGTH);
@@ -52,7 +51,7 @@ const shown = (
   resolve: boolean,
   last: string,
 ): [Dap.DisassembledInstruction, string] => {
-  const place = session.machine.symbols.locate(address);
+  const place = session.guest.symbols.locate(address);
   const starts = place.function !== undefined && place.offset === 0;
   const key = place.file === undefined || place.line === undefined ? '' : `${place.file}:${place.line}`;
   return [
@@ -61,7 +60,7 @@ const shown = (
       instructionBytes: [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(' '),
       // The view does not draw symbols: where one starts, its name stands behind the instruction.
       instruction: starts && resolve ? `${text}  ; ${place.function}:` : text,
-      ...(resolve && place.function !== undefined ? { symbol: session.nameOf(address)! } : {}),
+      ...(resolve && place.function !== undefined ? { symbol: session.subject.nameOf(address)! } : {}),
       ...(key === '' || key === last
         ? {}
         : {

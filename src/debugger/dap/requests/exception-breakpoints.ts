@@ -64,13 +64,10 @@ export const setExceptionBreakpoints: Handler<'setExceptionBreakpoints'> = {
 export const exceptionInfo: Handler<'exceptionInfo'> = {
   capabilities: { supportsExceptionInfoRequest: true },
   answer: (session) => {
-    const { lastStop, machine } = session;
-    if (machine.end !== undefined)
-      return {
-        exceptionId: machine.end.kind,
-        description: [machine.end.message, ...machine.end.details].join('\n'),
-        breakMode: 'always',
-      };
+    const { lastStop } = session;
+    const { end } = session.guest;
+    if (end !== undefined)
+      return { exceptionId: end.kind, description: [end.message, ...end.details].join('\n'), breakMode: 'always' };
     const detail = lastStop?.detail;
     if (detail === undefined) throw new Refusal('noException');
     const text = session.describeStop(detail, lastStop?.breakpoints[0]);

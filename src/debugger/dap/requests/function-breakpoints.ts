@@ -6,7 +6,6 @@ import { at } from '../../execution.ts';
 import { reasonOf } from '../../saying.ts';
 import type { Handler } from '../protocol.ts';
 import { type Placement, setGroup } from '../placing.ts';
-import { reference } from '../references.ts';
 import type { DebugSession } from '../session.ts';
 import { placeOnLine } from './source-breakpoints.ts';
 
@@ -31,14 +30,14 @@ const place = (session: DebugSession, name: string): Placement => {
   const [first] = addresses;
   // In a copy the guest will stand in the function, not at its call.
   const isCopy = inlined?.count === addresses.length;
-  const { file, line } = isCopy ? session.machine.symbols.locate(first!) : session.context.visiblePlace(first!);
+  const { file, line } = isCopy ? session.guest.symbols.locate(first!) : session.context.visiblePlace(first!);
   const message = messageOf(session, found);
   return {
     name,
     spots: addresses.map(at),
     inlined: inlined?.name,
     answer: {
-      instructionReference: reference(first!),
+      instructionReference: session.subject.reference(first!),
       ...(file === undefined ? {} : { source: session.source(file) }),
       ...(line === undefined ? {} : { line: session.toLine(line) }),
       ...(message === undefined ? {} : { message }),
@@ -69,18 +68,18 @@ const placesOf = (session: DebugSession, name: string): Places | string => {
     (address) => session.context.bodyOf(address) ?? address,
   );
   const isSought = soughtIn(session, inFile?.[1]);
-  const inlined = session.machine.debug.inlinedEntries(wanted).filter(isSought);
+  const inlined = session.guest.debug.inlinedEntries(wanted).filter(isSought);
   const addresses = [...new Set([...compiled, ...inlined])];
   const count = addresses.length - new Set(compiled).size;
   if (addresses.length > 0) return count === 0 ? { addresses } : { addresses, inlined: { name: wanted, count } };
   return inFile === null
     ? plain(elsewhere(session, name))
-    : session.tell('noFunctionInFile', { image: session.machine.image, name: inFile[2]!, file: inFile[1]! });
+    : session.tell('noFunctionInFile', { image: session.guest.image, name: inFile[2]!, file: inFile[1]! });
 };
 
 const addressOf = (session: DebugSession, expression: string): readonly number[] | string => {
   const sum = /^(\w+)\+(0x[0-9a-f]+)$/i.exec(expression);
-  const symbol = sum === null ? undefined : session.machine.symbols.symbol(sum[1]!);
+  const symbol = sum === null ? undefined : session.guest.symbols.symbol(sum[1]!);
   if (symbol !== undefined) return [(symbol.address + Number(sum![2])) >>> 0];
   if (/^0x[0-9a-f]+$/i.test(expression))
     return Number(expression) < 2 ** 32 ? [Number(expression)] : session.tell('outsideMemory', { text: expression });
@@ -93,7 +92,7 @@ const addressOf = (session: DebugSession, expression: string): readonly number[]
 
 /** Entries of the functions of that name; static ones of several files may share it, and the compiler may have made one anew for some callers. */
 const functionsNamed = (session: DebugSession, name: string, file: string | undefined): readonly number[] => {
-  const { symbols, debug } = session.machine;
+  const { symbols, debug } = session.guest;
   const named = symbols.functionsNamed(name).map(({ address }) => address);
   const copies = debug.functionsNamed(name).flatMap(({ entry }) => (entry === undefined ? [] : [entry]));
   return [...new Set([...named, ...copies])].filter(soughtIn(session, file));
@@ -102,7 +101,7 @@ const functionsNamed = (session: DebugSession, name: string, file: string | unde
 /** Whether the code at an address comes from a file; left out: from any. */
 const soughtIn = (session: DebugSession, file: string | undefined): ((address: number) => boolean) => {
   if (file === undefined) return () => true;
-  const { symbols } = session.machine;
+  const { symbols } = session.guest;
   const files = new Set(symbols.matchFiles(file));
   return (address) => {
     const { file: of } = symbols.locate(address);
@@ -112,7 +111,7 @@ const soughtIn = (session: DebugSession, file: string | undefined): ((address: n
 
 /** In a kernel that has not come up, in a module, or nowhere. */
 const elsewhere = (session: DebugSession, name: string): readonly number[] | string => {
-  const { symbols, image, guestSymbols } = session.machine;
+  const { symbols, image, guestSymbols } = session.guest;
   const loaded = session.os.moduleFunction(name)?.is;
   if (loaded !== undefined) return [session.context.bodyOf(loaded.address) ?? loaded.address];
   if (symbols.symbol(name) !== undefined) return session.tell('isData', { name });

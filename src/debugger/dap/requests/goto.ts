@@ -7,19 +7,19 @@ import { reference } from '../references.ts';
 export const gotoTargets: Handler<'gotoTargets'> = {
   capabilities: { supportsGotoTargetsRequest: true },
   answer: (session, { source, line }) => {
-    const { context, machine } = session;
-    const here = machine.symbols.symbol(context.pc)?.address;
+    const { context, guest } = session;
+    const here = guest.symbols.symbol(context.pc)?.address;
     const wanted = session.fromLine(line);
-    const places = machine.symbols.statements(source.path ?? source.name ?? '', wanted, wanted);
+    const places = guest.symbols.statements(source.path ?? source.name ?? '', wanted, wanted);
     // In another function the stack would be another's.
-    const within = places.filter(({ address }) => machine.symbols.symbol(address)?.address === here);
+    const within = places.filter(({ address }) => guest.symbols.symbol(address)?.address === here);
     return {
       targets: within.map((place) => ({
         id: place.address,
-        label: `${session.nameOf(place.address) ?? reference(place.address)}`,
+        label: `${session.subject.nameOf(place.address) ?? reference(place.address)}`,
         line: session.toLine(place.line),
         column: session.toColumn(place.column),
-        instructionPointerReference: reference(place.address),
+        instructionPointerReference: session.subject.reference(place.address),
       })),
     };
   },

@@ -3,19 +3,27 @@
 import { at } from '../../execution.ts';
 import { setGroup } from '../placing.ts';
 import type { Handler } from '../protocol.ts';
-import { placeAt, reference } from '../references.ts';
+import { placeAt } from '../references.ts';
 
 export const setInstructionBreakpoints: Handler<'setInstructionBreakpoints'> = {
   capabilities: { supportsInstructionBreakpoints: true },
   answer: (session, { breakpoints }) => ({
-    breakpoints: setGroup(session, 'instruction', 'instruction', breakpoints, (wanted) => {
-      const { address, pageTable } = placeAt(wanted.instructionReference, wanted.offset);
-      return {
-        name: session.place(address),
-        spots: [at(address)],
-        space: session.spaceOf(address, pageTable),
-        answer: { instructionReference: reference(address, pageTable) },
-      };
-    }),
+    breakpoints: setGroup(
+      session,
+      'instruction',
+      'instruction',
+      breakpoints,
+      (wanted) => {
+        const { address, pageTable } = placeAt(wanted.instructionReference, wanted.offset);
+        const { subject } = session;
+        return {
+          name: subject.place(address),
+          spots: [at(address)],
+          space: subject.spaceOf(address, pageTable),
+          answer: { instructionReference: subject.reference(address, pageTable) },
+        };
+      },
+      ({ instructionReference }) => session.subjectIn(instructionReference),
+    ),
   }),
 };

@@ -26,8 +26,11 @@ const describeOs = (session: DebugSession, { osDescription }: LaunchConfiguratio
   const { name, text, problem } = osDescription;
   const parsed: DescriptionResult =
     problem === undefined ? parseDescription(name, text) : { ok: false, reason: `${name}: ${problem}` };
-  if (parsed.ok) session.os.describe(name, parsed.description);
-  else session.say(session.tell('sentence', { text: parsed.reason }));
+  if (parsed.ok) {
+    // Further domains may run the same kernel.
+    const { image } = session.subjects[0]!.guest;
+    for (const { os, guest } of session.subjects) if (guest.image === image) os.describe(name, parsed.description);
+  } else session.say(session.tell('sentence', { text: parsed.reason }));
 };
 
 export const initialize: Handler<'initialize'> = {
@@ -60,7 +63,7 @@ const configure = (session: DebugSession, configuration: LaunchConfiguration): v
   describeOs(session, configuration);
   session.firstStop = stopAt !== undefined ? { at: stopAt } : stopOnEntry === true ? 'first-line' : 'run';
   // Names of a kernel that has not come up are known only then.
-  if (typeof session.firstStop === 'object' && !session.machine.guestSymbols.awaited)
+  if (typeof session.firstStop === 'object' && !session.guest.guestSymbols.awaited)
     void stopAddress(session, session.firstStop.at);
 };
 
@@ -68,7 +71,7 @@ export const attach: Handler<'attach'> = {
   answer: (session, request) => {
     session.attached = true;
     describeOs(session, request as LaunchConfiguration);
-    session.arrivals.look();
+    for (const subject of session.subjects) session.within(subject, () => subject.arrivals.look());
   },
 };
 
@@ -92,11 +95,11 @@ const begin = (session: DebugSession): void => {
 };
 
 function* toFirst(session: DebugSession, firstStop: 'first-line' | { readonly at: string }): Work<StepEnd> {
-  const { guestSymbols } = session.machine;
+  const { guestSymbols } = session.guest;
   const { start } = guestSymbols;
   if (start !== undefined) {
     const come = (): boolean => {
-      session.arrivals.look(true);
+      session.subject.arrivals.look(true);
       return !guestSymbols.awaited;
     };
     const outcome = yield* session.execution.run([{ spot: start, accept: come }]);
@@ -132,7 +135,7 @@ const MAIN = [
 
 /** Bodies of the functions in C, or of that which is known to come first. */
 const firstLines = (session: DebugSession): number[] => {
-  const { symbols } = session.machine;
+  const { symbols } = session.guest;
   const named = MAIN.map((name) => symbols.symbol(name)).find(
     (symbol) => symbol !== undefined && symbols.locate(symbol.address).line !== undefined,
   );
@@ -145,7 +148,7 @@ const firstLines = (session: DebugSession): number[] => {
     return symbol.kind === 'function' && file !== undefined && !isAssembly(file);
   });
   if (inC.length === 0 || inC.length > MOST_FUNCTIONS) {
-    const { image } = session.machine;
+    const { image } = session.guest;
     session.say(
       inC.length === 0
         ? session.tell('noFirstLine', { image })
@@ -157,12 +160,12 @@ const firstLines = (session: DebugSession): number[] => {
 };
 
 const stopAddress = (session: DebugSession, where: string): number => {
-  const { symbols } = session.machine;
+  const { symbols } = session.guest;
   const symbol = symbols.symbol(where);
   if (symbol !== undefined) return session.context.bodyOf(symbol.address) ?? symbol.address;
   if (/^(0x[0-9a-f]+|\d+)$/i.test(where)) return Number(where) >>> 0;
   if (where === 'entry') return 0;
-  throw new Refusal('noSuchStop', { where, image: session.machine.image });
+  throw new Refusal('noSuchStop', { where, image: session.guest.image });
 };
 
 export const restart: Handler<'restart'> = {
@@ -171,9 +174,7 @@ export const restart: Handler<'restart'> = {
     if (session.attached) throw new Refusal('bootedOutside');
     // The configuration may have been edited since.
     if (request.arguments !== undefined) configure(session, request.arguments as LaunchConfiguration);
-    session.abandon();
-    session.machine.restart();
-    session.forget();
+    session.restart();
     begin(session);
   },
 };

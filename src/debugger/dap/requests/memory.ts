@@ -13,7 +13,7 @@ export const readMemory: Handler<'readMemory'> = {
   capabilities: { supportsReadMemoryRequest: true },
   answer: (session, { memoryReference, offset, count }) => {
     const { address, pageTable } = placeAt(memoryReference, offset);
-    const read = memoryOf(session.machine.target, pageTable);
+    const read = memoryOf(session.guest.target, pageTable);
     const bytes = new Uint8Array(Math.min(count, MOST, 2 ** 32 - address));
     const mapped = read(address, bytes);
     const rest = Math.min(count, MOST) - mapped;
@@ -45,12 +45,16 @@ export const writeMemory: Handler<'writeMemory'> = {
     if (bytes === undefined) throw new Refusal('noBase64');
     if (bytes.length > 2 ** 32 - address)
       throw new Refusal('writeBeyondMemory', { bytes: bytes.length, place: reference(address) });
-    const { target } = session.machine;
+    const { target } = session.guest;
     if (allowPartial !== true && memoryOf(target, pageTable)(address, new Uint8Array(bytes.length)) < bytes.length)
       throw new Refusal('notAllMapped', { bytes: bytes.length, place: reference(address) });
     const written = memoryOf(target, pageTable, true)(address, bytes);
     session.later(() =>
-      session.emit('memory', { memoryReference: reference(address, pageTable), offset: 0, count: written }),
+      session.emit('memory', {
+        memoryReference: session.subject.reference(address, pageTable),
+        offset: 0,
+        count: written,
+      }),
     );
     session.changed('variables', 'stacks');
     return { offset: 0, bytesWritten: written };

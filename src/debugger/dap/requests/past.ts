@@ -27,23 +27,27 @@ export const lastWriteRequest: Handler<'kansoku/lastWrite'> = {
       'step',
       search(
         session,
-        lastWrite(target, address, bytes, session.book.points, (stop) => inSpace(session, stop, space)),
-        ['nothingWrote', { name, bytes, place: session.place(address) }],
+        lastWrite(target, address, bytes, session.book.points, (stop) => inSpace(session, stop, space), whose(session)),
+        ['nothingWrote', { name, bytes, place: session.subject.place(address) }],
       ),
       { title: ['searchingWrite'], ownPoints: true },
     );
   },
 };
 
+/** The guest that is asked about. */
+const whose = ({ subject: { domain } }: DebugSession): { readonly domain?: number } =>
+  domain === undefined ? {} : { domain };
+
 /** What another address space has at the same address is something else. */
 const inSpace = (session: DebugSession, stop: DebugStop, space: number | undefined): boolean =>
   space === undefined ||
-  (stop.kind === 'point' && stop.detail?.on === 'access' && session.means(stop.detail.address, space));
+  (stop.kind === 'point' && stop.detail?.on === 'access' && session.subject.means(stop.detail.address, space));
 
 export const lastExecutionRequest: Handler<'kansoku/lastExecution'> = {
   answer: (session, { source, line }) => {
     mayGoBack(session);
-    const { symbols } = session.machine;
+    const { symbols } = session.guest;
     const wanted = session.fromLine(line);
     const path = source.path ?? source.name ?? '';
     const places = symbols.statements(path, wanted, wanted).filter((place) => place.line === wanted);
@@ -57,6 +61,7 @@ export const lastExecutionRequest: Handler<'kansoku/lastExecution'> = {
           target,
           places.map(({ address }) => address),
           session.book.points,
+          whose(session),
         ),
         ['lineNotExecuted', { line }],
       ),

@@ -34,9 +34,9 @@ const entryOf = (session: DebugSession, { kind, name, task, lookup, level }: Fra
   if (session.machine.target.history.limit === 0) return ['notRecorded', { then: ['thenRestartFrames'] }];
   if (task !== undefined) return ['frameOfTask', { who: `${task.name} ${task.id}` }];
   if (kind === 'label') return ['noFunctionFrame'];
-  const functions = session.machine.debug.functionsAt(lookup);
+  const functions = session.guest.debug.functionsAt(lookup);
   if (functions[level]?.inlined === true) return ['inlinedFrame', { name }];
-  const entry = functions[level]?.entry ?? session.machine.symbols.symbol(lookup)?.address;
+  const entry = functions[level]?.entry ?? session.guest.symbols.symbol(lookup)?.address;
   return entry ?? ['frameNoSymbol', { name }];
 };
 

@@ -10,8 +10,8 @@ export const continueRun: Handler<'continue'> = {
 };
 
 export const pause: Handler<'pause'> = {
-  answer: (session) => {
-    session.later(() => (session.running ? session.pause() : session.stand('pause', 'paused')));
+  answer: (session, { threadId }) => {
+    session.later(() => (session.running ? session.pause(threadId) : session.stand('pause', 'paused')));
   },
 };
 

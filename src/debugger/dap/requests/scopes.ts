@@ -42,7 +42,7 @@ export const scopes: Handler<'scopes'> = {
 };
 
 const variableScopes = (session: DebugSession, frame: Frame): Dap.Scope[] => {
-  const { debug } = session.machine;
+  const { debug } = session.guest;
   if (frame.kind === 'label') return [];
   // The innermost block's come first and hide those of the same name around it.
   const locals = debug.scopesAt(frame.lookup, frame.level).flatMap(({ variables }) => variables);

@@ -6,7 +6,6 @@ import { at } from '../../execution.ts';
 import type { Part } from '../../saying.ts';
 import { type Placement, setGroup } from '../placing.ts';
 import type { Dap, Handler } from '../protocol.ts';
-import { reference } from '../references.ts';
 import type { DebugSession } from '../session.ts';
 
 /** Lines that a breakpoint may be moved down by: over a comment or a declaration, not into the next function. */
@@ -49,7 +48,7 @@ const lying = (
     source,
     line: session.toLine(line),
     ...(column === undefined ? {} : { column: session.toColumn(column) }),
-    instructionReference: reference(addresses[0]!),
+    instructionReference: session.subject.reference(addresses[0]!),
     ...(line === session.fromLine(wanted.line)
       ? {}
       : { message: session.tell('lineMoved', { line: wanted.line, moved: session.toLine(line) }) }),
@@ -68,7 +67,7 @@ export const placeOnLine = (
 
 /** Where the breakpoint comes to lie, or why it cannot be placed. */
 const place = (session: DebugSession, path: string, { line, column }: Dap.SourceBreakpoint): Placed | string => {
-  const { symbols, image } = session.machine;
+  const { symbols, image } = session.guest;
   if (!symbols.hasLines) return session.tell('noLineTable', { image });
   if (symbols.matchFiles(path).length === 0)
     return session.tell('noCodeOfFile', { image, waiting: waiting(session, path) });
@@ -91,7 +90,7 @@ const place = (session: DebugSession, path: string, { line, column }: Dap.Source
 
 /** Where a module that is loaded later may have the file. The module of a single file is called like it. */
 const waiting = (session: DebugSession, path: string): Part => {
-  const { modules } = session.machine.guestSymbols;
+  const { modules } = session.guest.guestSymbols;
   if (modules === undefined || session.os.awareness?.moduleStart === undefined) return '';
   const name = /([^/\\]+)\.[^.]*$/.exec(path)?.[1]?.replaceAll('-', '_') ?? '';
   const loaded = session.os.modules().find((module) => module.name === name);
@@ -116,7 +115,7 @@ export const breakpointLocations: Handler<'breakpointLocations'> = {
     const [from, to] = [session.fromLine(line), session.fromLine(endLine ?? line)];
     const seen = new Set<string>();
     const breakpoints: Dap.BreakpointLocation[] = [];
-    for (const place of session.machine.symbols.statements(source.path ?? source.name ?? '', from, to)) {
+    for (const place of session.guest.symbols.statements(source.path ?? source.name ?? '', from, to)) {
       const found = { line: session.toLine(place.line), column: session.toColumn(place.column) };
       if (column !== undefined && place.line === from && found.column < column) continue;
       if (endColumn !== undefined && place.line === to && found.column > endColumn) continue;

@@ -4,13 +4,13 @@ import { type Dap, type Handler, Refusal } from '../protocol.ts';
 
 export const loadedSources: Handler<'loadedSources'> = {
   capabilities: { supportsLoadedSourcesRequest: true },
-  answer: (session) => ({ sources: session.machine.symbols.files().map((file) => session.source(file)) }),
+  answer: (session) => ({ sources: session.guest.symbols.files().map((file) => session.source(file)) }),
 };
 
 export const modules: Handler<'modules'> = {
   capabilities: { supportsModulesRequest: true },
   answer: (session, { startModule = 0, moduleCount = 0 }) => {
-    const { symbols, image } = session.machine;
+    const { symbols, image } = session.guest;
     const status = session.tell(
       symbols.hasLines ? 'symbolsAndLines' : symbols.hasSymbols ? 'symbolsOnly' : 'noSymbols',
     );
@@ -23,7 +23,7 @@ export const modules: Handler<'modules'> = {
       symbolStatus: [placed, ...symbols.problems].join('; '),
       ...(symbols.name === '' ? {} : { symbolFilePath: symbols.name }),
     };
-    const all = [kernel, ...session.loadedModules.list()];
+    const all = [kernel, ...session.subjects.flatMap(({ loadedModules }) => loadedModules.list())];
     return {
       modules: all.slice(startModule, moduleCount === 0 ? undefined : startModule + moduleCount),
       totalModules: all.length,

@@ -3,7 +3,6 @@
 import type { Frame } from '../../frames.ts';
 import { type Dap, type Handler, Late } from '../protocol.ts';
 import type { DebugSession } from '../session.ts';
-import { reference } from '../references.ts';
 import { canRestart } from './restart-frame.ts';
 
 /** Told as further frames while there are some; the editor asks for as many. */
@@ -28,7 +27,7 @@ export const stackTrace: Handler<'stackTrace'> = {
 /** Of a loaded module only the kernel's own table has names. */
 const nameOf = (session: DebugSession, { label, place, lookup, name }: Frame): string => {
   if (label !== undefined) return session.tell(...label);
-  return place.function === undefined ? (session.nameOf(lookup) ?? name) : name;
+  return place.function === undefined ? (session.subject.nameOf(lookup) ?? name) : name;
 };
 
 const shown = (session: DebugSession, frame: Frame): Dap.StackFrame => {
@@ -43,7 +42,12 @@ const shown = (session: DebugSession, frame: Frame): Dap.StackFrame => {
     ...(file === undefined || line === undefined ? {} : { source: session.source(file) }),
     ...(frame.physical === undefined && frame.task !== undefined
       ? {}
-      : { instructionPointerReference: reference(frame.pc, session.spaceOf(frame.pc, frame.task?.pageTable)) }),
+      : {
+          instructionPointerReference: session.subject.reference(
+            frame.pc,
+            session.subject.spaceOf(frame.pc, frame.task?.pageTable),
+          ),
+        }),
     // Left out, the editor offers it.
     ...(recorded ? { canRestart: canRestart(session, frame) } : {}),
     ...(frame.kind === 'label' ? { presentationHint: 'label' } : {}),

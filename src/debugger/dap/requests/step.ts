@@ -36,8 +36,8 @@ export const stepInTargets: Handler<'stepInTargets'> = {
         const instruction = context.instruction(address);
         address += instruction.length;
         if (instruction.flow !== 'call' || instruction.address < context.pc) continue;
-        const label = instruction.target === undefined ? instruction.text : session.nameOf(instruction.target);
-        const place = session.machine.symbols.locate(instruction.address);
+        const label = instruction.target === undefined ? instruction.text : session.subject.nameOf(instruction.target);
+        const place = session.guest.symbols.locate(instruction.address);
         targets.push({
           id: instruction.address,
           label: label ?? instruction.text,
