@@ -4,6 +4,7 @@
 
 import type { Cpu } from '../../cpu/cpu.ts';
 import { StateLayout } from '../../cpu/state.ts';
+import { directEntry } from '../../cpu/tlb.ts';
 import { DecodeResult, Decoder, type OpcodeTable } from '../../isa/decode.ts';
 import type { Code } from '../../wasm/code.ts';
 import type { CodeCache } from '../code-cache.ts';
@@ -217,7 +218,7 @@ export class Regions implements DependentCode {
         writeSiteRecords(this.i32, at, all);
         return at;
       },
-      translation: (at) => (cpu.memory.ramBase + source.place(at) - (at & ~0xfff)) | 0,
+      translation: (at) => directEntry(cpu.memory.ramBase + source.place(at), at & ~0xfff),
     }).emit();
     // Jump entries or records did not fit: the head is gone too.
     if (cache.counters.flushes !== flushes) return;
