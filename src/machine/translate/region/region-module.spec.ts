@@ -16,7 +16,7 @@ describe('code that changes', () => {
     // 1000h: add eax, imm32; inc ecx; jmp 1000h
     machine.load(0x1000, [0x05, 0, 0, 0, 0, 0x41, 0xeb, 0xf8]);
     s.eip = 0x1000;
-    const table = new WeakRef(processor['module'].instance.table);
+    const table = new WeakRef(processor.regions['compiler']['table']);
     const rounds = 500;
     const turns = 100;
     for (let i = 1; i <= rounds; i++) {
