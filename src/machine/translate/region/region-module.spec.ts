@@ -36,6 +36,26 @@ describe('code that changes', () => {
   });
 });
 
+describe('many regions at once', () => {
+  it('have a table that grows with them and has none of the forms', () => {
+    const machine = new BareProcessor(1 << 20, 'eager');
+    const { cpu, processor } = machine;
+    const [loops, turns] = [300, 100];
+    const table = (): WebAssembly.Table => processor.regions['compiler']['table'];
+    const least = table().length;
+    // Each: inc ecx; jmp to it
+    for (let i = 0; i < loops; i++) machine.load(0x1000 + i * 16, [0x41, 0xeb, 0xfd]);
+    for (let round = 0; round < 2; round++)
+      for (let i = 0; i < loops; i++) {
+        cpu.s.eip = 0x1000 + i * 16;
+        machine.run(2 * turns);
+      }
+    assert.equal(cpu.s.gpr(ECX), 2 * loops * turns);
+    assert.ok(processor.regions.formed >= loops && processor.regions.lost === 0);
+    assert.ok(table().length > least && table().length < processor['module'].instance.table.length / 2);
+  });
+});
+
 describe('a loop', () => {
   const formed = (instructions: number, debugged: boolean): number => {
     const machine = new BareProcessor(1 << 20, 'adaptive');
