@@ -1,10 +1,11 @@
 // The code of the threaded tier, emitted while the extension is built, in the place of src/machine/translate/prepared-image.ts: an esbuild
-// plugin. Not how it is emitted: that is the source's own function, run here.
+// plugin. Not how it is emitted: that is the source's own function, run here. It is packed to an eighth, as the host keeps a program's text.
 import { build } from 'esbuild';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { deflateRawSync } from 'node:zlib';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const BYTES = 'kansoku:threaded-image';
@@ -40,11 +41,17 @@ export const threadedImage = () => {
     name: 'threaded-image',
     setup({ onResolve, onLoad }) {
       onResolve({ filter: new RegExp(`^${BYTES}$`) }, ({ path }) => ({ path, namespace: BYTES }));
-      onLoad({ filter: /.*/, namespace: BYTES }, async () => ({ contents: (await image).bytes, loader: 'binary' }));
+      onLoad({ filter: /.*/, namespace: BYTES }, async () => {
+        const contents = deflateRawSync((await image).bytes, { level: 9 });
+        return { contents, loader: 'binary' };
+      });
       onLoad({ filter: /[/\\]translate[/\\]prepared-image\.ts$/ }, async () => {
-        const { bytes: _, ...where } = await image;
+        const { bytes, ...where } = await image;
         return {
-          contents: `import bytes from '${BYTES}';\nexport const preparedImage = { bytes, ...${JSON.stringify(where)} };`,
+          contents: `import { inflateRawSync } from 'node:zlib';
+            import packed from '${BYTES}';
+            const bytes = inflateRawSync(packed, { chunkSize: ${bytes.length} });
+            export const preparedImage = { bytes, ...${JSON.stringify(where)} };`,
           loader: 'js',
         };
       });

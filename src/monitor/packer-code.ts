@@ -486,5 +486,5 @@ const packFunction = (): Code => {
 export const packerModule = (): Uint8Array<ArrayBuffer> => {
   const builder = new ModuleBuilder(PAGES);
   builder.export('pack', builder.function(builder.type([I32], [I32]), packFunction()));
-  return builder.build();
+  return builder.build().slice();
 };

@@ -32,8 +32,6 @@ const NO_STATE: readonly RegExp[] = [
   /\.processor\.(helpers|emulatedEvent|outside)/,
   /\.hypervisor\.(end|endOfTime|answered)$|\.dispatcher\.(aside|fresh)/,
   /\.mmu\.bounce/,
-  // Which of the TLB's tables have been needed.
-  /\.tlb\.made/,
   /\.vmxUnit\.(information|delivery[A-Z])/,
   /\.shadowOutsideVmx|\.hypercalls\.caller|\.access\.fetch/,
   // Events delivered behind an earlier instruction; the position says how many behind the last one.

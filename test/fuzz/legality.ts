@@ -3,6 +3,7 @@
 
 import type { Cpu } from '../../src/machine/cpu/cpu.ts';
 import { Cr0, CS, Flag, SEGMENT_STRIDE, SS, StateLayout } from '../../src/machine/cpu/state.ts';
+import { DIRECT, INVALID, PAGES_BELOW } from '../../src/machine/cpu/tlb.ts';
 import { LinearLayout } from '../../src/machine/memory.ts';
 import { computeMode, Mode } from '../../src/machine/translate/mode.ts';
 
@@ -93,9 +94,7 @@ export const guardViolations = (cpu: Cpu): string[] => {
 
 interface TlbView {
   readonly journals: readonly Int32Array[];
-  readonly made: Uint8Array;
 }
-const INVALID = 0xfff;
 const WRITE_WORDS = 0x10_0000;
 const tableOf = (context: number): number => LinearLayout.tlb + context * LinearLayout.tlbContextBytes;
 
@@ -118,10 +117,10 @@ export const tlbViolations = (cpu: Cpu, walk: boolean): string[] => {
         const entry = memory.i32[word + (write ? WRITE_WORDS : 0)]!;
         if (entry === INVALID) continue;
         const watched = cpu.breakpoints.data && cpu.breakpoints.dataInPage(linear >>> 12);
-        const seen = (write || watched) && (entry & 0xfff) === 0xfff;
-        const pa = (((entry & 0xffff_f000) + linear) >>> 0) - memory.ramBase;
+        const seen = (write || watched) && (entry & DIRECT) === 0;
+        const pa = (((entry & ~DIRECT) + PAGES_BELOW + linear) >>> 0) - memory.ramBase;
         const name = `TLB context ${context} ${write ? 'write' : 'read'} entry of ${hex(linear)}`;
-        if ((!seen && (entry & 0xfff) !== 0) || pa < 0 || pa + 4096 > memory.bytes) {
+        if ((!seen && (entry & DIRECT) !== DIRECT) || pa < 0 || pa + 4096 > memory.bytes) {
           wrong.push(`${name} leads to ${hex(pa)}, which is not RAM`);
           continue;
         }
@@ -136,7 +135,6 @@ export const tlbViolations = (cpu: Cpu, walk: boolean): string[] => {
     }
   }
   for (let context = 0; context < LinearLayout.tlbContexts; context++) {
-    if (view.made[context >> 1] === 0) continue;
     const base = tableOf(context) >> 2;
     for (let word = base; word < base + (LinearLayout.tlbContextBytes >> 2); word++) {
       if (memory.i32[word] === INVALID || journalled.has(word) || journalled.has(word - WRITE_WORDS)) continue;

@@ -53,9 +53,8 @@ export const buildProcessor = (
     atSite: () => processor.helpers.atSite(),
     regionMisses: regionAccess(cpu, () => regions.lost),
   };
-  const module = buildThreadedModule(memory.memory, imports, ({ shared }) => {
-    cpu.enterGate = shared.enterGate as EnterGate;
-  });
+  const module = buildThreadedModule(memory.memory, imports);
+  cpu.enterGate = module.instance.shared.enterGate as EnterGate;
   const cache: CodeCache = new CodeCache(cpu, module, opcodeTable, unavailable);
   const compiler = new RegionCompiler(memory.memory, module, slowPaths);
   const regions: Regions = new Regions(cpu, cache, opcodeTable, compiler, module);

@@ -213,8 +213,8 @@ export class Mmu {
       return value >>> 0;
     }
     const context = this.contextOf(user);
-    const entry = this.tlb.entry(context, linear, false);
-    if ((entry & 0xfff) === 0) return this.readHost((entry + linear) >>> 0, size);
+    const host = this.tlb.direct(context, linear, false);
+    if (host !== 0) return this.readHost(host, size);
     const pa = this.locate(linear, false, user);
     return pa < 0 ? 0 : this.readPhysical(pa, size);
   }
@@ -388,12 +388,10 @@ export class Mmu {
   private direct(linear: number, write: boolean): number {
     const { context } = this;
     if (context === TlbContext.none) return 0;
-    let entry = this.tlb.entry(context, linear, write);
-    if ((entry & 0xfff) !== 0) {
-      if (this.locate(linear, write, this.cpu.s.cpl === 3) < 0) this.cpu.clearFault();
-      entry = this.tlb.entry(context, linear, write);
-    }
-    return (entry & 0xfff) !== 0 ? 0 : (entry + linear) >>> 0;
+    const known = this.tlb.direct(context, linear, write);
+    if (known !== 0) return known;
+    if (this.locate(linear, write, this.cpu.s.cpl === 3) < 0) this.cpu.clearFault();
+    return this.tlb.direct(context, linear, write);
   }
 
   /** Where code is fetched: physical address, or -1 with the fault in the mailbox. */

@@ -1,5 +1,8 @@
-// The flat TLB tables that translated code reads: one word a page and context, `host page - linear page`, or INVALID. Filling, flushing
-// and taking write entries away. Not the walk (page-walk.ts) nor the accesses (mmu.ts). SDM vol. 3, 4.10.
+// The flat TLB tables that translated code reads: one word a page and context, or INVALID. Filling, flushing and taking write entries away.
+// Not the walk (page-walk.ts) nor the accesses (mmu.ts). SDM vol. 3, 4.10.
+//
+// A word is `host page - linear page - PAGES_BELOW`, with DIRECT in its low bits where accesses may go directly: added to the linear address and
+// HOST_OFFSET it is the address in linear memory then. So a page that was never filled is zero, and tables cost the host no memory where nothing was filled.
 
 import { LinearLayout, type PhysicalMemory } from '../memory.ts';
 import type { Persistent } from '../snapshot.ts';
@@ -9,13 +12,18 @@ import { StateLayout } from './state.ts';
 export const TlbContext = { rootSupervisor: 0, rootUser: 1, guestSupervisor: 2, guestUser: 3, none: 4 } as const;
 const FILLED_CONTEXTS = 4;
 
-/** No entry: the low bits make every access look as if it crossed the page. */
-export const INVALID = 0xfff;
+/** No entry. Anded with any address it leaves nothing, as if every access crossed the page (isa/value-emitter.ts `beyondPage`). */
+export const INVALID = 0;
 /**
- * In the low bits of an entry: the page may be accessed, but no access goes directly. Of a write entry: each store must be seen (code, a monitored
- * line); of both: a debugger or a breakpoint of the guest watches bytes there.
+ * In the low bits of an entry: accesses go directly. Without it the page may be accessed, but, of a write entry, each store must be seen (code, a
+ * monitored line); of both, a debugger or a breakpoint of the guest watches bytes there.
  */
-const SEEN = 0xfff;
+export const DIRECT = 0xfff;
+/** Keeps what is to be added to a direct entry positive: it is a static offset of loads and stores, from which the bytes of an access are taken. */
+export const PAGES_BELOW = 0x2000;
+export const HOST_OFFSET = PAGES_BELOW - DIRECT;
+/** The direct entry of a page, by addresses of linear memory and of the guest. */
+export const directEntry = (host: number, linear: number): number => (host - linear - PAGES_BELOW) | DIRECT;
 /** In words: the write table follows the read table. */
 const WRITE = 0x0010_0000;
 /** A journal's words, one for each page that there is; and how many it has at least before it is tidied up. */
@@ -32,8 +40,6 @@ export class Tlb implements Persistent<readonly Int32Array[]> {
   /** Their lengths, and those from which on they have to be tidied up first. */
   private readonly lengths: Int32Array;
   private readonly rooms: Int32Array;
-  /** By pair of contexts (root, guest, none): its tables are made. Until something needs them they cost the host no memory. */
-  private readonly made = new Uint8Array((LinearLayout.tlbContexts + 1) >> 1);
 
   constructor(private readonly memory: PhysicalMemory) {
     this.i32 = memory.i32;
@@ -49,40 +55,37 @@ export class Tlb implements Persistent<readonly Int32Array[]> {
 
   /** Linear-memory address of a context's read table. */
   address(context: number): number {
-    if (this.made[context >> 1] === 0) this.make(context >> 1);
     return LinearLayout.tlb + context * LinearLayout.tlbContextBytes;
-  }
-  private make(pair: number): void {
-    this.made[pair] = 1;
-    const words = LinearLayout.tlbContextBytes >> 2;
-    const first = (LinearLayout.tlb >> 2) + 2 * pair * words;
-    this.i32.fill(INVALID, first, first + Math.min(2, LinearLayout.tlbContexts - 2 * pair) * words);
   }
   private word(context: number, linear: number): number {
     return (this.address(context) >> 2) + (linear >>> 12);
   }
 
-  /** The read or write entry of a linear address: added to the address it is one of linear memory, if its low bits are zero. */
-  entry(context: number, linear: number, write: boolean): number {
+  private entry(context: number, linear: number, write: boolean): number {
     return this.i32[this.word(context, linear) + (write ? WRITE : 0)]!;
+  }
+  /** Where in linear memory a linear address may be read or written directly; 0: nowhere. */
+  direct(context: number, linear: number, write: boolean): number {
+    const entry = this.entry(context, linear, write);
+    return (entry & DIRECT) === 0 ? 0 : (entry + linear + HOST_OFFSET) >>> 0;
   }
   /**
    * The cached translation of a linear address for reading or writing: its RAM address, or -1. A page whose stores must be seen has one too:
    * which translations are cached depends on what the program did, not on which of its code happens to be decoded. (Not so where linear memory
-   * puts a page at its own linear address: INVALID looks the same.)
+   * puts a page PAGES_BELOW above its own linear address: INVALID looks the same.)
    */
   cached(context: number, linear: number, write: boolean): number {
     const entry = this.entry(context, linear, write);
-    return entry === INVALID ? -1 : (((entry & 0xfffff000) + linear) >>> 0) - this.memory.ramBase;
+    return entry === INVALID ? -1 : (((entry & ~DIRECT) + PAGES_BELOW + linear) >>> 0) - this.memory.ramBase;
   }
 
   /** Makes the page of `linear` readable, and writable, as the RAM page of `pa`. `seen`: its stores must be seen; `watched`: its loads too. */
   fill(context: number, linear: number, pa: number, writable: boolean, seen: boolean, watched: boolean): void {
     const word = this.word(context, linear);
-    const value = (this.memory.ramBase + (pa & 0xfffff000) - (linear & 0xfffff000)) | 0;
+    const value = directEntry(this.memory.ramBase + (pa & 0xfffff000), linear & 0xfffff000);
     if (this.i32[word] === INVALID) this.record(context, word);
-    this.i32[word] = watched ? value | SEEN : value;
-    if (writable) this.i32[word + WRITE] = seen || watched ? value | SEEN : value;
+    this.i32[word] = watched ? value & ~DIRECT : value;
+    if (writable) this.i32[word + WRITE] = seen || watched ? value & ~DIRECT : value;
   }
   private record(context: number, word: number): void {
     if (this.lengths[context]! >= this.rooms[context]!) this.tidy(context);
@@ -122,19 +125,18 @@ export class Tlb implements Persistent<readonly Int32Array[]> {
     this.lengths[context] = 0;
   }
   invalidate(context: number, linear: number): void {
-    if (this.made[context >> 1] === 0) return;
     const word = this.word(context, linear);
+    if (this.i32[word] === INVALID) return;
     this.i32[word] = INVALID;
     this.i32[word + WRITE] = INVALID;
   }
   /** Accesses to the linear page must all be seen from now on, or no longer (a store that need not be seen finds that out itself). */
   watchAccesses(linear: number, on: boolean): void {
     for (let context = 0; context < FILLED_CONTEXTS; context++) {
-      if (this.made[context >> 1] === 0) continue;
       const word = this.word(context, linear);
       if (this.i32[word] === INVALID) continue;
-      this.i32[word] = on ? this.i32[word]! | SEEN : this.i32[word]! & ~SEEN;
-      if (on && this.i32[word + WRITE] !== INVALID) this.i32[word + WRITE] = this.i32[word + WRITE]! | SEEN;
+      this.i32[word] = on ? this.i32[word]! & ~DIRECT : this.i32[word]! | DIRECT;
+      if (on) this.i32[word + WRITE] = this.i32[word + WRITE]! & ~DIRECT;
     }
   }
   /** From now on stores to a physical page must be seen. */
@@ -144,8 +146,8 @@ export class Tlb implements Persistent<readonly Int32Array[]> {
       if (this.lengths[context] === 0) continue;
       const base = this.address(context) >> 2;
       for (const word of this.filled(context)) {
-        const value = this.i32[word + WRITE]!;
-        if (value !== INVALID && ((value + ((word - base) << 12)) | 0) === host) this.i32[word + WRITE] = value | SEEN;
+        const value = this.i32[word + WRITE]! & ~DIRECT;
+        if (((value + PAGES_BELOW + ((word - base) << 12)) | 0) === host) this.i32[word + WRITE] = value;
       }
     }
   }
@@ -153,8 +155,7 @@ export class Tlb implements Persistent<readonly Int32Array[]> {
   /** Stores to any page must be seen from now on. */
   watchAllStores(): void {
     for (let context = 0; context < FILLED_CONTEXTS; context++)
-      for (const word of this.filled(context))
-        if (this.i32[word + WRITE] !== INVALID) this.i32[word + WRITE] = this.i32[word + WRITE]! | SEEN;
+      for (const word of this.filled(context)) this.i32[word + WRITE] = this.i32[word + WRITE]! & ~DIRECT;
   }
 
   /** For each context: every entry's word number, and its value with 1 added if it may be written. What the program did decides, nothing else. */
@@ -167,7 +168,7 @@ export class Tlb implements Persistent<readonly Int32Array[]> {
         .sort()
         .forEach((word, i) => {
           saved[2 * i] = word;
-          saved[2 * i + 1] = (this.i32[word]! & ~SEEN) | (this.i32[word + WRITE] === INVALID ? 0 : 1);
+          saved[2 * i + 1] = (this.i32[word]! & ~DIRECT) | (this.i32[word + WRITE] === INVALID ? 0 : 1);
         });
       return saved;
     });
@@ -178,11 +179,10 @@ export class Tlb implements Persistent<readonly Int32Array[]> {
       this.flush(context);
       for (let i = 0; i < saved.length; i += 2) {
         const word = saved[i]!;
-        const value = saved[i + 1]! & ~SEEN;
-        this.address(context);
+        const value = saved[i + 1]! & ~DIRECT;
         this.record(context, word);
-        this.i32[word] = value;
-        this.i32[word + WRITE] = saved[i + 1]! & 1 ? value | SEEN : INVALID;
+        this.i32[word] = value | DIRECT;
+        this.i32[word + WRITE] = saved[i + 1]! & 1 ? value : INVALID;
       }
     }
   }

@@ -19,6 +19,7 @@ import {
   StateLayout,
   TR,
 } from '../cpu/state.ts';
+import { HOST_OFFSET } from '../cpu/tlb.ts';
 import { LinearLayout } from '../memory.ts';
 import { Mode } from '../translate/mode.ts';
 import { I32, type Local } from '../wasm/code.ts';
@@ -65,16 +66,19 @@ export const contextOf = (e: FunctionBody, user: Val): Val => {
     e.const(LinearLayout.tlb),
   );
 };
+const hostOf = (e: FunctionBody, word: Local, linear: Local): Local =>
+  e.let(e.add(e.add(e.get(word), e.get(linear)), e.const(HOST_OFFSET)));
 /** Linear-memory address of bytes that may be read in one page by the TLB; and the same for writing as many as a local says. */
 export const host = (e: FunctionBody, context: Local, linear: Local, bytes: number): Local => {
   const word = e.let(e.tlbWord(context, linear, false));
-  e.refuseIf(e.beyondPage(word, linear, e.const(0x1000 - bytes)));
-  return e.let(e.add(e.get(word), e.get(linear)));
+  e.refuseIf(e.beyondPage(word, e.lastOf(linear, bytes), e.const(bytes - 1)));
+  return hostOf(e, word, linear);
 };
 export const writable = (e: FunctionBody, context: Local, linear: Local, size: Local): Local => {
   const word = e.let(e.tlbWord(context, linear, true));
-  e.refuseIf(e.beyondPage(word, linear, e.sub(e.const(0x1000), e.get(size))));
-  return e.let(e.add(e.get(word), e.get(linear)));
+  const others = e.let(e.sub(e.get(size), e.const(1)));
+  e.refuseIf(e.beyondPage(word, e.let(e.add(e.get(linear), e.get(others))), e.get(others)));
+  return hostOf(e, word, linear);
 };
 /** The high word of the descriptor that a selector names in the GDT, if it is of a kind. */
 export const descriptor = (

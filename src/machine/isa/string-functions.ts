@@ -4,6 +4,7 @@
 // LODS, SCAS.
 
 import { Flag, StateLayout } from '../cpu/state.ts';
+import { HOST_OFFSET } from '../cpu/tlb.ts';
 import { I32, type Local, type ValueType } from '../wasm/code.ts';
 import { FunctionBody, shared, type SharedDescription } from './function-body.ts';
 import { type Val, VAL } from './value-emitter.ts';
@@ -144,8 +145,8 @@ const chunks = (
       e.set(room, e.select(e.get(room), e.get(behind), e.get(e.down)));
       e.set(n, e.min(n, room));
       const word = e.let(e.tlbWord(e.context, linear, write));
-      e.if(e.or(e.and(e.get(word), e.const(0xfff)), e.eqz(e.get(n))), stop);
-      return e.let(e.add(e.get(word), e.get(linear)));
+      e.if(e.or(e.notDirect(word), e.eqz(e.get(n))), stop);
+      return e.let(e.add(e.add(e.get(word), e.get(linear)), e.const(HOST_OFFSET)));
     });
     const taken = (): void => e.set(left, e.sub(e.get(left), e.get(n)));
     chunk(n, hosts, {

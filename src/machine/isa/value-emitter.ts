@@ -232,15 +232,23 @@ export abstract class ValueEmitter {
     this.if(condition, then, otherwise);
   }
 
-  /** The word of a TLB context for a linear address (cpu/tlb.ts): host page minus linear page, or low bits that no access passes. */
+  /** The word of a TLB context for a linear address (cpu/tlb.ts). */
   tlbWord(context: Local, linear: Local, write: boolean): Val {
     this.add(this.get(context), this.and(this.shrU(this.get(linear), this.const(10)), this.const(0x003ffffc)));
     this.code.memory(0x28, 2, write ? WRITE_TABLE : 0);
     return VAL;
   }
-  /** 1 if an access is not to a page that the TLB has by this word, or begins behind the last offset in it. */
-  beyondPage(word: Local, linear: Local, last: Val): Val {
-    return this.ltU(last, this.and(this.or(this.get(word), this.get(linear)), this.const(0xfff)));
+  /** 1 unless accesses go directly to the page of this word. */
+  notDirect(word: Local): Val {
+    return this.eqz(this.and(this.get(word), this.const(1)));
+  }
+  /** The same, or an access of two bytes or more does not end in the page in which it begins. `last`: the address of its last byte; `others`: how many come before. */
+  beyondPage(word: Local, last: Local, others: Val): Val {
+    return this.gtU(others, this.and(this.and(this.get(word), this.get(last)), this.const(0xfff)));
+  }
+  /** The address of the last of some bytes. */
+  lastOf(linear: Local, bytes: number): Local {
+    return bytes === 1 ? linear : this.let(this.add(this.get(linear), this.const(bytes - 1)));
   }
 
   /** Plain loads and stores at a linear-memory address (see hostForRead). */

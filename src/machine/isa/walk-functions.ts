@@ -5,7 +5,7 @@
 import { PageFlag } from '../cpu/page-flags.ts';
 import { PfError } from '../cpu/page-walk.ts';
 import { Cr0, Cr4, StateLayout } from '../cpu/state.ts';
-import { INVALID } from '../cpu/tlb.ts';
+import { DIRECT, directEntry, INVALID } from '../cpu/tlb.ts';
 import { LinearLayout } from '../memory.ts';
 import { I32, type Local } from '../wasm/code.ts';
 import { FunctionBody, shared } from './function-body.ts';
@@ -156,12 +156,12 @@ const fillTranslation = (e: FunctionBody): void => {
     e.poke32(at, e.let(e.shrU(e.get(word), e.const(2))), LinearLayout.tlbJournals);
     e.poke32(journal, e.let(e.add(e.get(length), e.const(1))), StateLayout.journalLength);
   });
-  const value = e.let(e.sub(e.add(e.get(page), e.const(LinearLayout.ram)), bits(e, linear, FRAME)));
+  const value = e.let(e.sub(e.add(e.get(page), e.const(directEntry(LinearLayout.ram, 0))), bits(e, linear, FRAME)));
   e.poke32(word, value);
   const dirty = e.let(e.and(e.shrU(e.get(wanted), e.const(Math.log2(DIRTY))), e.const(1)));
   e.if(e.and(e.get(dirty), e.ne(e.get(writable), e.const(0))), () => {
-    const seen = e.select(e.const(INVALID), e.const(0), e.get(flags));
-    e.poke32(word, e.let(e.or(e.get(value), seen)), WRITE_TABLE);
+    const written = e.let(e.sub(e.get(value), e.select(e.const(DIRECT), e.const(0), e.get(flags))));
+    e.poke32(word, written, WRITE_TABLE);
   });
   e.accept();
 };

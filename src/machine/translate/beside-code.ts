@@ -3,7 +3,7 @@
 
 import { PageFlag } from '../cpu/page-flags.ts';
 import { StateLayout } from '../cpu/state.ts';
-import { INVALID } from '../cpu/tlb.ts';
+import { INVALID, PAGES_BELOW } from '../cpu/tlb.ts';
 import type { FunctionBody } from '../isa/function-body.ts';
 import type { Val } from '../isa/value-emitter.ts';
 import { LinearLayout } from '../memory.ts';
@@ -18,10 +18,10 @@ export const storeBesideCode = (e: FunctionBody, linear: Local, bytes: Local, st
   const word = e.let(e.tlbWord(context, linear, true));
   // Stores must be seen, but the translation is known: where loads go directly nothing else looks at the page's accesses.
   const known = e.ne(e.get(word), e.const(INVALID));
-  const seen = e.and(known, e.eq(e.and(e.get(word), e.const(INVALID)), e.const(INVALID)));
-  const plain = e.eqz(e.and(e.tlbWord(context, linear, false), e.const(INVALID)));
+  const seen = e.and(known, e.notDirect(word));
+  const plain = e.and(e.tlbWord(context, linear, false), e.const(1));
   e.if(e.and(e.and(seen, plain), e.eqz(e.gtU(e.get(bytes), e.const(MOST_BYTES)))), () => {
-    const host = e.let(e.add(e.and(e.get(word), e.const(~INVALID)), e.get(linear)));
+    const host = e.let(e.add(e.add(e.get(word), e.get(linear)), e.const(PAGES_BELOW)));
     const page = e.let(e.shrU(e.sub(e.get(host), e.const(LinearLayout.ram)), e.const(12)));
     e.if(e.eq(e.peek8(page, LinearLayout.pageFlags), e.const(PageFlag.code)), () => {
       const granules = e.let64(e.peek64(e.let(e.shl(e.get(page), e.const(3))), LinearLayout.codeGranules));

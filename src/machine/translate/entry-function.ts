@@ -152,7 +152,7 @@ export const jumpCacheMiss = (c: Code, type: number, locals: JumpLocals, fill: n
   findLine(c, locals);
   translation(c, locals);
   c.i32(INVALID);
-  c.op(0x46);
+  c.op(0x46); // eq
   c.op(0x71);
   c.if();
   c.localGet(eip);

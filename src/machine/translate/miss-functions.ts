@@ -3,6 +3,7 @@
 
 import { Vector } from '../cpu/cpu.ts';
 import { StateLayout } from '../cpu/state.ts';
+import { HOST_OFFSET } from '../cpu/tlb.ts';
 import { FunctionBody } from '../isa/function-body.ts';
 import { Filled } from '../isa/walk-functions.ts';
 import { type Code, I32, type Local } from '../wasm/code.ts';
@@ -41,7 +42,7 @@ const miss = (
     code.op(0x46); // eq
     code.if();
     const context = e.let(e.state(StateLayout.tlb));
-    const host = e.let(e.add(e.tlbWord(context, linear, write), e.get(linear)));
+    const host = e.let(e.add(e.add(e.tlbWord(context, linear, write), e.get(linear)), e.const(HOST_OFFSET)));
     access(e, host, bytes);
     code.return();
     code.end();

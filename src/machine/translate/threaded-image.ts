@@ -8,7 +8,7 @@ import { SHARED } from '../isa/shared-functions.ts';
 import { ValueEmitter } from '../isa/value-emitter.ts';
 import { Code, I32 } from '../wasm/code.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
-import { dispatch } from './entry-function.ts';
+import { dispatch, dispatchNext } from './entry-function.ts';
 import { atSiteFunction } from './fault-function.ts';
 import { MemoryKind, type ThreadedRuntime } from './form.ts';
 import { visitForms } from './forms.ts';
@@ -18,7 +18,7 @@ import { auxiliaryFunction } from './region/flag-kinds.ts';
 import { importSlowPaths, sharedFunctions } from './runtime.ts';
 import { ThreadedEmitter } from './threaded-emitter.ts';
 
-/** Room for regions in the table: each module that imports it costs time by its size. */
+/** Room for regions in the table of all entry functions. */
 export const REGION_SLOTS = 4096;
 
 export interface ThreadedImage {
@@ -27,10 +27,10 @@ export interface ThreadedImage {
   /** Offset of the memory's limits in `bytes`. */
   readonly memoryLimits: number;
   readonly micro: MicroSlots;
+  /** REGION_SLOTS empty slots, behind those of the micro-operations: regions leave to no others than these and those (region/region-module.ts). */
+  readonly firstRegion: number;
   /** Slot of the first form (forms.ts). */
   readonly firstForm: number;
-  /** Slots that are taken; REGION_SLOTS free ones come behind them. */
-  readonly tableUsed: number;
 }
 
 /** The name under which the module has the miss functions of regions. */
@@ -41,7 +41,7 @@ export const byMiss = <T>(of: (name: Miss) => T): Record<Miss, T> =>
 class PlainValues extends ValueEmitter {}
 
 export const emitThreadedImage = (): ThreadedImage => {
-  const builder = new ModuleBuilder(1, { imported: false, size: REGION_SLOTS });
+  const builder = new ModuleBuilder(1);
   const imported = importSlowPaths(builder);
   const { type } = imported;
   const helper = builder.import('helper', builder.type([I32, I32, I32], [I32]));
@@ -56,6 +56,7 @@ export const emitThreadedImage = (): ThreadedImage => {
     return index;
   });
   const control = controlFunctions(builder, type, helper, shared.fillTranslation);
+  builder.export('goto', control.goto);
   builder.export('jumpMiss', control.jumpMiss);
   const runtime: ThreadedRuntime = {
     ...imported,
@@ -88,12 +89,16 @@ export const emitThreadedImage = (): ThreadedImage => {
       }).emit(),
     ),
   };
+  const firstRegion = builder.emptyElements(REGION_SLOTS);
   const firstForm = builder.elementCount;
   visitForms(rows, (form) => add(new ThreadedEmitter(runtime, form).emit()));
 
   const r = new Code(3);
   dispatch(r, type, 0, 1, 2);
   builder.export('run', builder.function(builder.type([I32, I32, I32], []), r));
+  const n = new Code(4);
+  dispatchNext(n, type);
+  builder.export('next', builder.function(type, n));
 
   const auxiliary = builder.function(
     builder.type([I32, I32, I32, I32], [I32]),
@@ -103,6 +108,6 @@ export const emitThreadedImage = (): ThreadedImage => {
   const { enterGate } = shared;
   builder.export('atSite', atSiteFunction(builder, { auxiliary, enterGate, atSite: leftSite }));
 
-  const bytes = builder.build();
-  return { bytes, memoryLimits: builder.memoryLimits, micro, firstForm, tableUsed: builder.elementCount };
+  const bytes = builder.build().slice();
+  return { bytes, memoryLimits: builder.memoryLimits, micro, firstRegion, firstForm };
 };

@@ -29,8 +29,11 @@ export interface ThreadedInstance {
   readonly shared: Readonly<Record<SharedFunction, WebAssembly.ExportValue>>;
   /** For regions: `atSite`, but faults in the ordinary case are delivered at once. */
   readonly atSite: WebAssembly.ExportValue;
-  /** (eip, budget, tlb): goes on where the jump cache has no line that counts. */
+  /** (eip, budget, tlb): goes on through the jump cache; and where that has no line that counts. */
+  readonly goto: WebAssembly.ExportValue;
   readonly jumpMiss: WebAssembly.ExportValue;
+  /** As an entry's function: goes on at the entry behind. */
+  readonly next: WebAssembly.ExportValue;
   /** The misses of regions: the emitted page walk, then `regionMisses`. */
   readonly regionMisses: Readonly<Record<Miss, WebAssembly.ExportValue>>;
   /** Runs from an entry until something needs the run loop. State says why. */
@@ -40,15 +43,9 @@ export interface ThreadedInstance {
 export interface ThreadedModule {
   readonly micro: MicroSlots;
   readonly forms: FormSlots;
-  /** Slots of `instance.table` that are its own; REGION_SLOTS free ones come behind them. */
-  readonly tableUsed: number;
-  /** The instance in use. */
+  /** The first of REGION_SLOTS slots of `instance.table` that are empty; those before it have the micro-operations. */
+  readonly firstRegion: number;
   readonly instance: ThreadedInstance;
-  /**
-   * Takes a new instance with a new table, whose region slots are empty. V8 holds every instance that imported a table for as long as the
-   * table lives, so this is the one way to give regions back to the host. No translated code may be running.
-   */
-  renew(): void;
 }
 
 /** The image, emitted when it is first asked for. */
@@ -65,41 +62,27 @@ const compile = ({ bytes, memoryLimits }: ThreadedImage, pages: number): WebAsse
   return compiled.module;
 };
 
-/** @param instantiated hears of each new instance */
-export const buildThreadedModule = (
-  memory: WebAssembly.Memory,
-  imports: RuntimeImports,
-  instantiated: (instance: ThreadedInstance) => void = () => undefined,
-): ThreadedModule => {
+export const buildThreadedModule = (memory: WebAssembly.Memory, imports: RuntimeImports): ThreadedModule => {
   image ??= emitThreadedImage();
   slots ??= new FormSlots(rows, image.firstForm);
   const module = compile(image, memory.buffer.byteLength / 65536);
-  const instantiate = (): ThreadedInstance => {
-    const { regionMisses, ...own } = imports;
-    const ofRegion = Object.fromEntries(MISSES.map((name) => [regionMiss(name), regionMisses[name]]));
-    const { exports } = new WebAssembly.Instance(module, { env: { memory, ...own, ...ofRegion } });
-    const made: ThreadedInstance = {
+  const { regionMisses, ...own } = imports;
+  const ofRegion = Object.fromEntries(MISSES.map((name) => [regionMiss(name), regionMisses[name]]));
+  const { exports } = new WebAssembly.Instance(module, { env: { memory, ...own, ...ofRegion } });
+  return {
+    micro: image.micro,
+    forms: slots,
+    firstRegion: image.firstRegion,
+    instance: {
       table: exports['table'] as WebAssembly.Table,
       auxiliary: exports['auxiliary'] as ThreadedInstance['auxiliary'],
       shared: sharedFunctions((name) => exports[name]!),
       regionMisses: byMiss((name) => exports[regionMiss(name)]!),
       atSite: exports['atSite']!,
+      goto: exports['goto']!,
       jumpMiss: exports['jumpMiss']!,
+      next: exports['next']!,
       run: exports['run'] as ThreadedInstance['run'],
-    };
-    instantiated(made);
-    return made;
-  };
-  let instance = instantiate();
-  return {
-    micro: image.micro,
-    forms: slots,
-    get instance() {
-      return instance;
     },
-    renew() {
-      instance = instantiate();
-    },
-    tableUsed: image.tableUsed,
   };
 };

@@ -4,6 +4,7 @@
 
 import { Vector } from '../cpu/cpu.ts';
 import { ESP, SEGMENT_STRIDE, SegmentField, SS, StateLayout } from '../cpu/state.ts';
+import { HOST_OFFSET } from '../cpu/tlb.ts';
 import { Emitter, type Size, type Val, VAL } from '../isa/emitter.ts';
 import type { OperandSpec, Row } from '../isa/row.ts';
 import type { SharedFunction } from '../isa/shared-functions.ts';
@@ -125,13 +126,15 @@ export abstract class TranslationEmitter extends Emitter {
    */
   protected access(linear: Local, bytes: number, write: boolean, slow: SlowAccess, fast: FastAccess): void {
     const entry = this.let(this.tlbWord(TLB, linear, write));
-    if (bytes === 1) this.and(this.get(entry), this.const(1));
-    else this.beyondPage(entry, linear, this.const(0x1000 - bytes));
     this.rarely(
-      VAL,
+      this.misses(entry, linear, bytes),
       () => this.slowly(slow, false),
-      () => fast(() => this.add(this.get(entry), this.get(linear)), 0),
+      () => fast(() => this.add(this.get(entry), this.get(linear)), HOST_OFFSET),
     );
+  }
+  private misses(entry: Local, linear: Local, bytes: number): Val {
+    if (bytes === 1) return this.notDirect(entry);
+    return this.beyondPage(entry, this.lastOf(linear, bytes), this.const(bytes - 1));
   }
   protected slowly(slow: SlowAccess, again: boolean): void {
     this.beforeLeaving();
@@ -145,10 +148,8 @@ export abstract class TranslationEmitter extends Emitter {
     const entry = this.let(this.tlbWord(TLB, linear, write));
     return this.select(
       this.const(0),
-      this.add(this.get(entry), this.get(linear)),
-      bytes === 1
-        ? this.and(this.get(entry), this.const(1))
-        : this.beyondPage(entry, linear, this.const(0x1000 - bytes)),
+      this.add(this.add(this.get(entry), this.get(linear)), this.const(HOST_OFFSET)),
+      this.misses(entry, linear, bytes),
     );
   }
   portIn(port: Local, bytes: 1 | 2 | 4): Val {

@@ -206,9 +206,30 @@ export class Code extends ByteWriter {
     this.append(rest);
   }
 
-  /** The body as the code section wants it: local declarations, instructions, end. Hints are offsets in it, in pairs with their value. */
-  body(): { readonly bytes: Uint8Array; readonly hints: readonly number[] } {
-    const out = new ByteWriter();
+  /** Appends the body as the code section wants it: its length, local declarations, instructions, end. */
+  writeBody(out: ByteWriter): void {
+    const declarations = this.declarations();
+    out.unsigned(declarations.length + this.length + 1);
+    out.append(declarations.bytes.subarray(0, declarations.length));
+    out.append(this.bytes.subarray(0, this.length));
+    out.byte(0x0b);
+  }
+  get hinted(): boolean {
+    return this.hints.length > 0;
+  }
+  /** Appends the hints as their section wants them: offsets in the body, behind its length. */
+  writeHints(out: ByteWriter): void {
+    const { hints } = this;
+    const start = this.declarations().length;
+    out.unsigned(hints.length / 2);
+    for (let k = 0; k < hints.length; k += 2) {
+      out.unsigned(hints[k]! + start);
+      out.unsigned(1);
+      out.byte(hints[k + 1]!);
+    }
+  }
+  private declarations(): ByteWriter {
+    const out = new ByteWriter(16);
     const runs: [number, ValueType][] = [];
     for (const type of this.locals) {
       const last = runs.at(-1);
@@ -220,9 +241,6 @@ export class Code extends ByteWriter {
       out.unsigned(count);
       out.byte(type);
     }
-    const start = out.length;
-    out.append(this.bytes.subarray(0, this.length));
-    out.byte(0x0b);
-    return { bytes: out.take(), hints: this.hints.map((value, i) => (i % 2 === 0 ? value + start : value)) };
+    return out;
   }
 }

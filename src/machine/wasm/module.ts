@@ -13,16 +13,23 @@ const PADDED = 5;
 const padded = (value: number): Uint8Array =>
   Uint8Array.from({ length: PADDED }, (_, i) => ((value >>> (7 * i)) & 0x7f) | (i < PADDED - 1 ? 0x80 : 0));
 
+/** In place of a function's index: the slot of the table is empty. */
+const EMPTY = -1;
+
 /** Gives the memory of a built module another exact size. `at`: the builder's `memoryLimits`. */
 export const setMemoryPages = (bytes: Uint8Array, at: number, pages: number): void => {
   bytes.set(padded(pages), at);
   bytes.set(padded(pages), at + PADDED);
 };
 
+/** What a module and its sections are written into: hundreds are built, and what each would leave behind fills the host's memory until V8 looks. */
+const built = new ByteWriter();
+const sections = new ByteWriter();
+
 export class ModuleBuilder {
   private readonly types: FunctionType[] = [];
   private readonly imports: { module: string; name: string; type: number }[] = [];
-  private readonly functions: { type: number; body: Uint8Array; hints: readonly number[] }[] = [];
+  private readonly functions: { readonly type: number; readonly code: Code }[] = [];
   private readonly exports: { name: string; index: number }[] = [];
   private readonly elements: number[] = [];
   /** Where the memory's size stands in what `build` made: for `setMemoryPages`. */
@@ -30,11 +37,11 @@ export class ModuleBuilder {
 
   /**
    * @param memoryPages exact size of the imported memory `env.memory`
-   * @param table `env.table`: exported with the functions of `element` and this much room behind them, or imported with at least this size
+   * @param importedTable `env.table` has at least this size; without, the module's own table has the functions of `element` and is exported
    */
   constructor(
     private readonly memoryPages: number,
-    private readonly table: { readonly imported: boolean; readonly size: number } = { imported: false, size: 0 },
+    private readonly importedTable?: number,
   ) {}
 
   type(parameters: readonly ValueType[], results: readonly ValueType[]): number {
@@ -53,8 +60,7 @@ export class ModuleBuilder {
   }
 
   function(type: number, code: Code): number {
-    const { bytes, hints } = code.body();
-    this.functions.push({ type, body: bytes, hints });
+    this.functions.push({ type, code });
     return this.imports.length + this.functions.length - 1;
   }
 
@@ -67,16 +73,35 @@ export class ModuleBuilder {
     this.elements.push(func);
     return this.elements.length - 1;
   }
+  /** Leaves slots of the table empty; returns the first. */
+  emptyElements(count: number): number {
+    for (let i = 0; i < count; i++) this.elements.push(EMPTY);
+    return this.elements.length - count;
+  }
 
   get elementCount(): number {
     return this.elements.length;
   }
+  /** Runs of slots with functions, by their first and their end. */
+  private elementRuns(): { readonly first: number; readonly end: number }[] {
+    const runs: { first: number; end: number }[] = [];
+    this.elements.forEach((func, slot) => {
+      if (func === EMPTY) return;
+      const last = runs.at(-1);
+      if (last?.end === slot) last.end++;
+      else runs.push({ first: slot, end: slot + 1 });
+    });
+    return runs;
+  }
 
+  /** The bytes, which the next module that is built overwrites. */
   build(): Uint8Array<ArrayBuffer> {
-    const out = new ByteWriter();
+    const out = built;
+    out.length = 0;
     out.append(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
     const section = (id: number, fill: (w: ByteWriter) => void): void => {
-      const w = new ByteWriter();
+      const w = sections;
+      w.length = 0;
       fill(w);
       out.byte(id);
       out.unsigned(w.length);
@@ -94,7 +119,7 @@ export class ModuleBuilder {
       }
     });
     section(2, (w) => {
-      w.unsigned(this.imports.length + (this.table.imported ? 2 : 1));
+      w.unsigned(this.imports.length + (this.importedTable !== undefined ? 2 : 1));
       for (const i of this.imports) {
         w.name(i.module);
         w.name(i.name);
@@ -108,30 +133,30 @@ export class ModuleBuilder {
       this.memoryLimits = w.length;
       w.append(padded(this.memoryPages));
       w.append(padded(this.memoryPages));
-      if (!this.table.imported) return;
+      if (this.importedTable === undefined) return;
       w.name('env');
       w.name('table');
       w.byte(1);
       w.byte(0x70);
       w.byte(0);
-      w.unsigned(this.table.size);
+      w.unsigned(this.importedTable);
     });
     section(3, (w) => {
       w.unsigned(this.functions.length);
       for (const f of this.functions) w.unsigned(f.type);
     });
-    const slots = this.elements.length + this.table.size;
-    if (!this.table.imported)
+    const ownTable = this.importedTable === undefined;
+    if (ownTable)
       section(4, (w) => {
         w.unsigned(1);
         w.byte(0x70);
         w.byte(1);
-        w.unsigned(slots);
-        w.unsigned(slots);
+        w.unsigned(this.elements.length);
+        w.unsigned(this.elements.length);
       });
     section(7, (w) => {
-      w.unsigned(this.exports.length + (this.table.imported ? 0 : 1));
-      if (!this.table.imported) {
+      w.unsigned(this.exports.length + (ownTable ? 1 : 0));
+      if (ownTable) {
         w.name('table');
         w.byte(1);
         w.unsigned(0);
@@ -142,40 +167,34 @@ export class ModuleBuilder {
         w.unsigned(e.index);
       }
     });
-    if (!this.table.imported)
+    if (ownTable)
       section(9, (w) => {
-        w.unsigned(1);
-        w.unsigned(0);
-        w.byte(0x41);
-        w.signed(0);
-        w.byte(0x0b);
-        w.unsigned(this.elements.length);
-        for (const e of this.elements) w.unsigned(e);
+        const runs = this.elementRuns();
+        w.unsigned(runs.length);
+        for (const { first, end } of runs) {
+          w.unsigned(0);
+          w.byte(0x41);
+          w.signed(first);
+          w.byte(0x0b);
+          w.unsigned(end - first);
+          for (const e of this.elements.slice(first, end)) w.unsigned(e);
+        }
       });
-    const hinted = this.functions.flatMap((f, i) => (f.hints.length > 0 ? [i] : []));
+    const hinted = this.functions.flatMap(({ code }, i) => (code.hinted ? [i] : []));
     // Branch hinting proposal: hosts that do not know it skip the section.
     if (hinted.length > 0)
       section(0, (w) => {
         w.name('metadata.code.branch_hint');
         w.unsigned(hinted.length);
         for (const i of hinted) {
-          const { hints } = this.functions[i]!;
           w.unsigned(this.imports.length + i);
-          w.unsigned(hints.length / 2);
-          for (let k = 0; k < hints.length; k += 2) {
-            w.unsigned(hints[k]!);
-            w.unsigned(1);
-            w.byte(hints[k + 1]!);
-          }
+          this.functions[i]!.code.writeHints(w);
         }
       });
     section(10, (w) => {
       w.unsigned(this.functions.length);
-      for (const f of this.functions) {
-        w.unsigned(f.body.length);
-        w.append(f.body);
-      }
+      for (const { code } of this.functions) code.writeBody(w);
     });
-    return out.take() as Uint8Array<ArrayBuffer>;
+    return out.bytes.subarray(0, out.length);
   }
 }

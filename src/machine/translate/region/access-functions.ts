@@ -2,6 +2,7 @@
 // takes the slow path. Not the slow paths (cpu/region-access.ts) and not the lookups inside regions.
 
 import { type Val, VAL, ValueEmitter } from '../../isa/value-emitter.ts';
+import { HOST_OFFSET } from '../../cpu/tlb.ts';
 import { Code, I32 } from '../../wasm/code.ts';
 import { ModuleBuilder } from '../../wasm/module.ts';
 import { type Miss, MISSES } from '../miss-functions.ts';
@@ -26,13 +27,14 @@ const lookingAgain = (name: Miss, runtime: Omit<Runtime, 'shared'>): Code => {
   const tlb = parameters - 1;
   const bytes = parameters - 2;
   const entry = e.let(e.tlbWord(tlb, LINEAR, name === 'storeSlow' || name === 'hostWrite'));
-  const beyond = e.beyondPage(entry, LINEAR, e.sub(e.const(0x1000), e.get(bytes)));
-  e.if(e.or(beyond, e.and(e.get(entry), e.const(1))), () => {
+  const last = e.let(e.sub(e.add(e.get(LINEAR), e.get(bytes)), e.const(1)));
+  const beyond = e.beyondPage(entry, last, e.sub(e.get(bytes), e.const(1)));
+  e.if(e.or(beyond, e.notDirect(entry)), () => {
     for (let k = 0; k < parameters - 1; k++) e.get(k);
     code.call(runtime[name]);
     code.return();
   });
-  const host = e.let(e.add(e.get(entry), e.get(LINEAR)));
+  const host = e.let(e.add(e.add(e.get(entry), e.get(LINEAR)), e.const(HOST_OFFSET)));
   if (name === 'hostRead' || name === 'hostWrite') {
     e.get(host);
     return code;

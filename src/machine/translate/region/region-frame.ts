@@ -18,8 +18,11 @@ import { RegionFlags } from './region-flags.ts';
 export type RegionRuntime = Runtime & {
   /** (kind, result, a, b) -> auxiliary word (flag-kinds.ts). */
   readonly auxiliary: number;
-  /** (eip, budget, tlb): goes on where the jump cache has no line that counts. */
+  /** (eip, budget, tlb): goes on through the jump cache; and where that has no line that counts. */
+  readonly goto: number;
   readonly jumpMiss: number;
+  /** As an entry's function: goes on at the entry behind. */
+  readonly next: number;
   /** () -> 1 if control goes on at EIP (cpu/helper-calls.ts `atSite`). */
   readonly atSite: number;
   /** As the slow paths, with the TLB context as last argument: the TLB may have the page (access-functions.ts). */

@@ -5,7 +5,8 @@
 import { StateLayout } from '../../cpu/state.ts';
 import { Code, I32, type Local } from '../../wasm/code.ts';
 import { Entry, ExitKind, MAX_BLOCK } from '../entry.ts';
-import { dispatchLinked, dispatchNext, N, setState, throughJumpCache, TLB } from '../entry-function.ts';
+import { dispatchLinked, E, EA, N, setState, throughJumpCache, TLB } from '../entry-function.ts';
+import type { HelperOperands } from '../helper-operands.ts';
 import { DYNAMIC } from './flag-kinds.ts';
 import { wantsFlags } from './flag-use.ts';
 import { FAR } from './access-guesses.ts';
@@ -72,7 +73,8 @@ export class RegionFunction {
     this.exitEip = this.code.local(I32);
   }
 
-  emit(): { readonly code: Code; readonly sites: readonly Site[] } {
+  /** `helpers`: of sites whose instruction is its helper's, by the site's number. */
+  emit(): { readonly code: Code; readonly helpers: ReadonlyMap<number, HelperOperands> } {
     const { e } = this;
     e.faultDepth = e.depth;
     e.open('block');
@@ -86,7 +88,9 @@ export class RegionFunction {
     e.close();
     this.leaveAtSite();
     this.code.prepend(this.prologue());
-    return { code: this.code, sites: e.sites };
+    const helpers = new Map<number, HelperOperands>();
+    e.sites.forEach(({ helper }, site) => helper !== undefined && helpers.set(site, helper));
+    return { code: this.code, helpers };
   }
 
   // ---- nodes --------------------------------------------------------------------------------------------------------
@@ -367,20 +371,21 @@ export class RegionFunction {
   private leaveAtSite(): void {
     const { e } = this;
     const c = this.code;
-    const { type, jumpMiss } = this.context.runtime;
-    const line = e.temporary(I32);
+    const { atSite, goto } = this.context.runtime;
     this.storeRegisters();
     this.store(StateLayout.exitFlagOperand, e.b);
     this.store(StateLayout.exitFlagKind, e.kindLocal);
     this.store(StateLayout.exitSite, e.site);
     this.storeConstant(StateLayout.exitEntry, this.context.id);
     this.storeConstant(StateLayout.exitSites, this.context.siteRecords(e.sites));
-    c.call(this.context.runtime.atSite);
+    c.call(atSite);
     c.if();
-    this.load(this.exitEip, StateLayout.eip);
-    this.load(N, StateLayout.exitBudget);
-    this.load(TLB, StateLayout.tlb);
-    throughJumpCache(c, type, { eip: this.exitEip, budget: N, tlb: TLB, line }, jumpMiss);
+    // Perhaps in another mode, where blocks begin with other functions than a region leaves to by itself.
+    for (const address of [StateLayout.eip, StateLayout.exitBudget, StateLayout.tlb]) {
+      c.i32(0);
+      c.memory(0x28, 2, address);
+    }
+    c.returnCall(goto);
     c.end();
   }
 
@@ -393,7 +398,8 @@ export class RegionFunction {
     c.unlikely();
     c.if();
     // The block itself, behind its head.
-    dispatchNext(c, this.context.runtime.type);
+    for (const parameter of [E, N, EA, TLB]) c.localGet(parameter);
+    c.returnCall(this.context.runtime.next);
     c.end();
     e.registers.forEach((local, i) => {
       if (e.used & (1 << i)) this.load(local, StateLayout.gpr + i * 8, c);

@@ -8,6 +8,7 @@ import type { ValueType } from '../../wasm/code.ts';
 import { I32, type Local } from '../../wasm/code.ts';
 import { TLB } from '../entry-function.ts';
 import type { Miss } from '../miss-functions.ts';
+import { HOST_OFFSET } from '../../cpu/tlb.ts';
 import type { FastAccess, SlowAccess } from '../translation-emitter.ts';
 import { AccessRange } from './access-guesses.ts';
 import { type Knowledge, RegionValues } from './region-values.ts';
@@ -26,8 +27,9 @@ interface Anchor {
   readonly high: number;
   /** They may be written. */
   readonly write: boolean;
-  /** Linear-memory address of the first byte; 0: not known any more, or they are in no such page. */
+  /** 0: where they are is not known any more, or they are in no such page. Else the byte at an offset is `ahead` and the offset from here on in linear memory. */
   readonly host: Local;
+  readonly ahead: number;
 }
 
 /** What is known at a place in the code. */
@@ -115,9 +117,9 @@ export abstract class RegionMemory extends RegionValues {
     if (page === Math.floor((max + bytes - 1) / PAGE)) {
       const entry = this.let(this.pageWord(page, write));
       this.rarely(
-        this.and(this.get(entry), this.const(1)),
+        this.notDirect(entry),
         () => this.slowly(slow, false),
-        () => fast(() => this.add(this.get(entry), this.get(linear)), 0),
+        () => fast(() => this.add(this.get(entry), this.get(linear)), HOST_OFFSET),
       );
       return;
     }
@@ -130,13 +132,13 @@ export abstract class RegionMemory extends RegionValues {
       this.rarely(
         this.eqz(this.get(known.host)),
         () => this.slowly(slow, true),
-        () => fast(() => this.get(known.host), offset - known.low),
+        () => fast(() => this.get(known.host), known.ahead + offset),
       );
       return;
     }
-    const anchor = this.inArm ? undefined : this.anchorAt(symbol, offset, bytes, write);
-    if (anchor === undefined) super.access(linear, bytes, write, slow, fast);
-    else this.dropAnchor(anchor, linear, offset, slow, fast);
+    const range = this.inArm ? undefined : this.rangeAt(symbol, offset, bytes, write);
+    if (range === undefined) super.access(linear, bytes, write, slow, fast);
+    else this.dropAnchor(range, linear, offset, slow, fast);
   }
   override cachedHost(linear: Local, bytes: number, write = false): Val {
     const known = this.anchorOf(linear, bytes, write);
@@ -146,7 +148,7 @@ export abstract class RegionMemory extends RegionValues {
     this.rarely(
       this.eqz(this.get(known.host)),
       () => this.set(host, super.cachedHost(linear, bytes, write)),
-      () => this.set(host, this.add(this.get(known.host), this.const(offset - known.low))),
+      () => this.set(host, this.add(this.get(known.host), this.const(known.ahead + offset))),
     );
     return this.get(host);
   }
@@ -164,36 +166,44 @@ export abstract class RegionMemory extends RegionValues {
     return VAL;
   }
   /** An anchor for this access, if others that it can serve seem to follow. */
-  private anchorAt(symbol: number, offset: number, bytes: number, write: boolean): Anchor | undefined {
+  private rangeAt(symbol: number, offset: number, bytes: number, write: boolean): AccessRange | undefined {
     const range = new AccessRange(symbol, offset, offset + bytes, write, WIDEST);
     this.widen(range);
     // The first is the present one.
-    if (range.served < 2) return undefined;
-    return { symbol, low: range.low, high: range.high, write: range.write, host: this.lasting() };
+    return range.served < 2 ? undefined : range;
   }
-  private dropAnchor(anchor: Anchor, linear: Local, offset: number, slow: SlowAccess, fast: FastAccess): void {
-    const { low, high, write, host } = anchor;
+  private dropAnchor(
+    { symbol, low, high, write }: AccessRange,
+    linear: Local,
+    offset: number,
+    slow: SlowAccess,
+    fast: FastAccess,
+  ): void {
+    const host = this.lasting();
     // What the next address depends on waits for this lookup: a register that has the first byte's address spares it an addition.
-    const register = this.registerWith(anchor.symbol, low);
-    const first =
-      register ?? (low === offset ? linear : this.let(this.add(this.get(linear), this.const(low - offset))));
-    const entry = this.let(this.tlbWord(TLB, first, write));
+    const first = this.registerWith(symbol, low) ?? (low === offset ? linear : undefined);
+    const others = high - low - 1;
+    const last =
+      first === undefined
+        ? this.let(this.add(this.get(linear), this.const(high - 1 - offset)))
+        : this.lastOf(first, high - low);
+    const place = first ?? last;
+    const ahead = HOST_OFFSET - (first === undefined ? high - 1 : low);
+    const entry = this.let(this.tlbWord(TLB, place, write));
     this.rarely(
       // (One byte lies in one page.)
-      high - low === 1
-        ? this.and(this.get(entry), this.const(1))
-        : this.beyondPage(entry, first, this.const(PAGE - (high - low))),
+      others === 0 ? this.notDirect(entry) : this.beyondPage(entry, last, this.const(others)),
       () => {
         this.slowly(slow, true);
         this.code.i32(0);
         this.code.localSet(host);
       },
       () => {
-        this.set(host, this.add(this.get(entry), this.get(first)));
-        fast(() => this.get(host), offset - low);
+        this.set(host, this.add(this.get(entry), this.get(place)));
+        fast(() => this.get(host), ahead + offset);
       },
     );
-    this.anchors = [...this.anchors.slice(1 - MOST_ANCHORS), anchor];
+    this.anchors = [...this.anchors.slice(1 - MOST_ANCHORS), { symbol, low, high, write, host, ahead }];
   }
   protected override loaded(value: Local, bytes: 1 | 2 | 4): void {
     this.atMost(value, bytes === 4 ? TWO_32 - 1 : 256 ** bytes - 1);

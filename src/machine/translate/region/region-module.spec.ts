@@ -16,7 +16,7 @@ describe('code that changes', () => {
     // 1000h: add eax, imm32; inc ecx; jmp 1000h
     machine.load(0x1000, [0x05, 0, 0, 0, 0, 0x41, 0xeb, 0xf8]);
     s.eip = 0x1000;
-    const table = new WeakRef(processor['module'].instance.table);
+    const table = new WeakRef(processor.regions['compiler']['table']);
     const rounds = 500;
     const turns = 100;
     for (let i = 1; i <= rounds; i++) {
@@ -33,6 +33,26 @@ describe('code that changes', () => {
       collect();
     }
     assert.equal(table.deref(), undefined);
+  });
+});
+
+describe('many regions at once', () => {
+  it('have a table that grows with them and has none of the forms', () => {
+    const machine = new BareProcessor(1 << 20, 'eager');
+    const { cpu, processor } = machine;
+    const [loops, turns] = [300, 100];
+    const table = (): WebAssembly.Table => processor.regions['compiler']['table'];
+    const least = table().length;
+    // Each: inc ecx; jmp to it
+    for (let i = 0; i < loops; i++) machine.load(0x1000 + i * 16, [0x41, 0xeb, 0xfd]);
+    for (let round = 0; round < 2; round++)
+      for (let i = 0; i < loops; i++) {
+        cpu.s.eip = 0x1000 + i * 16;
+        machine.run(2 * turns);
+      }
+    assert.equal(cpu.s.gpr(ECX), 2 * loops * turns);
+    assert.ok(processor.regions.formed >= loops && processor.regions.lost === 0);
+    assert.ok(table().length > least && table().length < processor['module'].instance.table.length / 2);
   });
 });
 

@@ -4,6 +4,7 @@
 
 import type { Cpu } from '../../cpu/cpu.ts';
 import { StateLayout } from '../../cpu/state.ts';
+import { directEntry } from '../../cpu/tlb.ts';
 import { DecodeResult, Decoder, type OpcodeTable } from '../../isa/decode.ts';
 import type { Code } from '../../wasm/code.ts';
 import type { CodeCache } from '../code-cache.ts';
@@ -19,11 +20,10 @@ import { Allowance } from './allowance.ts';
 import { CANONICAL, DYNAMIC } from './flag-kinds.ts';
 import { type CodeSource, exploreRegion, type FlowNode } from './flow-graph.ts';
 import { Instruction } from './instruction.ts';
-import type { Site } from './region-frame.ts';
 import { peelLoops } from './peel.ts';
 import { RegionFunction } from './region-function.ts';
 import type { RegionCompiler } from './region-module.ts';
-import { SITE_RECORD, writeSiteRecords } from './site-records.ts';
+import { doneOfSite, eipOfSite, kindOfSite, siteRecords } from './site-records.ts';
 import { structure } from './structure.ts';
 import { WIDE_ZERO } from '../../wide-number.ts';
 
@@ -35,9 +35,11 @@ interface Region {
   readonly pages: ReadonlyMap<number, CodeSpans>;
   /** Its linear pages. */
   readonly linear: ReadonlySet<number>;
-  readonly sites: readonly Site[];
+  /** Records of its sites (site-records.ts), and what helps at which of them. */
+  readonly sites: Int32Array;
+  readonly helpers: ReadonlyMap<number, HelperOperands>;
   /** EIPs of its instructions but for those of functions that it has taken in. */
-  readonly own: ReadonlySet<number>;
+  readonly own: Int32Array;
   /** Its table slot; undefined: not compiled yet. */
   slot: number | undefined;
   dropped: boolean;
@@ -65,6 +67,8 @@ const EAGER_PATIENCE = 64;
 const MOST_IN_TABLE = 256;
 const MOST_TARGETS = 32;
 const FARTHEST_TARGET = 1 << 18;
+
+const NO_SITES = new Int32Array(0);
 
 /** Instructions at an EIP of the present address space, by the translations that the TLB has. */
 class PresentCode implements CodeSource {
@@ -123,7 +127,7 @@ class PresentCode implements CodeSource {
   }
   hasRegion(eip: number, inside: number): boolean {
     const head = this.head(eip);
-    return head !== 0 && (this.byHead.get(head)?.own.has(inside) ?? false);
+    return head !== 0 && (this.byHead.get(head)?.own.includes(inside | 0) ?? false);
   }
   tableOfJumps(linear: number, near: number): readonly number[] {
     const found = new Set<number>();
@@ -207,17 +211,19 @@ export class Regions implements DependentCode {
     const shape = structure(peelLoops(graph));
     const { flushes } = cache.counters;
     const id = this.nextId++;
-    const { code, sites } = new RegionFunction(shape, {
+    let sites: Int32Array = NO_SITES;
+    const { code, helpers } = new RegionFunction(shape, {
       runtime: this.compiler.runtime,
       mode,
       id,
       jumpEntry: (from, to) => cache.jumpEntry(from, to),
       siteRecords: (all) => {
-        const at = cache.reserve(all.length * SITE_RECORD);
-        writeSiteRecords(this.i32, at, all);
+        sites = siteRecords(all);
+        const at = cache.reserve(sites.byteLength);
+        this.i32.set(sites, at >> 2);
         return at;
       },
-      translation: (at) => (cpu.memory.ramBase + source.place(at) - (at & ~0xfff)) | 0,
+      translation: (at) => directEntry(cpu.memory.ramBase + source.place(at), at & ~0xfff),
     }).emit();
     // Jump entries or records did not fit: the head is gone too.
     if (cache.counters.flushes !== flushes) return;
@@ -232,7 +238,17 @@ export class Regions implements DependentCode {
       }
     // It goes with that block, and must know before.
     this.mark(source, eip, cache.blockEnd(head), pages);
-    const region: Region = { id, head, pages, linear, sites, own, slot: undefined, dropped: false };
+    const region: Region = {
+      id,
+      head,
+      pages,
+      linear,
+      sites,
+      helpers,
+      own: Int32Array.from(own),
+      slot: undefined,
+      dropped: false,
+    };
     this.byId.set(id, region);
     this.byHead.set(head, region);
     for (const page of pages.keys()) {
@@ -311,11 +327,13 @@ export class Regions implements DependentCode {
     const { s } = this.cpu;
     const id = s.get(StateLayout.exitEntry);
     if (this.lastLeft?.id !== id) this.lastLeft = this.byId.get(id);
-    const site = this.lastLeft?.sites[s.get(StateLayout.exitSite)];
-    if (site === undefined) throw new Error('a region left at an unknown place');
-    s.eip = site.eip;
-    s.set(StateLayout.exitBudget, (s.i32[StateLayout.exitBudget >> 2]! - site.done) | 0);
-    const kind = site.kind === DYNAMIC ? s.get(StateLayout.exitFlagKind) : site.kind;
+    if (this.lastLeft === undefined) throw new Error('an unknown region was left');
+    const { sites, helpers } = this.lastLeft;
+    const site = s.get(StateLayout.exitSite);
+    s.eip = eipOfSite(sites, site);
+    s.set(StateLayout.exitBudget, (s.i32[StateLayout.exitBudget >> 2]! - doneOfSite(sites, site)) | 0);
+    const formed = kindOfSite(sites, site);
+    const kind = formed === DYNAMIC ? s.get(StateLayout.exitFlagKind) : formed;
     if (kind !== CANONICAL)
       s.set(
         StateLayout.lazyAux,
@@ -326,7 +344,7 @@ export class Regions implements DependentCode {
           s.get(StateLayout.exitFlagOperand),
         ),
       );
-    return site.helper;
+    return helpers.get(site);
   }
 
   // ---- taking away --------------------------------------------------------------------------------------------------
