@@ -26,10 +26,11 @@ installHost();
 const shots = join(root, 'out', 'shots');
 mkdirSync(shots, { recursive: true });
 const vsix = values['no-package'] ? join(root, 'out', 'kansoku.vsix') : packageExtension();
+const SETTINGS = { 'workbench.colorTheme': 'Default Dark Modern', 'debug.openDebug': 'openOnSessionStart' };
 const server = await startServer({
   vsix: [vsix],
   log: join(shots, 'server.log'),
-  settings: { 'workbench.colorTheme': 'Default Dark Modern', 'debug.openDebug': 'openOnSessionStart' },
+  settings: SETTINGS,
 });
 const { page, outside, close } = await openBrowser();
 page.setDefaultTimeout(60_000);
@@ -249,6 +250,34 @@ await step('live values change while the guest runs', async () => {
 });
 
 await step('Stop ends the guest', async () => {
+  await page.keyboard.press('Shift+F5');
+  await page.locator('.debug-toolbar').waitFor({ state: 'hidden' });
+});
+
+await step('a second domain is a thread of the session; its frames are its own', async () => {
+  server.setSettings({
+    ...SETTINGS,
+    'kansoku.domains': [{ image: 'tsubame.elf', name: 'second', memory: 16, weight: 512 }],
+  });
+  await page.waitForTimeout(2000);
+  await openFile(page, 'kmain.c');
+  await page.keyboard.press('F5');
+  console.log(`        ${await standsAt(/kmain.*kmain\.c.*9/)}`);
+  // The breakpoint on the line lies in both kernels: one comes there, then the other.
+  await press('F5', /kmain\.c.*25/);
+  const rows = page.locator('.debug-call-stack .monaco-list-row');
+  const texts = async () => (await rows.allInnerTexts()).map((text) => text.replaceAll('\n', ' '));
+  for (const name of ['d0v0 ring 0', 'd1v0 ring 0']) await rows.filter({ hasText: name }).first().waitFor();
+  console.log(`        ${(await texts()).join(' | ')}`);
+  await shot('domains');
+  await page.locator('.debug-toolbar .codicon-debug-continue').first().click();
+  await page.waitForTimeout(1500);
+  await rows
+    .filter({ hasText: /kmain\.c/ })
+    .first()
+    .waitFor();
+  console.log(`        ${(await texts()).join(' | ')}`);
+  await shot('domains-second');
   await page.keyboard.press('Shift+F5');
   await page.locator('.debug-toolbar').waitFor({ state: 'hidden' });
 });

@@ -61,7 +61,10 @@ export const startServer = async ({
   const extensions = join(dir, 'extensions');
   mkdirSync(join(userData, 'User'), { recursive: true });
   mkdirSync(extensions);
-  writeFileSync(join(userData, 'User', 'settings.json'), JSON.stringify({ ...QUIET, ...settings }, null, 1));
+  /** What the user's settings are from now on; the workbench reads them again. */
+  const setSettings = (now) =>
+    writeFileSync(join(userData, 'User', 'settings.json'), JSON.stringify({ ...QUIET, ...now }, null, 1));
+  setSettings(settings);
   writeFileSync(join(dir, 'config.yaml'), 'auth: none\n');
   const base = ['--config', join(dir, 'config.yaml'), '--user-data-dir', userData, '--extensions-dir', extensions];
   const childEnv = {
@@ -131,7 +134,12 @@ export const startServer = async ({
     await sleep(50);
     rmSync(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   };
-  return { url, logFile, stop };
+  return {
+    setSettings,
+    url,
+    logFile,
+    stop,
+  };
 };
 
 /** The address of the workbench. @param options.developmentPath folder of an extension that is run from its sources' build */
