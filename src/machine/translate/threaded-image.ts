@@ -96,7 +96,7 @@ export const emitThreadedImage = (): ThreadedImage => {
   builder.export('run', builder.function(builder.type([I32, I32, I32], []), r));
 
   const auxiliary = builder.function(
-    builder.type([I32, I32, I32, I32], [I32]),
+    builder.type([I32, I32, I32, I32, I32], [I32]),
     auxiliaryFunction((code) => new PlainValues(code)),
   );
   builder.export('auxiliary', auxiliary);

@@ -16,7 +16,7 @@ import { RegionFlags } from './region-flags.ts';
 
 /** What regions call besides, by index. A store that hits decoded code asks for AGAIN (cpu/region-access.ts). */
 export type RegionRuntime = Runtime & {
-  /** (kind, result, a, b) -> auxiliary word (flag-kinds.ts). */
+  /** (kind, result, a, b, cf) -> auxiliary word (flag-kinds.ts). */
   readonly auxiliary: number;
   /** (eip, budget, tlb): goes on where the jump cache has no line that counts. */
   readonly jumpMiss: number;

@@ -371,6 +371,7 @@ export class RegionFunction {
     const line = e.temporary(I32);
     this.storeRegisters();
     this.store(StateLayout.exitFlagOperand, e.b);
+    this.store(StateLayout.exitFlagCarry, e.cf);
     this.store(StateLayout.exitFlagKind, e.kindLocal);
     this.store(StateLayout.exitSite, e.site);
     this.storeConstant(StateLayout.exitEntry, this.context.id);

@@ -64,7 +64,7 @@ export class RegionCompiler {
   private declare(builder: ModuleBuilder): RegionRuntime {
     return {
       ...importSlowPaths(builder),
-      auxiliary: builder.import('auxiliary', builder.type([I32, I32, I32, I32], [I32])),
+      auxiliary: builder.import('auxiliary', builder.type([I32, I32, I32, I32, I32], [I32])),
       jumpMiss: builder.import('jumpMiss', builder.type([I32, I32, I32], [])),
       atSite: builder.import('atSite', builder.type([], [I32])),
       again: Object.fromEntries(
