@@ -131,6 +131,13 @@ describe('regions and the threaded tier agree', () => {
       registers: { [EAX]: 0x1234, [EBX]: 0x77, [EDI]: 0x8000 },
     });
   });
+  it('on a pointer whose low byte changes beside a copy of it, with a slow path between', () => {
+    // start: mov esi, ebx; mov bl, al; mov ebp, [edi]; mov edx, [esi]; add edx, [esi+4]; add ecx, edx; mov ecx, [ebx]; add ecx, [ebx+4]; add al, 4; jmp to the start
+    const code = [0x89, 0xde, 0x88, 0xc3, 0x8b, 0x2f, 0x8b, 0x16, 0x03, 0x56, 4, 0x01, 0xd1, 0x8b, 0x0b, 0x03, 0x4b, 4];
+    // EDI is in one page, or over the border of two.
+    for (const edi of [0x8f00, 0x8ffe])
+      same({ code: [...code, 0x04, 4, 0xeb, 0xea], registers: { [EBX]: 0x6010, [EDI]: edi, [EAX]: 0x22 } });
+  });
   it('on jumps and calls through a table, which changes', () => {
     // start: inc eax; mov ecx, eax; and ecx, 3; jmp [ecx*4+table] | four ways, 16 bytes each: add esi, n; jmp start | the fourth calls the first
     // of two functions by a second table, and changes both tables.
