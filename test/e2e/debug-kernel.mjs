@@ -252,6 +252,7 @@ await step('live values change while the guest runs', async () => {
 await step('Stop ends the guest', async () => {
   await page.keyboard.press('Shift+F5');
   await page.locator('.debug-toolbar').waitFor({ state: 'hidden' });
+  await page.locator('.statusbar-item', { hasText: 'tsubame.elf' }).waitFor({ state: 'hidden' });
 });
 
 await step('a second domain is a thread of the session; its frames are its own', async () => {

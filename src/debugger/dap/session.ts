@@ -60,6 +60,8 @@ export class DebugSession {
   firstColumn = 1;
   /** The session was joined to a guest that ran already: leaving it lets it go on. */
   attached = false;
+  /** The user ends the guest, whatever the editor says when it goes. */
+  terminates = false;
   /** Where the guest shall stand still first; from the launch configuration. */
   firstStop: 'run' | 'first-line' | { readonly at: string } = 'run';
   /** What the last stop was about, for exceptionInfo. */

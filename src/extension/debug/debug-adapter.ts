@@ -19,6 +19,7 @@ export class GuestDebugAdapter implements vscode.DebugAdapter {
   /** Messages go out in the order they came, also while paths are looked for. */
   private outgoing: Promise<void> = Promise.resolve();
   private ended = false;
+  private terminates = false;
 
   /** @param launched the guest was booted for this session, and ends with it */
   constructor(
@@ -45,10 +46,12 @@ export class GuestDebugAdapter implements vscode.DebugAdapter {
       return;
     }
     this.guest.debug(request);
+    // The editor's Stop; it disconnects then as from a guest that has ended by itself, with `terminateDebuggee` false.
+    if (request.command === 'terminate') this.terminates = true;
     if (request.command !== 'disconnect') return;
     this.ended = true;
     // What has ended by itself stays in view.
-    const end = request.arguments?.terminateDebuggee ?? this.launched;
+    const end = this.terminates || (request.arguments?.terminateDebuggee ?? this.launched);
     if (end && this.guest.live?.status.state !== 'stopped') this.guest.stop();
     else return;
     this.deliver(answerTo(request));

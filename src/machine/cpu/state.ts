@@ -201,7 +201,9 @@ export const StateLayout = {
   budgetCut: 0x6b4,
   /** 1: translated code may read and write MSRs without their helpers, where nobody would look at that (helper-calls.ts). */
   msrAccess: 0x6b8,
-  allEnd: 0x6bc,
+  /** With `exitFlagOperand`: CF where the flags' form has it apart. */
+  exitFlagCarry: 0x6bc,
+  allEnd: 0x6c0,
 } as const;
 
 /** In StateLayout.resumed; no budget is so large. */

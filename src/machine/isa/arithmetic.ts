@@ -15,8 +15,9 @@ const sum: Binary = (e, a, b) => {
   return r;
 };
 const sumWithCarry: Binary = (e, a, b) => {
-  const r = e.let(e.add(e.add(e.get(a), e.get(b)), e.carry()));
-  e.flagsAddCarry(a, b, r);
+  const carry = e.let(e.carry());
+  const r = e.let(e.add(e.add(e.get(a), e.get(b)), e.get(carry)));
+  e.flagsAddCarry(a, b, carry, r);
   return r;
 };
 const difference: Binary = (e, a, b) => {
@@ -25,8 +26,9 @@ const difference: Binary = (e, a, b) => {
   return r;
 };
 const differenceWithBorrow: Binary = (e, a, b) => {
-  const r = e.let(e.sub(e.sub(e.get(a), e.get(b)), e.carry()));
-  e.flagsSubBorrow(a, b, r);
+  const borrow = e.let(e.carry());
+  const r = e.let(e.sub(e.sub(e.get(a), e.get(b)), e.get(borrow)));
+  e.flagsSubBorrow(a, b, borrow, r);
   return r;
 };
 

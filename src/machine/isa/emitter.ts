@@ -161,8 +161,8 @@ export abstract class Emitter extends ValueEmitter {
 
   // ---- flags --------------------------------------------------------------------------------------------------------
 
-  /** Result and carries of the last flag-setting operation (StateLayout.lazyResult, lazyAux). */
-  protected abstract setLazy(result: Val | undefined, aux: Val): void;
+  /** Result and carries of the last flag-setting operation (StateLayout.lazyResult, lazyAux). `cf`: a local that has CF. */
+  protected abstract setLazy(result: Val | undefined, aux: Val, cf?: Local): void;
   protected abstract lazyResult(): Val;
   protected abstract lazyAux(): Val;
 
@@ -193,7 +193,7 @@ export abstract class Emitter extends ValueEmitter {
     this.setResultAndCarries(r, vector);
   }
   /** The same of a + b + carry = r: r alone doesn't tell the carry any more. */
-  flagsAddCarry(a: Local, b: Local, r: Local): void {
+  flagsAddCarry(a: Local, b: Local, _carry: Local, r: Local): void {
     this.flagsAdd(a, b, r);
   }
   /** All six flags of a - b = r. */
@@ -205,7 +205,7 @@ export abstract class Emitter extends ValueEmitter {
     this.setResultAndCarries(r, vector);
   }
   /** The same of a - b - borrow = r. */
-  flagsSubBorrow(a: Local, b: Local, r: Local): void {
+  flagsSubBorrow(a: Local, b: Local, _borrow: Local, r: Local): void {
     this.flagsSub(a, b, r);
   }
   /** CF = OF = AF = 0, the rest from r. */
@@ -253,6 +253,7 @@ export abstract class Emitter extends ValueEmitter {
     this.setLazy(
       this.eqz(this.get(zf)),
       this.or(this.mul(this.get(cf), this.const(0xc0000000 | 0)), this.shl(this.get(zf), this.const(8))),
+      cf,
     );
   }
   /** CF only; OF keeps its value. */
@@ -310,7 +311,7 @@ export abstract class Emitter extends ValueEmitter {
     const result = this.let(
       this.select(this.const(0), this.or(this.shl(bit(7), this.const(31)), this.const(0x100)), this.get(zf)),
     );
-    this.setLazy(this.get(result), this.get(aux));
+    this.setLazy(this.get(result), this.get(aux), cf);
   }
   /** The six flags as EFLAGS has them. */
   flagsImage(): Val {

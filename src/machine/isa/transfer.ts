@@ -34,7 +34,8 @@ const moveIf =
   (cc: number): Semantics =>
   (e) => {
     const source = e.let(e.read(1));
-    e.if(e.condition(cc), () => e.write(0, source));
+    const old = e.let(e.read(0));
+    e.write(0, e.let(e.select(e.get(source), e.get(old), e.condition(cc))));
   };
 const byteSwap: Semantics = (e) => {
   const a = e.let(e.read(0));

@@ -16,7 +16,7 @@ import { KIND_SHIFT, SITE_RECORD, SiteRecord } from './region/site-records.ts';
 
 /** Functions that it calls, by index. */
 interface Callees {
-  /** (kind, result, a, b) -> auxiliary flag word. */
+  /** (kind, result, a, b, cf) -> auxiliary flag word. */
   readonly auxiliary: number;
   readonly enterGate: number;
   /** TypeScript's, for all that is not covered. */
@@ -57,6 +57,7 @@ const deliver = ({ auxiliary, enterGate }: Callees): Code => {
   e.if(e.ne(e.get(kind), e.const(CANONICAL)), () => {
     for (const argument of [kind, result, aux]) e.get(argument);
     e.state(StateLayout.exitFlagOperand);
+    e.state(StateLayout.exitFlagCarry);
     code.call(auxiliary);
     code.localSet(aux);
   });

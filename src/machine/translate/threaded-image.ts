@@ -101,7 +101,7 @@ export const emitThreadedImage = (): ThreadedImage => {
   builder.export('next', builder.function(type, n));
 
   const auxiliary = builder.function(
-    builder.type([I32, I32, I32, I32], [I32]),
+    builder.type([I32, I32, I32, I32, I32], [I32]),
     auxiliaryFunction((code) => new PlainValues(code)),
   );
   builder.export('auxiliary', auxiliary);

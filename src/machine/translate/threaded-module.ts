@@ -24,8 +24,8 @@ export interface RuntimeImports extends SlowPaths {
 export interface ThreadedInstance {
   /** The table of all entry functions. */
   readonly table: WebAssembly.Table;
-  /** (kind, result, a, b) -> auxiliary flag word (region/flag-kinds.ts). */
-  auxiliary(kind: number, result: number, a: number, b: number): number;
+  /** (kind, result, a, b, cf) -> auxiliary flag word (region/flag-kinds.ts). */
+  auxiliary(kind: number, result: number, a: number, b: number, cf: number): number;
   readonly shared: Readonly<Record<SharedFunction, WebAssembly.ExportValue>>;
   /** For regions: `atSite`, but faults in the ordinary case are delivered at once. */
   readonly atSite: WebAssembly.ExportValue;

@@ -11,11 +11,13 @@ import {
   keeping,
   keptOf,
   kindOf,
+  owningCarry,
+  ownsCarry,
   plainOf,
   Producer,
   producerOf,
+  producersCarry,
   sizeOf,
-  WITH_CARRY,
 } from './flag-kinds.ts';
 import { RegionMemory } from './region-memory.ts';
 
@@ -23,6 +25,7 @@ export abstract class RegionFlags extends RegionMemory implements FlagLocals {
   readonly result: Local;
   readonly a: Local;
   readonly b: Local;
+  readonly cf: Local;
   /** Local with the kind where it is DYNAMIC. */
   readonly kindLocal: Local;
   /** What the flag locals held before INC or DEC, for CF; their kind, if it is DYNAMIC, is in the last (flag-kinds.ts `keeping`). */
@@ -32,43 +35,67 @@ export abstract class RegionFlags extends RegionMemory implements FlagLocals {
 
   constructor(
     code: Code,
-    /** Function (kind, result, a, b) -> auxiliary word. */
+    /** Function (kind, result, a, b, cf) -> auxiliary word. */
     private readonly auxiliaryFunction: number,
   ) {
     super(code);
     this.result = code.local(I32);
     this.a = code.local(I32);
     this.b = code.local(I32);
+    this.cf = code.local(I32);
     this.kindLocal = code.local(I32);
-    this.kept = { result: code.local(I32), a: code.local(I32), b: code.local(I32), kindLocal: code.local(I32) };
+    this.kept = {
+      result: code.local(I32),
+      a: code.local(I32),
+      b: code.local(I32),
+      cf: code.local(I32),
+      kindLocal: code.local(I32),
+    };
   }
 
   // ---- producers ----------------------------------------------------------------------------------------------------
 
+  private copy(from: Local, to: Local): void {
+    this.code.localGet(from);
+    this.code.localSet(to);
+  }
   private produce(producer: number, r: Local, a?: Local, b?: Local): void {
-    const { code, size } = this;
-    if (a !== undefined) {
-      code.localGet(a);
-      code.localSet(this.a);
-    }
-    if (b !== undefined) {
-      code.localGet(b);
-      code.localSet(this.b);
-    }
+    const { size } = this;
+    if (a !== undefined) this.copy(a, this.a);
+    if (b !== undefined) this.copy(b, this.b);
     this.set(this.result, this.signed(this.get(r), size));
     this.kind = kindOf(producer, size);
+  }
+  /** CF is another from here on. */
+  private ownCarry(cf: Local): void {
+    this.copy(cf, this.cf);
+    this.kind = owningCarry(this.kind);
   }
   override flagsAdd(a: Local, b: Local, r: Local): void {
     this.produce(Producer.add, r, a, b);
   }
-  override flagsAddCarry(a: Local, b: Local, r: Local): void {
+  /** The carry needs no more than the operands and the carry before it: a chain of them is no longer than that of the sums. */
+  override flagsAddCarry(a: Local, b: Local, carry: Local, r: Local): void {
     this.produce(Producer.adc, r, a, b);
+    if (this.size === 32) {
+      this.add64(this.add64(this.extendU64(this.get(a)), this.extendU64(this.get(b))), this.extendU64(this.get(carry)));
+      this.set(this.cf, this.wrap(this.shrU64(VAL, this.const64(32n))));
+    } else this.set(this.cf, this.shrU(this.get(r), this.const(this.size)));
+    this.kind = owningCarry(this.kind);
   }
   override flagsSub(a: Local, b: Local, r: Local): void {
     this.produce(Producer.sub, r, a, b);
   }
-  override flagsSubBorrow(a: Local, b: Local, r: Local): void {
+  override flagsSubBorrow(a: Local, b: Local, borrow: Local, r: Local): void {
     this.produce(Producer.sbb, r, a, b);
+    if (this.size === 32) {
+      this.sub64(
+        this.sub64(this.extendU64(this.get(a)), this.extendU64(this.get(b))),
+        this.extendU64(this.get(borrow)),
+      );
+      this.set(this.cf, this.wrap(this.shrU64(VAL, this.const64(63n))));
+    } else this.set(this.cf, this.shrU(this.get(r), this.const(31)));
+    this.kind = owningCarry(this.kind);
   }
   override flagsLogic(r: Local): void {
     this.produce(Producer.logic, r);
@@ -80,40 +107,51 @@ export abstract class RegionFlags extends RegionMemory implements FlagLocals {
     this.keepCarry(Producer.dec, r);
   }
   override flagsResultCarryOverflow(r: Local, cf: Local, of: Local): void {
-    super.flagsResultCarryOverflow(r, cf, of);
-    this.withCarry(cf);
+    this.produce(Producer.overflow, r, of);
+    this.ownCarry(cf);
   }
   override flagsCarryOverflow(cf: Local, of: Local): void {
-    super.flagsCarryOverflow(cf, of);
-    this.withCarry(cf);
+    const { kind } = this;
+    const producer = kind === DYNAMIC ? -1 : producerOf(kind);
+    if (producer === Producer.logic || producer === Producer.overflow) {
+      this.copy(of, this.a);
+      this.kind = kindOf(Producer.overflow, this.size);
+    } else {
+      const rest = this.and(this.auxiliaryOf(producersCarry(kind), this), this.const(0x3fffffff));
+      this.set(this.a, this.or(rest, this.shl(this.get(of), this.const(30))));
+      this.kind = CANONICAL;
+    }
+    this.ownCarry(cf);
   }
-  private withCarry(cf: Local): void {
-    this.code.localGet(cf);
-    this.code.localSet(this.b);
-    this.kind = WITH_CARRY;
+  override flagsCarry(cf: Local): void {
+    if (this.kind === DYNAMIC) this.canonicalise();
+    this.kind = plainOf(this.kind);
+    this.ownCarry(cf);
   }
   private keepCarry(producer: number, r: Local): void {
-    const { kind, kept, code } = this;
-    const before = kind === DYNAMIC ? -1 : producerOf(kind);
-    const carries = before === Producer.inc || before === Producer.dec;
-    if (!carries) {
-      for (const name of ['result', 'a', 'b'] as const) {
-        code.localGet(this[name]);
-        code.localSet(kept[name]);
-      }
-      if (kind === DYNAMIC) {
-        code.localGet(this.kindLocal);
-        code.localSet(kept.kindLocal);
-      }
-    }
+    const earlier = keptOf(this.kind) ?? this.keep(this.kind);
     this.produce(producer, r);
-    const earlier = carries ? keptOf(kind) : kind;
+    this.kind = owningCarry(this.kind);
     if (earlier !== undefined) this.kind = keeping(this.kind, earlier);
   }
-  protected setLazy(result: Val | undefined, _aux: Val): void {
+  /** Keeps what CF is computed from, and tells its kind; undefined: `cf` has it. */
+  private keep(kind: number): number | undefined {
+    if (ownsCarry(kind)) return undefined;
+    const dynamic = kind === DYNAMIC;
+    const producer = dynamic ? -1 : producerOf(kind);
+    if (producer === Producer.canonical || producer === Producer.logic) {
+      this.set(this.cf, this.carry());
+      return undefined;
+    }
+    for (const name of dynamic ? (['result', 'a', 'b', 'cf', 'kindLocal'] as const) : (['result', 'a', 'b'] as const))
+      this.copy(this[name], this.kept[name]);
+    return kind;
+  }
+  protected setLazy(result: Val | undefined, _aux: Val, cf?: Local): void {
     this.code.localSet(this.a);
     if (result !== undefined) this.code.localSet(this.result);
     this.kind = CANONICAL;
+    if (cf !== undefined) this.ownCarry(cf);
   }
 
   // ---- readers ------------------------------------------------------------------------------------------------------
@@ -126,19 +164,20 @@ export abstract class RegionFlags extends RegionMemory implements FlagLocals {
     return this.auxiliaryOf(this.kind, this);
   }
   private auxiliaryOf(kind: number, locals: FlagLocals & { readonly kindLocal: Local }): Val {
-    if (kind !== DYNAMIC) return auxiliary(this, producerOf(kind), locals, () => this.const(32 - sizeOf(kind)));
+    if (kind !== DYNAMIC) return auxiliary(this, kind, locals);
     const { code } = this;
     code.localGet(locals.kindLocal);
     code.localGet(locals.result);
     code.localGet(locals.a);
     code.localGet(locals.b);
+    code.localGet(locals.cf);
     code.call(this.auxiliaryFunction);
     return VAL;
   }
-  /** After INC and DEC, `a` gets the carry that they keep, if it has not got it yet: that is what the kind without `keeping` says. */
+  /** After INC and DEC, `cf` gets the carry that they keep, if it has not got it yet: that is what the kind without `keeping` says. */
   protected takeCarry(): void {
     const kept = keptOf(this.kind);
-    if (kept !== undefined) this.set(this.a, this.carryOf(kept, this.kept));
+    if (kept !== undefined) this.set(this.cf, this.carryOf(kept, this.kept));
   }
   /** From here on the locals hold the state's two words. */
   canonicalise(): void {
@@ -154,12 +193,20 @@ export abstract class RegionFlags extends RegionMemory implements FlagLocals {
   }
   /** The present kind does not use all locals: the others need not have been kept until here. */
   protected dropUnused(): void {
-    if (this.kind === DYNAMIC || this.kind === WITH_CARRY) return;
-    const { a, b, kindLocal, code } = this;
-    const producer = producerOf(this.kind);
-    const unused =
-      producer === Producer.logic ? [a, b] : producer >= Producer.add && producer <= Producer.sbb ? [] : [b];
-    for (const local of [...unused, kindLocal]) {
+    if (this.kind === DYNAMIC) return;
+    const { a, b, cf, kindLocal, code } = this;
+    const unused = ownsCarry(this.kind) ? [kindLocal] : [cf, kindLocal];
+    switch (producerOf(this.kind)) {
+      case Producer.canonical:
+      case Producer.overflow:
+        unused.push(b);
+        break;
+      case Producer.logic:
+      case Producer.inc:
+      case Producer.dec:
+        unused.push(a, b);
+    }
+    for (const local of unused) {
       code.i32(0);
       code.localSet(local);
     }
@@ -186,7 +233,7 @@ export abstract class RegionFlags extends RegionMemory implements FlagLocals {
   }
   private carryOf(kind: number, locals: FlagLocals & { readonly kindLocal: Local }): Val {
     const { result, a, b } = locals;
-    if (kind === WITH_CARRY) return this.get(b);
+    if (ownsCarry(kind)) return this.get(locals.cf);
     switch (kind === DYNAMIC ? -1 : producerOf(kind)) {
       case Producer.sub:
         return this.ltU(this.operandOf(kind, a, false), this.operandOf(kind, b, false));
@@ -194,9 +241,6 @@ export abstract class RegionFlags extends RegionMemory implements FlagLocals {
         return this.ltU(this.operandOf(kind, result, false), this.operandOf(kind, a, false));
       case Producer.logic:
         return this.const(0);
-      case Producer.inc:
-      case Producer.dec:
-        return this.get(a);
       default:
         return this.shrU(this.auxiliaryOf(kind, locals), this.const(31));
     }
@@ -213,32 +257,40 @@ export abstract class RegionFlags extends RegionMemory implements FlagLocals {
     // SF is the result's sign for all but the canonical form, which can hold SF and ZF both.
     if (producer === Producer.canonical) return false;
     const zero = (): Val => this.eqz(this.get(this.result));
+    const sign = (): Val => this.shrU(this.get(this.result), this.const(31));
     const sub = producer === Producer.sub;
+    const logic = producer === Producer.logic;
+    const overflow = producer === Producer.overflow;
+    const owns = ownsCarry(this.kind);
     switch (cc) {
       case Condition.S:
-        this.shrU(this.get(this.result), this.const(31));
+        sign();
         return true;
       case Condition.BE:
-        if (sub) this.eqz(this.gtU(this.operand(this.a, false), this.operand(this.b, false)));
-        else if (producer === Producer.logic) zero();
+        if (owns) this.or(this.carry(), zero());
+        else if (sub) this.eqz(this.gtU(this.operand(this.a, false), this.operand(this.b, false)));
+        else if (logic) zero();
         else return false;
         return true;
       case Condition.L:
         if (sub) this.ltS(this.operand(this.a, true), this.operand(this.b, true));
-        else if (producer === Producer.logic) this.shrU(this.get(this.result), this.const(31));
+        else if (logic) sign();
+        else if (overflow) this.xor(sign(), this.get(this.a));
         else return false;
         return true;
       case Condition.LE:
         if (sub) this.eqz(this.ltS(this.operand(this.b, true), this.operand(this.a, true)));
-        else if (producer === Producer.logic) this.ltS(this.get(this.result), this.const(1));
+        else if (logic) this.ltS(this.get(this.result), this.const(1));
+        else if (overflow) this.or(this.xor(sign(), this.get(this.a)), zero());
         else return false;
         return true;
       case Condition.P:
         this.eqz(this.and(this.popcnt(this.and(this.get(this.result), this.const(0xff))), this.const(1)));
         return true;
       case Condition.O:
-        if (producer !== Producer.logic) return false;
-        this.const(0);
+        if (overflow) this.get(this.a);
+        else if (logic) this.const(0);
+        else return false;
         return true;
       case Condition.B:
         this.carry();

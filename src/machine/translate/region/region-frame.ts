@@ -1,7 +1,7 @@
-// The ground of the region tier's emission: general registers in locals, addresses, and the ways out of the region. Operands, memory and the
-// stack are translation-emitter.ts's, registers by operand and control region-emitter.ts's, flags region-flags.ts's.
+// The ground of the region tier's emission: addresses, and the ways out of the region. Operands, memory and the stack are
+// translation-emitter.ts's, registers by operand and control region-emitter.ts's, their locals region-registers.ts's, flags region-flags.ts's.
 
-import { type Size, type Val, VAL } from '../../isa/emitter.ts';
+import { type Val, VAL } from '../../isa/emitter.ts';
 import { Code, I32, type Local, type ValueType } from '../../wasm/code.ts';
 import { Blocking, SEGMENT_STRIDE, SegmentField, StateLayout } from '../../cpu/state.ts';
 import { N } from '../entry-function.ts';
@@ -12,11 +12,11 @@ import type { Miss } from '../miss-functions.ts';
 import { type AccessRange, type Place, widenByAccesses } from './access-guesses.ts';
 import { DYNAMIC, plainOf } from './flag-kinds.ts';
 import type { Instruction } from './instruction.ts';
-import { RegionFlags } from './region-flags.ts';
+import { RegionRegisters } from './region-registers.ts';
 
 /** What regions call besides, by index. A store that hits decoded code asks for AGAIN (cpu/region-access.ts). */
 export type RegionRuntime = Runtime & {
-  /** (kind, result, a, b) -> auxiliary word (flag-kinds.ts). */
+  /** (kind, result, a, b, cf) -> auxiliary word (flag-kinds.ts). */
   readonly auxiliary: number;
   /** (eip, budget, tlb): goes on through the jump cache; and where that has no line that counts. */
   readonly goto: number;
@@ -43,11 +43,7 @@ export interface Site {
 /** Room for the code of most regions. */
 const REGION_BYTES = 8192;
 
-export abstract class RegionFrame extends RegionFlags {
-  /** Locals of the eight general registers; loaded where used, stored where written. */
-  readonly registers: readonly Local[];
-  used = 0;
-  written = 0;
+export abstract class RegionFrame extends RegionRegisters {
   readonly sites: Site[] = [];
   private readonly siteLocal: Local;
   /** The instruction that is being emitted, and how many of its node come before it. */
@@ -65,8 +61,6 @@ export abstract class RegionFrame extends RegionFlags {
   protected inShadow = false;
   /** Blocking.STI if that STI has set IF. */
   protected readonly shadowLocal: Local;
-  /** The low bytes of EAX, ECX, EDX, EBX, where they were written as such: what reads them needs not wait for the whole register. */
-  private readonly lowBytes: readonly Local[];
   private readonly temporaries = new Map<ValueType, { readonly locals: Local[]; next: number }>();
 
   constructor(
@@ -75,8 +69,6 @@ export abstract class RegionFrame extends RegionFlags {
     protected readonly mode: number,
   ) {
     super(new Code(4, REGION_BYTES), runtime.auxiliary);
-    this.registers = Array.from({ length: 8 }, () => this.code.local(I32));
-    this.lowBytes = Array.from({ length: 4 }, () => this.code.local(I32));
     this.siteLocal = this.code.local(I32);
     this.shadowLocal = this.code.local(I32);
   }
@@ -107,13 +99,6 @@ export abstract class RegionFrame extends RegionFlags {
     if (!this.has(local)) this.assign(local, undefined);
     return this.knownOf(local);
   };
-
-  protected registerWith(symbol: number, offset: number): Local | undefined {
-    return this.registers.find((local) => {
-      const known = this.knownOf(local);
-      return known.symbol === symbol && known.offset === offset;
-    });
-  }
 
   // ---- locals and blocks --------------------------------------------------------------------------------------------
 
@@ -169,6 +154,7 @@ export abstract class RegionFrame extends RegionFlags {
   /** Says where the code stands, for an exit out of a slow path that follows. */
   protected markSite(helper?: HelperOperands): void {
     if (this.inShadow) this.setBlocking(this.or(this.blocking(), this.get(this.shadowLocal)));
+    this.joinRegisters();
     this.takeCarry();
     this.dropUnused();
     const kind = this.kind === DYNAMIC ? DYNAMIC : plainOf(this.kind);
@@ -274,51 +260,5 @@ export abstract class RegionFrame extends RegionFlags {
   }
   offset(): Val {
     return this.effective();
-  }
-
-  // ---- registers ----------------------------------------------------------------------------------------------------
-
-  private whole(number: number): Val {
-    const local = this.registers[number]!;
-    if (!this.has(local)) this.assign(local, undefined);
-    return this.get(local);
-  }
-  reg(index: number, size: Size): Val {
-    const number = size === 8 ? index & 3 : index;
-    this.used |= 1 << number;
-    if (size === 8 && index < 4 && this.has(this.lowBytes[number]!)) return this.get(this.lowBytes[number]!);
-    const whole = this.whole(number);
-    if (size === 32) return whole;
-    if (size === 16) return this.and(whole, this.const(0xffff));
-    return index < 4 ? this.and(whole, this.const(0xff)) : this.and(this.shrU(whole, this.const(8)), this.const(0xff));
-  }
-  setReg(index: number, size: Size, value: Local): void {
-    const number = size === 8 ? index & 3 : index;
-    const local = this.registers[number]!;
-    this.written |= 1 << number;
-    this.used |= 1 << number;
-    const low = this.lowBytes[number];
-    const lowByte = size === 8 && index < 4;
-    if (low !== undefined && !(size === 8 && index >= 4)) this.forgetLocals([low]);
-    if (size === 32) {
-      super.set(local, this.get(value));
-      this.assign(local, value);
-      return;
-    }
-    const shift = size === 8 && index >= 4 ? 8 : 0;
-    const mask = size === 16 ? 0xffff : 0xff;
-    const part = (): Val => this.and(this.get(value), this.const(mask));
-    if (lowByte) {
-      super.set(low!, part());
-      if (!this.inArm) this.atMost(low!, 0xff);
-    }
-    this.code.localGet(local);
-    this.and(VAL, this.const(~(mask << shift)));
-    if (lowByte) this.code.localGet(low!);
-    else if (shift === 0) part();
-    else this.shl(part(), this.const(shift));
-    this.or(VAL, VAL);
-    super.set(local, VAL);
-    this.assign(local, undefined);
   }
 }

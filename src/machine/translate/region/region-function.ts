@@ -232,6 +232,7 @@ export class RegionFunction {
     } else if (to.merge) {
       if (to.loopHeader) this.enterLoop(to);
       else {
+        e.joinRegisters();
         e.publishKind();
         const known = this.kinds.get(to);
         this.kinds.set(to, known === undefined || known === e.kind ? e.kind : DYNAMIC);
@@ -239,9 +240,10 @@ export class RegionFunction {
       e.branch(this.labels.get(to)!);
     } else this.tree(to);
   }
-  /** Brings the flags into the form that a loop expects. */
+  /** Brings flags and registers into the form that a loop expects. */
   private enterLoop(header: FlowNode): void {
     const { e } = this;
+    e.joinRegisters();
     if (header.peeled) {
       e.settleKind();
       const known = this.kinds.get(header);
@@ -316,6 +318,7 @@ export class RegionFunction {
   }
   private exit(jumpEntry: number): void {
     const { e, code } = this;
+    e.joinRegisters();
     e.canonicalise();
     code.i32(jumpEntry);
     code.localSet(this.exitEntry);
@@ -374,6 +377,7 @@ export class RegionFunction {
     const { atSite, goto } = this.context.runtime;
     this.storeRegisters();
     this.store(StateLayout.exitFlagOperand, e.b);
+    this.store(StateLayout.exitFlagCarry, e.cf);
     this.store(StateLayout.exitFlagKind, e.kindLocal);
     this.store(StateLayout.exitSite, e.site);
     this.storeConstant(StateLayout.exitEntry, this.context.id);

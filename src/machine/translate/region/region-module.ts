@@ -74,7 +74,7 @@ export class RegionCompiler {
   private declare(builder: ModuleBuilder): RegionRuntime {
     return {
       ...importSlowPaths(builder),
-      auxiliary: builder.import('auxiliary', builder.type([I32, I32, I32, I32], [I32])),
+      auxiliary: builder.import('auxiliary', builder.type([I32, I32, I32, I32, I32], [I32])),
       goto: builder.import('goto', builder.type([I32, I32, I32], [])),
       jumpMiss: builder.import('jumpMiss', builder.type([I32, I32, I32], [])),
       next: builder.import('next', builder.type([I32, I32, I32, I32], [])),

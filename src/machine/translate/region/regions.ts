@@ -342,6 +342,7 @@ export class Regions implements DependentCode {
           s.get(StateLayout.lazyResult),
           s.get(StateLayout.lazyAux),
           s.get(StateLayout.exitFlagOperand),
+          s.get(StateLayout.exitFlagCarry),
         ),
       );
     return helpers.get(site);
