@@ -20,11 +20,13 @@ const UNKNOWN: Known = { min: 0, max: TWO_32 - 1, symbol: NO_SYMBOL, offset: 0 }
 const between = (min: number, max: number): Known => ({ min, max, symbol: NO_SYMBOL, offset: 0 });
 
 /** What is known at a place in the code, by local. */
-export type Knowledge = ReadonlyMap<Local, Known>;
+export type Knowledge = readonly (Known | undefined)[];
 
 export abstract class RegionValues extends TranslationEmitter {
-  /** Locals that only `let` and `set` write. */
-  private values = new Map<Local, Known>();
+  /** Of locals that only `let` and `set` write. */
+  private values: (Known | undefined)[] = [];
+  /** Somebody keeps `values` for another place in the code: the next change makes a copy of it. */
+  private lent = false;
   private symbols = 0;
   /** Symbols of sums and multiples of symbols. */
   private readonly composed = new Map<number, number>();
@@ -52,48 +54,57 @@ export abstract class RegionValues extends TranslationEmitter {
 
   // ---- locals -------------------------------------------------------------------------------------------------------
 
+  private note(local: Local, known: Known | undefined): void {
+    if (this.lent) {
+      this.values = this.values.slice();
+      this.lent = false;
+    }
+    this.values[local] = known;
+  }
   /** What is known of a local. */
   protected knownOf(local: Local): Known {
-    return this.values.get(local) ?? UNKNOWN;
+    return this.values[local] ?? UNKNOWN;
   }
   /** A local whose value was pushed and set elsewhere is at most `max`. */
   protected atMost(local: Local, max: number): void {
-    this.values.set(local, between(0, max));
+    this.note(local, between(0, max));
   }
   /** A local that keeps its value over instructions has got another: `value`, if that is known. */
   protected assign(local: Local, value: Local | undefined): void {
     let known = value === undefined || this.arms > 0 ? UNKNOWN : this.knownOf(value);
     if (known.symbol === NO_SYMBOL && known.min !== known.max) known = this.fresh(known);
-    this.values.set(local, known);
+    this.note(local, known);
   }
   /** Of the first `count` locals nothing is known any more. */
   protected forgetLocals(locals: readonly Local[], count = locals.length): void {
-    for (let i = 0; i < count; i++) this.values.delete(locals[i]!);
+    for (let i = 0; i < count; i++) if (this.has(locals[i]!)) this.note(locals[i]!, undefined);
   }
   get knowledge(): Knowledge {
-    return new Map(this.values);
+    this.lent = true;
+    return this.values;
   }
   set knowledge(knowledge: Knowledge) {
-    this.values = new Map(knowledge);
+    // It is copied before it is changed.
+    this.values = knowledge as (Known | undefined)[];
+    this.lent = true;
   }
   protected forgetValues(): void {
-    this.values.clear();
+    this.values = [];
+    this.lent = false;
   }
 
   override get(local: Local): Val {
     super.get(local);
-    const known = this.values.get(local);
+    const known = this.values[local];
     return known === undefined ? VAL : this.val(known);
   }
   override set(local: Local, value: Val): void {
     super.set(local, value);
-    if (!this.values.has(local)) return;
-    if (this.arms > 0) this.values.delete(local);
-    else this.values.set(local, this.of(value));
+    if (this.has(local)) this.note(local, this.arms > 0 ? undefined : this.of(value));
   }
   override let(value: Val, type: ValueType = I32): Local {
     const local = super.let(value, type);
-    if (type === I32) this.values.set(local, this.of(value));
+    if (type === I32) this.note(local, this.of(value));
     return local;
   }
 
@@ -182,7 +193,7 @@ export abstract class RegionValues extends TranslationEmitter {
     return this.arms > 0;
   }
   protected has(local: Local): boolean {
-    return this.values.has(local);
+    return this.values[local] !== undefined;
   }
   /** An arm of a branch inside an instruction. */
   protected arm(emit: (() => void) | undefined): void {
