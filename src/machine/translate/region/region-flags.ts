@@ -155,14 +155,14 @@ export abstract class RegionFlags extends RegionMemory implements FlagLocals {
   /** The present kind does not use all locals: the others need not have been kept until here. */
   protected dropUnused(): void {
     if (this.kind === DYNAMIC || this.kind === WITH_CARRY) return;
-    const { a, b, kindLocal, code } = this;
     const producer = producerOf(this.kind);
-    const unused =
-      producer === Producer.logic ? [a, b] : producer >= Producer.add && producer <= Producer.sbb ? [] : [b];
-    for (const local of [...unused, kindLocal]) {
-      code.i32(0);
-      code.localSet(local);
-    }
+    if (producer === Producer.logic) this.drop(this.a);
+    if (producer < Producer.add || producer > Producer.sbb) this.drop(this.b);
+    this.drop(this.kindLocal);
+  }
+  private drop(local: Local): void {
+    this.code.i32(0);
+    this.code.localSet(local);
   }
   /** The kind goes into its local: what follows may be reached with others. */
   publishKind(): void {

@@ -64,7 +64,7 @@ export abstract class RegionFrame extends RegionFlags {
   protected readonly shadowLocal: Local;
   /** The low bytes of EAX, ECX, EDX, EBX, where they were written as such: what reads them needs not wait for the whole register. */
   private readonly lowBytes: readonly Local[];
-  private readonly temporaries = new Map<ValueType, { readonly locals: Local[]; next: number }>();
+  private readonly temporaries: { readonly type: ValueType; readonly locals: Local[]; next: number }[] = [];
 
   constructor(
     protected readonly runtime: RegionRuntime,
@@ -86,7 +86,9 @@ export abstract class RegionFrame extends RegionFlags {
     this.instruction = instruction;
     this.done = done;
     this.linear = undefined;
-    for (const pool of this.temporaries.values()) {
+    const { temporaries } = this;
+    for (let i = 0; i < temporaries.length; i++) {
+      const pool = temporaries[i]!;
       this.forgetLocals(pool.locals, pool.next);
       pool.next = 0;
     }
@@ -115,11 +117,11 @@ export abstract class RegionFrame extends RegionFlags {
   // ---- locals and blocks --------------------------------------------------------------------------------------------
 
   override temporary(type: ValueType): Local {
-    let pool = this.temporaries.get(type);
-    if (pool === undefined) {
-      pool = { locals: [], next: 0 };
-      this.temporaries.set(type, pool);
-    }
+    const { temporaries } = this;
+    let at = 0;
+    while (at < temporaries.length && temporaries[at]!.type !== type) at++;
+    if (at === temporaries.length) temporaries.push({ type, locals: [], next: 0 });
+    const pool = temporaries[at]!;
     if (pool.next === pool.locals.length) pool.locals.push(this.code.local(type));
     return pool.locals[pool.next++]!;
   }

@@ -17,7 +17,16 @@ interface Known {
   readonly offset: number;
 }
 const UNKNOWN: Known = { min: 0, max: TWO_32 - 1, symbol: NO_SYMBOL, offset: 0 };
-const between = (min: number, max: number): Known => ({ min, max, symbol: NO_SYMBOL, offset: 0 });
+const range = (min: number, max: number): Known => ({ min, max, symbol: NO_SYMBOL, offset: 0 });
+/** Most constants are small, and many values bytes or words: one object each for all. */
+const CONSTANTS: readonly Known[] = Array.from({ length: 256 }, (_, value) => range(value, value));
+const BYTE = range(0, 0xff);
+const WORD = range(0, 0xffff);
+const between = (min: number, max: number): Known => {
+  if (min === max && max < CONSTANTS.length) return CONSTANTS[max]!;
+  if (min !== 0) return range(min, max);
+  return max === 0xff ? BYTE : max === 0xffff ? WORD : max === UNKNOWN.max ? UNKNOWN : range(min, max);
+};
 
 /** What is known at a place in the code, by local. */
 export type Knowledge = readonly (Known | undefined)[];
@@ -127,10 +136,13 @@ export abstract class RegionValues extends TranslationEmitter {
       min -= TWO_32;
       max -= TWO_32;
     }
-    if (max >= TWO_32) [min, max] = [0, TWO_32 - 1];
-    if (b.min === b.max)
-      return { min, max, symbol: a.symbol, offset: a.symbol === NO_SYMBOL ? 0 : (a.offset + b.min) | 0 };
-    if (a.symbol === NO_SYMBOL || b.symbol === NO_SYMBOL) return between(min, max);
+    if (max >= TWO_32) {
+      min = 0;
+      max = TWO_32 - 1;
+    }
+    if (a.symbol === NO_SYMBOL) return between(min, max);
+    if (b.min === b.max) return { min, max, symbol: a.symbol, offset: (a.offset + b.min) | 0 };
+    if (b.symbol === NO_SYMBOL) return between(min, max);
     return { min, max, symbol: this.symbolNames.sum(a.symbol, b.symbol), offset: (a.offset + b.offset) | 0 };
   }
   override sub(a: Val, b: Val): Val {
@@ -157,17 +169,18 @@ export abstract class RegionValues extends TranslationEmitter {
     const x = this.of(a);
     const { min, max } = this.of(b);
     if (min !== max || min > 31) return VAL;
-    const range = x.max * 2 ** min < TWO_32 ? between(x.min * 2 ** min, x.max * 2 ** min) : UNKNOWN;
-    if (x.symbol === NO_SYMBOL || min === 0) return min === 0 ? a : this.val(range);
-    return this.val({ ...range, symbol: this.symbolNames.multiple(x.symbol, min), offset: x.offset << min });
+    if (min === 0) return a;
+    const factor = 2 ** min;
+    const multiple = x.max * factor < TWO_32 ? between(x.min * factor, x.max * factor) : UNKNOWN;
+    if (x.symbol === NO_SYMBOL) return this.val(multiple);
+    const symbol = this.symbolNames.multiple(x.symbol, min);
+    return this.val({ min: multiple.min, max: multiple.max, symbol, offset: x.offset << min });
   }
   override shrU(a: Val, b: Val): Val {
     super.shrU(a, b);
     const x = this.of(a);
     const { min, max } = this.of(b);
-    return min === max && min < 32
-      ? this.val(between(Math.floor(x.min / 2 ** min), Math.floor(x.max / 2 ** min)))
-      : VAL;
+    return min === max && min < 32 ? this.val(between(x.min >>> min, x.max >>> min)) : VAL;
   }
 
   // ---- symbols, for guesses -----------------------------------------------------------------------------------------
