@@ -5,7 +5,7 @@ import { Bus } from '../machine/bus.ts';
 import { Clock } from '../machine/clock.ts';
 import { buildProcessor } from '../machine/cpu/build.ts';
 import { deliverEvent, deliverPendingFault } from '../machine/cpu/exceptions.ts';
-import type { Cpu } from '../machine/cpu/cpu.ts';
+import type { Cpu, InterruptSource } from '../machine/cpu/cpu.ts';
 import type { CpuModel } from '../machine/cpu/model.ts';
 import type { LinearAccess } from '../machine/cpu/linear-access.ts';
 import { PageFlag } from '../machine/cpu/page-flags.ts';
@@ -34,6 +34,17 @@ export interface PhysicalMachineSaved {
   readonly timerPending: boolean;
 }
 
+/** The INTR pin behind the local APIC. (An object with accessors of its own would be slow to ask.) */
+class TimerPin implements InterruptSource {
+  /** The timer has fired and its interrupt waits to be taken. */
+  intr = false;
+
+  acknowledge(): number {
+    this.intr = false;
+    return LOCAL_TIMER_VECTOR;
+  }
+}
+
 export class PhysicalMachine implements Machine, Persistent<PhysicalMachineSaved> {
   readonly memory: PhysicalMemory;
   readonly bus = new Bus();
@@ -45,8 +56,7 @@ export class PhysicalMachine implements Machine, Persistent<PhysicalMachineSaved
   readonly vmxUnit: Vmx;
   readonly vmx: VmxPort;
   private readonly timer: Timer;
-  /** The local APIC timer has fired and its interrupt waits to be taken. */
-  private timerPending = false;
+  private readonly timerPin = new TimerPin();
   private operations: EmulatorOps | undefined;
   private readonly access: LinearAccess & { refusesHandlers: boolean } = {
     refusesHandlers: false,
@@ -83,23 +93,14 @@ export class PhysicalMachine implements Machine, Persistent<PhysicalMachineSaved
     this.cpu.vmx = unit;
     initializeProcessor(this.cpu);
     this.timer = this.clock.timer(() => {
-      this.timerPending = true;
+      this.timerPin.intr = true;
     });
     this.vmx = unit;
   }
 
   /** Gives the machine's interrupt pin to a hypervisor: the local APIC timer is its only source. */
   enterVmxOperation(): void {
-    const machine = this;
-    this.cpu.interrupts = {
-      get intr() {
-        return machine.timerPending;
-      },
-      acknowledge: () => {
-        this.timerPending = false;
-        return LOCAL_TIMER_VECTOR;
-      },
-    };
+    this.cpu.interrupts = this.timerPin;
   }
 
   run(untilCycle: number): void {
@@ -241,19 +242,19 @@ export class PhysicalMachine implements Machine, Persistent<PhysicalMachineSaved
     this.cpu.mmu.flushGuest();
   }
   setTimer(cycle: number): void {
-    this.timerPending = false;
+    this.timerPin.intr = false;
     if (this.timer.deadline !== cycle) this.clock.arm(this.timer, cycle);
   }
   halt(untilCycle: number): void {
     const wake = Math.min(this.clock.nextDeadline, untilCycle);
     if (wake === Infinity || wake < this.clock.now) {
       this.clock.runDue();
-      this.timerPending = false;
+      this.timerPin.intr = false;
       return;
     }
     this.clock.set(wake);
     this.clock.runDue();
-    this.timerPending = false;
+    this.timerPin.intr = false;
   }
 
   // ---- snapshots ----------------------------------------------------------------------------------------------------
@@ -278,7 +279,7 @@ export class PhysicalMachine implements Machine, Persistent<PhysicalMachineSaved
       vmx: this.vmxUnit.saveState(),
       lastEntryFailure: this.vmxUnit.lastEntryFailure,
       processor: this.processor.saveState(),
-      timerPending: this.timerPending,
+      timerPending: this.timerPin.intr,
     };
   }
   /** After RAM. Devices on the bus have loaded theirs before, at the clock's time. */
@@ -286,7 +287,7 @@ export class PhysicalMachine implements Machine, Persistent<PhysicalMachineSaved
     this.vmxUnit.loadState(state.vmx);
     this.vmxUnit.lastEntryFailure = state.lastEntryFailure;
     this.processor.loadState(state.processor);
-    this.timerPending = state.timerPending;
+    this.timerPin.intr = state.timerPending;
     this.clock.loadState(state.clock);
   }
   /** A page of RAM is about to get other bytes (undefined: zeros) in a way that no store does: decoded code that differs is forgotten. */

@@ -179,7 +179,9 @@ export class Decoder {
     this.immediate = 0;
     this.immediate2 = 0;
     let first = true;
-    for (const { kind, bits } of shape.operands) {
+    const { operands } = shape;
+    for (let k = 0; k < operands.length; k++) {
+      const { kind, bits } = operands[k]!;
       const width = bits > 0 ? bits : operand;
       let value: number;
       switch (kind) {
@@ -242,7 +244,8 @@ export class Decoder {
 
   private choose(candidates: readonly Row[], operandPrefix: boolean): Row | undefined {
     const mandatory = this.rep !== 0 ? this.rep : operandPrefix ? 0x66 : 0;
-    for (const row of candidates) {
+    for (let k = 0; k < candidates.length; k++) {
+      const row = candidates[k]!;
       if (row.prefix !== -1 && row.prefix !== mandatory) continue;
       if (row.fixedModrm >= 0 && row.fixedModrm !== this.modrm) continue;
       if (row.digit >= 0 && row.digit !== this.reg) continue;
@@ -255,11 +258,13 @@ export class Decoder {
   /** ModRM.mod against memory-only and register-only operands. */
   private fits(row: Row): boolean {
     if (row.fixedModrm >= 0) return true;
-    for (const { kind, bits } of row.operands) {
+    const { operands } = row;
+    for (let k = 0; k < operands.length; k++) {
+      const { kind, bits } = operands[k]!;
       if ((kind === 'M' || kind === 'H') && !this.memory) return false;
       if ((kind === 'R' || kind === 'U' || (kind === 'N' && bits === 64)) && this.memory) return false;
       // No segment registers 6 and 7; CS isn't loaded by MOV (SDM vol. 2, MOV).
-      if (kind === 'S' && (this.reg > 5 || (this.reg === CS && row.operands[0]!.kind === 'S'))) return false;
+      if (kind === 'S' && (this.reg > 5 || (this.reg === CS && operands[0]!.kind === 'S'))) return false;
       // Only CR0, CR2, CR3 and CR4 exist (SDM vol. 2, MOV—Move to/from Control Registers).
       if (kind === 'C' && (this.reg > 4 || this.reg === 1)) return false;
     }

@@ -13,8 +13,12 @@ export type Semantics = (e: Emitter) => void;
  * reg/rm. `S C D`: segment, control, debug register by reg. `A`: far pointer in the instruction.
  */
 // prettier-ignore
-export type OperandKind =
-  | 'E' | 'M' | 'R' | 'G' | 'Z' | 'I' | 'Is' | 'J' | 'O' | 'S' | 'C' | 'D' | 'A' | 'fixed' | 'one' | 'V' | 'W' | 'P' | 'Q' | 'N' | 'H' | 'U' | 'X' | 'Y';
+const OPERAND_KINDS = [
+  'E', 'M', 'R', 'G', 'Z', 'I', 'Is', 'J', 'O', 'S', 'C', 'D', 'A', 'fixed', 'one', 'V', 'W', 'P', 'Q', 'N', 'H', 'U', 'X', 'Y',
+] as const;
+export type OperandKind = (typeof OPERAND_KINDS)[number];
+/** Kinds of an operand that can be in memory, where ModRM or the opcode says. */
+const MEMORY_KINDS: ReadonlySet<OperandKind> = new Set(['E', 'M', 'O', 'X', 'W', 'Q']);
 
 export interface OperandSpec {
   readonly kind: OperandKind;
@@ -54,6 +58,8 @@ export interface Row {
   /** Operand-size attribute this row is limited to (o16, o32); 0: both. */
   readonly onlySize: 0 | 16 | 32;
   readonly operands: readonly OperandSpec[];
+  /** Which operand is accessed, or has its address formed, where it is in memory; -1: none. */
+  readonly memoryOperand: number;
   /** With a helper too, it covers what Emitter.orHelper lets through. */
   readonly semantics: Semantics | undefined;
   readonly helper: Helper | undefined;
@@ -96,7 +102,10 @@ export const parseOperand = (text: string): OperandSpec => {
   if (match === null) throw new Error(`bad operand code ${text}`);
   const bits = WIDTHS[match[2]!];
   if (bits === undefined) throw new Error(`bad operand width ${text}`);
-  return { kind: match[1] as OperandKind, bits, code: text };
+  // The list's own string, not a piece of `text`: comparing that one is slower.
+  const kind = OPERAND_KINDS.find((known) => known === match[1]);
+  if (kind === undefined) throw new Error(`bad operand kind ${text}`);
+  return { kind, bits, code: text };
 };
 
 export interface RowOptions extends RowText {
@@ -165,6 +174,7 @@ const make = (
     prefix,
     onlySize,
     operands: specs,
+    memoryOperand: specs.findIndex(({ kind }) => MEMORY_KINDS.has(kind)),
     semantics,
     helper,
     lockable: options.lock === true,

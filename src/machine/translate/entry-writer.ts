@@ -82,12 +82,7 @@ export class EntryWriter {
       const xlat = isXlat(row);
       const flat = lea || isFlat(mode, d.segment);
       if (flat && d.addressSize === 32 && !xlat)
-        kind =
-          d.index === NONE
-            ? MemoryKind.base
-            : row.operands.some((o) => o.kind === 'O')
-              ? MemoryKind.base
-              : MemoryKind.indexed;
+        kind = d.index === NONE || row.operands[row.memoryOperand]!.kind === 'O' ? MemoryKind.base : MemoryKind.indexed;
       else {
         kind = MemoryKind.ea;
         if (row.prologue !== undefined) {
@@ -125,7 +120,9 @@ export class EntryWriter {
     );
     this.header(at, slot, eip, d.length, done);
     this.registers(at);
-    for (const operand of row.operands) {
+    const { operands } = row;
+    for (let k = 0; k < operands.length; k++) {
+      const operand = operands[k]!;
       const bits = operand.bits > 0 ? operand.bits : d.operandSize;
       switch (operand.kind) {
         case 'E':
@@ -148,15 +145,13 @@ export class EntryWriter {
           this.u16[(at + Entry.r1) >> 1] = debugRegisterAt(d.reg);
           break;
         case 'I':
-          if (operand !== row.operands[0] && row.operands[0]!.kind === 'I')
-            this.u16[(at + Entry.r1) >> 1] = d.immediate2;
+          if (k > 0 && operands[0]!.kind === 'I') this.u16[(at + Entry.r1) >> 1] = d.immediate2;
           break;
         case 'A':
           this.u16[(at + Entry.r1) >> 1] = d.immediate2;
           break;
         case 'M':
-          if (row.operands.length === 1)
-            this.u16[(at + Entry.r1) >> 1] = StateLayout.segments + d.segment * SEGMENT_STRIDE;
+          if (operands.length === 1) this.u16[(at + Entry.r1) >> 1] = StateLayout.segments + d.segment * SEGMENT_STRIDE;
           break;
         case 'V':
           this.u16[(at + Entry.r1) >> 1] = StateLayout.xmm + d.reg * 16;
@@ -179,7 +174,7 @@ export class EntryWriter {
     this.i32[(at + Entry.imm) >> 2] = d.immediate;
     if (row.unit === 'fpu') this.fpuFields(at, row);
     this.i32[(at + Entry.target) >> 2] = row.helper === undefined ? 0 : this.addOperands(row, eip, !isAddressOnly(row));
-    if (row.operands[0]?.kind === 'J') {
+    if (operands.length > 0 && operands[0]!.kind === 'J') {
       const target = (eip + d.length + d.immediate) & (d.operandSize === 16 ? 0xffff : -1);
       this.i32[(at + Entry.imm) >> 2] = target;
       const samePage = (eip & 0xfffff000) === (target & 0xfffff000) && (eip & 0xfff) + d.length <= 4096;

@@ -67,7 +67,7 @@ const formsOf = (row: Row, visit: (form: Form) => void): void => {
 };
 
 /** A row of one's own with nothing but these semantics, for what is no row of the table. */
-const bareRow = (row: Row, semantics: Semantics): Row => ({ ...row, operands: [], semantics });
+const bareRow = (row: Row, semantics: Semantics): Row => ({ ...row, operands: [], memoryOperand: -1, semantics });
 
 const PROLOGUE_FORMS = [16, 32].flatMap((size) =>
   EITHER.map((genericStack) => ({

@@ -2,16 +2,16 @@
 // Not the decoder (isa/decode.ts) and not the check itself (cpu.ts `linear`). SDM vol. 3, 5.3.
 
 import { DS, ES, SS } from '../cpu/state.ts';
-import type { OperandKind, Row } from '../isa/row.ts';
+import type { Row } from '../isa/row.ts';
 import { Mode } from './mode.ts';
 
-const MEMORY_KINDS: ReadonlySet<OperandKind> = new Set(['E', 'M', 'O', 'X', 'W', 'Q']);
-
 /** The row accesses the memory operand that ModRM or the opcode names (LEA and INVLPG compute its address). */
-export const namesMemory = (row: Row): boolean => row.operands.some((o) => MEMORY_KINDS.has(o.kind));
+export const namesMemory = (row: Row): boolean => row.memoryOperand >= 0;
 /** Nothing is accessed: the segment is not looked at. */
-export const isAddressOnly = (row: Row): boolean => row.operands.some((o) => o.kind === 'M' && o.bits === -2);
-export const isXlat = (row: Row): boolean => row.operands.some((o) => o.kind === 'X');
+export const isAddressOnly = ({ operands, memoryOperand }: Row): boolean =>
+  memoryOperand >= 0 && operands[memoryOperand]!.kind === 'M' && operands[memoryOperand]!.bits === -2;
+export const isXlat = ({ operands, memoryOperand }: Row): boolean =>
+  memoryOperand >= 0 && operands[memoryOperand]!.kind === 'X';
 
 /** The mode says that offsets in this segment are linear addresses, without limit or type to check. */
 export const isFlat = (mode: number, segment: number): boolean => {
@@ -27,16 +27,16 @@ export const isEmitted = (
 ): boolean =>
   row.semantics !== undefined && (!row.string || (addressSize === 32 && isFlat(mode, ES) && isFlat(mode, segment)));
 
-/** In the first operand only read. */
+/** Rows whose first operand is only read, and those whose only one is. */
 const READERS: ReadonlySet<string> = new Set(['cmp', 'test', 'bt', 'push', 'jmp', 'call']);
+const LONE_READERS: ReadonlySet<string> = new Set(['mul', 'imul', 'div', 'idiv']);
 
 /** Bytes of the memory access (for limits), with 256 added if it is written. */
-export const accessOf = (row: Row, operandSize: number): number => {
-  for (const [k, { kind, bits }] of row.operands.entries())
-    if (MEMORY_KINDS.has(kind)) {
-      const bytes = (bits > 0 ? bits : operandSize) / 8;
-      const reads = row.operands.length === 1 && /^(i?mul|i?div)$/.test(row.mnemonic);
-      return bytes | (k === 0 && !READERS.has(row.mnemonic) && !reads && !row.reads ? 256 : 0);
-    }
-  return 1;
+export const accessOf = ({ operands, memoryOperand, mnemonic, reads }: Row, operandSize: number): number => {
+  if (memoryOperand < 0) return 1;
+  const { bits } = operands[memoryOperand]!;
+  const bytes = (bits > 0 ? bits : operandSize) / 8;
+  const read =
+    memoryOperand !== 0 || reads || READERS.has(mnemonic) || (operands.length === 1 && LONE_READERS.has(mnemonic));
+  return bytes | (read ? 0 : 256);
 };

@@ -71,6 +71,7 @@ export const emitThreadedImage = (): ThreadedImage => {
   const gotoRow = {
     mnemonic: 'goto',
     operands: [{ kind: 'J', bits: 32 }],
+    memoryOperand: -1,
     sized: false,
     semantics: (e: ThreadedEmitter) => e.jump(0),
   } as unknown as Row;

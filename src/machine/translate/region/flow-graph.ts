@@ -85,6 +85,7 @@ interface Place {
   /** Where a computed EIP may lead, inside the region. */
   readonly targets: readonly { readonly frame: Frame | undefined; readonly eip: number }[];
 }
+const NO_TARGETS: Place['targets'] = [];
 /** Instructions of one frame by EIP, and which of them begin a node. */
 interface Body {
   readonly frame: Frame | undefined;
@@ -130,7 +131,7 @@ class Explorer {
       const { row, next, target } = instruction;
       const transfer = transferOf(row);
       const callee = transfer === Transfer.jump && isCall(row) ? this.callee(body.frame, instruction) : undefined;
-      const targets = transfer === Transfer.indirect ? this.targets(body.frame, instruction, line) : [];
+      const targets = transfer === Transfer.indirect ? this.targets(body.frame, instruction, line) : NO_TARGETS;
       body.places.set(eip, { instruction, callee, targets });
       line.push(instruction);
       this.count++;
@@ -164,7 +165,7 @@ class Explorer {
   }
   /** Where a transfer to a computed EIP may lead: by a constant, or by a table that it reads, itself or through a register. `line`: what is before it. */
   private targets(frame: Frame | undefined, i: Instruction, line: readonly Instruction[]): Place['targets'] {
-    if (i.operandSize === 16) return [];
+    if (i.operandSize === 16) return NO_TARGETS;
     const eips = this.computedEips(i, line);
     if (!isCall(i.row)) return eips.map((eip) => ({ frame, eip }));
     return eips.flatMap((eip) => {

@@ -194,22 +194,24 @@ export abstract class RegionFlags extends RegionMemory implements FlagLocals {
   /** The present kind does not use all locals: the others need not have been kept until here. */
   protected dropUnused(): void {
     if (this.kind === DYNAMIC) return;
-    const { a, b, cf, kindLocal, code } = this;
-    const unused = ownsCarry(this.kind) ? [kindLocal] : [cf, kindLocal];
+    const { a, b, cf, kindLocal } = this;
+    if (!ownsCarry(this.kind)) this.drop(cf);
+    this.drop(kindLocal);
     switch (producerOf(this.kind)) {
       case Producer.canonical:
       case Producer.overflow:
-        unused.push(b);
+        this.drop(b);
         break;
       case Producer.logic:
       case Producer.inc:
       case Producer.dec:
-        unused.push(a, b);
+        this.drop(a);
+        this.drop(b);
     }
-    for (const local of unused) {
-      code.i32(0);
-      code.localSet(local);
-    }
+  }
+  private drop(local: Local): void {
+    this.code.i32(0);
+    this.code.localSet(local);
   }
   /** The kind goes into its local: what follows may be reached with others. */
   publishKind(): void {

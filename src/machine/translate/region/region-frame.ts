@@ -61,7 +61,7 @@ export abstract class RegionFrame extends RegionRegisters {
   protected inShadow = false;
   /** Blocking.STI if that STI has set IF. */
   protected readonly shadowLocal: Local;
-  private readonly temporaries = new Map<ValueType, { readonly locals: Local[]; next: number }>();
+  private readonly temporaries: { readonly type: ValueType; readonly locals: Local[]; next: number }[] = [];
 
   constructor(
     protected readonly runtime: RegionRuntime,
@@ -81,7 +81,9 @@ export abstract class RegionFrame extends RegionRegisters {
     this.instruction = instruction;
     this.done = done;
     this.linear = undefined;
-    for (const pool of this.temporaries.values()) {
+    const { temporaries } = this;
+    for (let i = 0; i < temporaries.length; i++) {
+      const pool = temporaries[i]!;
       this.forgetLocals(pool.locals, pool.next);
       pool.next = 0;
     }
@@ -103,11 +105,11 @@ export abstract class RegionFrame extends RegionRegisters {
   // ---- locals and blocks --------------------------------------------------------------------------------------------
 
   override temporary(type: ValueType): Local {
-    let pool = this.temporaries.get(type);
-    if (pool === undefined) {
-      pool = { locals: [], next: 0 };
-      this.temporaries.set(type, pool);
-    }
+    const { temporaries } = this;
+    let at = 0;
+    while (at < temporaries.length && temporaries[at]!.type !== type) at++;
+    if (at === temporaries.length) temporaries.push({ type, locals: [], next: 0 });
+    const pool = temporaries[at]!;
     if (pool.next === pool.locals.length) pool.locals.push(this.code.local(type));
     return pool.locals[pool.next++]!;
   }

@@ -103,9 +103,10 @@ export abstract class RegionMemory extends RegionValues {
     this.endAnchors();
   }
   private endAnchors(): void {
-    for (const { host } of this.anchors) {
-      this.code.i32(0);
-      this.code.localSet(host);
+    const { anchors, code } = this;
+    for (let i = 0; i < anchors.length; i++) {
+      code.i32(0);
+      code.localSet(anchors[i]!.host);
     }
   }
 

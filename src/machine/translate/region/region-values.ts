@@ -17,14 +17,25 @@ interface Known {
   readonly offset: number;
 }
 const UNKNOWN: Known = { min: 0, max: TWO_32 - 1, symbol: NO_SYMBOL, offset: 0 };
-const between = (min: number, max: number): Known => ({ min, max, symbol: NO_SYMBOL, offset: 0 });
+const range = (min: number, max: number): Known => ({ min, max, symbol: NO_SYMBOL, offset: 0 });
+/** Most constants are small, and many values bytes or words: one object each for all. */
+const CONSTANTS: readonly Known[] = Array.from({ length: 256 }, (_, value) => range(value, value));
+const BYTE = range(0, 0xff);
+const WORD = range(0, 0xffff);
+const between = (min: number, max: number): Known => {
+  if (min === max && max < CONSTANTS.length) return CONSTANTS[max]!;
+  if (min !== 0) return range(min, max);
+  return max === 0xff ? BYTE : max === 0xffff ? WORD : max === UNKNOWN.max ? UNKNOWN : range(min, max);
+};
 
 /** What is known at a place in the code, by local. */
-export type Knowledge = ReadonlyMap<Local, Known>;
+export type Knowledge = readonly (Known | undefined)[];
 
 export abstract class RegionValues extends TranslationEmitter {
-  /** Locals that only `let` and `set` write. */
-  private values = new Map<Local, Known>();
+  /** Of locals that only `let` and `set` write. */
+  private values: (Known | undefined)[] = [];
+  /** Somebody keeps `values` for another place in the code: the next change makes a copy of it. */
+  private lent = false;
   private symbols = 0;
   /** Symbols of sums and multiples of symbols. */
   private readonly composed = new Map<number, number>();
@@ -52,48 +63,57 @@ export abstract class RegionValues extends TranslationEmitter {
 
   // ---- locals -------------------------------------------------------------------------------------------------------
 
+  private note(local: Local, known: Known | undefined): void {
+    if (this.lent) {
+      this.values = this.values.slice();
+      this.lent = false;
+    }
+    this.values[local] = known;
+  }
   /** What is known of a local. */
   protected knownOf(local: Local): Known {
-    return this.values.get(local) ?? UNKNOWN;
+    return this.values[local] ?? UNKNOWN;
   }
   /** A local whose value was pushed and set elsewhere is at most `max`. */
   protected atMost(local: Local, max: number): void {
-    this.values.set(local, between(0, max));
+    this.note(local, between(0, max));
   }
   /** A local that keeps its value over instructions has got another: `value`, if that is known. */
   protected assign(local: Local, value: Local | undefined): void {
     let known = value === undefined || this.arms > 0 ? UNKNOWN : this.knownOf(value);
     if (known.symbol === NO_SYMBOL && known.min !== known.max) known = this.fresh(known);
-    this.values.set(local, known);
+    this.note(local, known);
   }
   /** Of the first `count` locals nothing is known any more. */
   protected forgetLocals(locals: readonly Local[], count = locals.length): void {
-    for (let i = 0; i < count; i++) this.values.delete(locals[i]!);
+    for (let i = 0; i < count; i++) if (this.has(locals[i]!)) this.note(locals[i]!, undefined);
   }
   get knowledge(): Knowledge {
-    return new Map(this.values);
+    this.lent = true;
+    return this.values;
   }
   set knowledge(knowledge: Knowledge) {
-    this.values = new Map(knowledge);
+    // It is copied before it is changed.
+    this.values = knowledge as (Known | undefined)[];
+    this.lent = true;
   }
   protected forgetValues(): void {
-    this.values.clear();
+    this.values = [];
+    this.lent = false;
   }
 
   override get(local: Local): Val {
     super.get(local);
-    const known = this.values.get(local);
+    const known = this.values[local];
     return known === undefined ? VAL : this.val(known);
   }
   override set(local: Local, value: Val): void {
     super.set(local, value);
-    if (!this.values.has(local)) return;
-    if (this.arms > 0) this.values.delete(local);
-    else this.values.set(local, this.of(value));
+    if (this.has(local)) this.note(local, this.arms > 0 ? undefined : this.of(value));
   }
   override let(value: Val, type: ValueType = I32): Local {
     const local = super.let(value, type);
-    if (type === I32) this.values.set(local, this.of(value));
+    if (type === I32) this.note(local, this.of(value));
     return local;
   }
 
@@ -116,10 +136,13 @@ export abstract class RegionValues extends TranslationEmitter {
       min -= TWO_32;
       max -= TWO_32;
     }
-    if (max >= TWO_32) [min, max] = [0, TWO_32 - 1];
-    if (b.min === b.max)
-      return { min, max, symbol: a.symbol, offset: a.symbol === NO_SYMBOL ? 0 : (a.offset + b.min) | 0 };
-    if (a.symbol === NO_SYMBOL || b.symbol === NO_SYMBOL) return between(min, max);
+    if (max >= TWO_32) {
+      min = 0;
+      max = TWO_32 - 1;
+    }
+    if (a.symbol === NO_SYMBOL) return between(min, max);
+    if (b.min === b.max) return { min, max, symbol: a.symbol, offset: (a.offset + b.min) | 0 };
+    if (b.symbol === NO_SYMBOL) return between(min, max);
     return { min, max, symbol: this.symbolNames.sum(a.symbol, b.symbol), offset: (a.offset + b.offset) | 0 };
   }
   override sub(a: Val, b: Val): Val {
@@ -146,17 +169,18 @@ export abstract class RegionValues extends TranslationEmitter {
     const x = this.of(a);
     const { min, max } = this.of(b);
     if (min !== max || min > 31) return VAL;
-    const range = x.max * 2 ** min < TWO_32 ? between(x.min * 2 ** min, x.max * 2 ** min) : UNKNOWN;
-    if (x.symbol === NO_SYMBOL || min === 0) return min === 0 ? a : this.val(range);
-    return this.val({ ...range, symbol: this.symbolNames.multiple(x.symbol, min), offset: x.offset << min });
+    if (min === 0) return a;
+    const factor = 2 ** min;
+    const multiple = x.max * factor < TWO_32 ? between(x.min * factor, x.max * factor) : UNKNOWN;
+    if (x.symbol === NO_SYMBOL) return this.val(multiple);
+    const symbol = this.symbolNames.multiple(x.symbol, min);
+    return this.val({ min: multiple.min, max: multiple.max, symbol, offset: x.offset << min });
   }
   override shrU(a: Val, b: Val): Val {
     super.shrU(a, b);
     const x = this.of(a);
     const { min, max } = this.of(b);
-    return min === max && min < 32
-      ? this.val(between(Math.floor(x.min / 2 ** min), Math.floor(x.max / 2 ** min)))
-      : VAL;
+    return min === max && min < 32 ? this.val(between(x.min >>> min, x.max >>> min)) : VAL;
   }
 
   // ---- symbols, for guesses -----------------------------------------------------------------------------------------
@@ -182,7 +206,7 @@ export abstract class RegionValues extends TranslationEmitter {
     return this.arms > 0;
   }
   protected has(local: Local): boolean {
-    return this.values.has(local);
+    return this.values[local] !== undefined;
   }
   /** An arm of a branch inside an instruction. */
   protected arm(emit: (() => void) | undefined): void {

@@ -230,12 +230,14 @@ export class Regions implements DependentCode {
     const pages = new Map<number, CodeSpans>();
     const linear = new Set<number>();
     const own = new Set<number>();
-    for (const node of shape.nodes)
-      for (const { eip: first, next } of node.instructions) {
-        if (node.frame === undefined) own.add(first);
-        this.mark(source, first, next, pages);
-        linear.add(first >>> 12);
-      }
+    for (const { instructions, frame } of shape.nodes) {
+      // One behind the other: in one page, or the first reaches into the next.
+      const last = instructions.at(-1)!;
+      this.mark(source, instructions[0]!.eip, last.next, pages);
+      linear.add(instructions[0]!.eip >>> 12);
+      linear.add(last.eip >>> 12);
+      if (frame === undefined) for (const { eip: first } of instructions) own.add(first);
+    }
     // It goes with that block, and must know before.
     this.mark(source, eip, cache.blockEnd(head), pages);
     const region: Region = {
@@ -271,23 +273,23 @@ export class Regions implements DependentCode {
     this.i32[(head + Entry.imm) >> 2] = HOT_LATER;
     return false;
   }
-  /** Bytes of the EIPs [first, end). */
+  /** Bytes of the EIPs [first, end), which are in two pages at most. */
   private mark(source: PresentCode, first: number, end: number, pages: Map<number, CodeSpans>): void {
-    const place = source.place(first);
-    const last = source.place(end - 1);
-    const note = (page: number, from: number, to: number): void => {
-      this.cache.markCode(page, from, to);
-      let spans = pages.get(page);
+    const page = source.place(first) >>> 12;
+    const last = end - 1;
+    const note = (at: number, from: number, to: number): void => {
+      this.cache.markCode(at, from, to);
+      let spans = pages.get(at);
       if (spans === undefined) {
         spans = new CodeSpans();
-        pages.set(page, spans);
+        pages.set(at, spans);
       }
       spans.add(from, to);
     };
-    if (place === last) note(place >>> 12, first & 0xfff, ((end - 1) & 0xfff) + 1);
+    if (((first ^ last) & ~0xfff) === 0) note(page, first & 0xfff, (last & 0xfff) + 1);
     else {
-      note(place >>> 12, first & 0xfff, 4096);
-      note(last >>> 12, 0, end & 0xfff);
+      note(page, first & 0xfff, 4096);
+      note(source.place(last) >>> 12, 0, (last & 0xfff) + 1);
     }
   }
   /** Blocks that are parts of a region get one of their own only if they go on being entered from elsewhere. */

@@ -14,33 +14,58 @@ export interface Structure {
 /** The edges that an end of a node has. */
 export const edgesOf = (node: FlowNode): Edge[] =>
   [node.next, node.taken, ...node.targets].filter((edge) => edge !== undefined);
-const successors = (node: FlowNode): FlowNode[] => edgesOf(node).flatMap((edge) => edge.to ?? []);
+const successors = ({ next, taken, targets }: FlowNode): FlowNode[] => {
+  const found: FlowNode[] = [];
+  if (next?.to !== undefined) found.push(next.to);
+  if (taken?.to !== undefined) found.push(taken.to);
+  for (const { to } of targets) if (to !== undefined) found.push(to);
+  return found;
+};
 
-const reversePostorder = (entry: FlowNode): FlowNode[] => {
+/** Nodes in reverse postorder, and the successors of each. */
+interface Order {
+  readonly nodes: FlowNode[];
+  readonly after: FlowNode[][];
+}
+
+const reversePostorder = (entry: FlowNode): Order => {
   const nodes: FlowNode[] = [];
+  const after: FlowNode[][] = [];
   const seen = new Set<FlowNode>([entry]);
-  const stack: { node: FlowNode; rest: FlowNode[] }[] = [{ node: entry, rest: successors(entry) }];
+  const stack = [entry];
+  const lists = [successors(entry)];
+  /** Of each list, how many at its end have been looked at. */
+  const looked = [0];
   while (stack.length > 0) {
-    const top = stack.at(-1)!;
-    const to = top.rest.pop();
-    if (to === undefined) {
-      nodes.push(top.node);
-      stack.pop();
-    } else if (!seen.has(to)) {
+    const top = stack.length - 1;
+    const list = lists[top]!;
+    const left = list.length - ++looked[top]!;
+    if (left < 0) {
+      nodes.push(stack.pop()!);
+      after.push(lists.pop()!);
+      looked.pop();
+      continue;
+    }
+    const to = list[left]!;
+    if (!seen.has(to)) {
       seen.add(to);
-      stack.push({ node: to, rest: successors(to) });
+      stack.push(to);
+      lists.push(successors(to));
+      looked.push(0);
     }
   }
   nodes.reverse();
+  after.reverse();
   nodes.forEach((node, i) => (node.order = i));
-  return nodes;
+  return { nodes, after };
 };
 
 /** Immediate dominators (Cooper, Harvey, Kennedy: "A Simple, Fast Dominance Algorithm"). */
-const findDominators = (nodes: readonly FlowNode[]): void => {
-  const predecessors = new Map<FlowNode, FlowNode[]>();
-  for (const node of nodes)
-    for (const to of successors(node)) predecessors.set(to, [...(predecessors.get(to) ?? []), node]);
+const findDominators = ({ nodes, after }: Order): void => {
+  const predecessors = nodes.map((): FlowNode[] => []);
+  nodes.forEach((node, i) => {
+    for (const to of after[i]!) predecessors[to.order]!.push(node);
+  });
   const entry = nodes[0]!;
   entry.dominator = entry;
   const meet = (a: FlowNode, b: FlowNode): FlowNode => {
@@ -55,7 +80,7 @@ const findDominators = (nodes: readonly FlowNode[]): void => {
     for (const node of nodes) {
       if (node === entry) continue;
       let dominator: FlowNode | undefined;
-      for (const p of predecessors.get(node) ?? [])
+      for (const p of predecessors[node.order]!)
         if (p.dominator !== undefined) dominator = dominator === undefined ? p : meet(p, dominator);
       if (dominator !== node.dominator) {
         node.dominator = dominator;
@@ -69,16 +94,16 @@ const dominates = (a: FlowNode, b: FlowNode): boolean => {
   return a === b;
 };
 
-const longestPath = (nodes: readonly FlowNode[]): number => {
-  const length = new Map<FlowNode, number>();
+const longestPath = ({ nodes, after }: Order): number => {
+  const length = new Int32Array(nodes.length);
   let longest = 0;
-  for (const node of [...nodes].reverse()) {
+  for (let i = nodes.length - 1; i >= 0; i--) {
+    const node = nodes[i]!;
     let behind = 0;
-    for (const to of successors(node))
-      if (to.order > node.order && !to.loopHeader) behind = Math.max(behind, length.get(to)!);
+    for (const to of after[i]!) if (to.order > i && !to.loopHeader) behind = Math.max(behind, length[to.order]!);
     const total = behind + node.instructions.length;
-    length.set(node, total);
-    if (node.loopHeader || node.order === 0) longest = Math.max(longest, total);
+    length[i] = total;
+    if (node.loopHeader || i === 0) longest = Math.max(longest, total);
   }
   return longest;
 };
@@ -102,23 +127,24 @@ const cutIrreducible = (nodes: readonly FlowNode[]): boolean => {
 };
 
 export const structure = (entry: FlowNode): Structure => {
-  let nodes: FlowNode[];
+  let order: Order;
   for (;;) {
-    nodes = reversePostorder(entry);
-    findDominators(nodes);
-    if (!cutIrreducible(nodes)) break;
-    for (const node of nodes) {
+    order = reversePostorder(entry);
+    findDominators(order);
+    if (!cutIrreducible(order.nodes)) break;
+    for (const node of order.nodes) {
       node.order = -1;
       node.dominator = undefined;
     }
   }
+  const { nodes, after } = order;
   const forward = new Int32Array(nodes.length);
   for (const node of nodes) {
     if (node !== entry) node.dominator!.children.push(node);
-    for (const to of successors(node))
+    for (const to of after[node.order]!)
       if (to.order <= node.order) to.loopHeader = true;
       else forward[to.order]!++;
   }
   for (const node of nodes) node.merge = forward[node.order]! > 1;
-  return { entry, nodes, longest: longestPath(nodes) };
+  return { entry, nodes, longest: longestPath(order) };
 };
