@@ -110,6 +110,15 @@ describe('a debug session with several domains', () => {
       assert.equal(bench.run('reverseContinue', { threadId: 2 }).threadId, 2);
       assert.equal(Number(value(bench, 2, 'ticks')), now - i);
     }
+    // One that is met in another domain and does not count changes nothing for a step.
+    bench.request('setFunctionBreakpoints', { breakpoints: [] });
+    const instructionReference = bench.request('evaluate', {
+      expression: 'clock_tick',
+      frameId: top(bench, 1).id,
+      context: 'watch',
+    }).memoryReference!;
+    bench.request('setInstructionBreakpoints', { breakpoints: [{ instructionReference, condition: '$domain == 1' }] });
+    for (let i = 0; i < 12; i++) assert.equal(bench.run(i < 4 ? 'stepOut' : 'next', { threadId: 2 }).threadId, 2);
   });
 
   it('steps one of them by lines as if it were alone', () => {
@@ -168,6 +177,12 @@ describe('a debug session with several domains', () => {
       step(threadId);
       assert.equal(place(threadId), after);
     }
+    // The other one has the processor now: what it did since is undone with the last instruction of this one.
+    step(2);
+    step(1);
+    const at = way.indexOf(register(bench, 2, 'eip'));
+    assert.equal(bench.run('stepBack', { threadId: 2, granularity: 'instruction' }).threadId, 2);
+    assert.equal(register(bench, 2, 'eip'), way[(at + 3) % 4]);
   });
 
   it('watches data and instructions of one domain only', () => {
