@@ -5,7 +5,7 @@
 import type { Cpu } from '../../cpu/cpu.ts';
 import { StateLayout } from '../../cpu/state.ts';
 import { directEntry } from '../../cpu/tlb.ts';
-import { DecodeResult, Decoder, type OpcodeTable } from '../../isa/decode.ts';
+import { Decoder, type OpcodeTable } from '../../isa/decode.ts';
 import type { Code } from '../../wasm/code.ts';
 import type { CodeCache } from '../code-cache.ts';
 import type { GranuleMask } from '../code-granules.ts';
@@ -14,13 +14,12 @@ import { CodeSpans } from '../code-spans.ts';
 import { Entry } from '../entry.ts';
 import type { ThreadedModule } from '../threaded-module.ts';
 import type { HelperOperands } from '../helper-operands.ts';
-import { Mode, runsUnit } from '../mode.ts';
-import { isEmitted } from '../operand-access.ts';
+import { Mode } from '../mode.ts';
 import { Allowance } from './allowance.ts';
 import { CANONICAL, DYNAMIC } from './flag-kinds.ts';
-import { type CodeSource, exploreRegion, type FlowNode } from './flow-graph.ts';
-import { Instruction } from './instruction.ts';
+import { exploreRegion, type FlowNode } from './flow-graph.ts';
 import { peelLoops } from './peel.ts';
+import { PresentCode } from './present-code.ts';
 import { RegionFunction } from './region-function.ts';
 import type { RegionCompiler } from './region-module.ts';
 import { doneOfSite, eipOfSite, kindOfSite, siteRecords } from './site-records.ts';
@@ -63,91 +62,7 @@ const MOST_PATIENT = 9;
 const EAGER_BATCH = 4;
 const EAGER_PATIENCE = 64;
 
-/** Words of a table of addresses that are looked at, different ones that are wanted, and how far from the jump they may be. */
-const MOST_IN_TABLE = 256;
-const MOST_TARGETS = 32;
-const FARTHEST_TARGET = 1 << 18;
-
 const NO_SITES = new Int32Array(0);
-
-/** Instructions at an EIP of the present address space, by the translations that the TLB has. */
-class PresentCode implements CodeSource {
-  private readonly instructions = new Map<number, Instruction | undefined>();
-  private readonly places = new Map<number, number>();
-  private readonly u8: Uint8Array;
-
-  constructor(
-    private readonly cpu: Cpu,
-    private readonly cache: CodeCache,
-    private readonly decoder: Decoder,
-    private readonly mode: number,
-    private readonly byHead: ReadonlyMap<number, Region>,
-  ) {
-    this.u8 = cpu.memory.u8;
-  }
-  /** Physical address of the page of an EIP; -1 if it is not known. */
-  place(eip: number): number {
-    const page = eip >>> 12;
-    let place = this.places.get(page);
-    if (place === undefined) {
-      place = this.cpu.mmu.cachedCode((page << 12) >>> 0);
-      if (place + 4096 > this.cpu.memory.bytes) place = -1;
-      this.places.set(page, place);
-    }
-    return place;
-  }
-  instruction(eip: number): Instruction | undefined {
-    if (this.instructions.has(eip)) return this.instructions.get(eip);
-    const instruction = this.decode(eip);
-    this.instructions.set(eip, instruction);
-    return instruction;
-  }
-  private decode(eip: number): Instruction | undefined {
-    const d = this.decoder;
-    const { ramBase } = this.cpu.memory;
-    const first = this.place(eip);
-    const host = ramBase + first + (eip & 0xfff);
-    const inPage = first < 0 ? 0 : 4096 - (eip & 0xfff);
-    const result = d.decode(
-      (i) => {
-        if (i < inPage) return this.u8[host + i]!;
-        const at = (eip + i) >>> 0;
-        const place = this.place(at);
-        return place < 0 ? -1 : this.u8[ramBase + place + (at & 0xfff)]!;
-      },
-      (this.mode & Mode.code32) !== 0,
-    );
-    // Control leaves before a debugger's stop point.
-    if (this.cpu.points.execution && this.cpu.points.marks(eip, true)) return undefined;
-    const known = result === DecodeResult.ok && isEmitted(d.row, d, this.mode) && runsUnit(d.row.unit, this.mode);
-    return known ? new Instruction(eip, d) : undefined;
-  }
-  known(eip: number): boolean {
-    return this.head(eip) !== 0;
-  }
-  hasRegion(eip: number, inside: number): boolean {
-    const head = this.head(eip);
-    return head !== 0 && (this.byHead.get(head)?.own.includes(inside | 0) ?? false);
-  }
-  tableOfJumps(linear: number, near: number): readonly number[] {
-    const found = new Set<number>();
-    for (let k = 0; k < MOST_IN_TABLE && found.size < MOST_TARGETS; k++) {
-      const at = linear + 4 * k;
-      const place = this.place(at);
-      if (at % 4 !== 0 || at > 0xffff_fffc || place < 0) break;
-      const eip = this.cpu.memory.i32[(this.cpu.memory.ramBase + place + (at & 0xfff)) >> 2]! >>> 0;
-      // Behind the table.
-      if (Math.abs(eip - near) > FARTHEST_TARGET) break;
-      if (this.known(eip)) found.add(eip);
-    }
-    return [...found];
-  }
-  head(eip: number): number {
-    const place = this.place(eip);
-    if (place < 0) return 0;
-    return this.cache.knownEntry(place >>> 12, this.mode & Mode.decode, eip);
-  }
-}
 
 export class Regions implements DependentCode {
   private readonly byId = new Map<number, Region>();
