@@ -2,9 +2,8 @@
 
 import { dirname, resolve } from 'node:path';
 import { DomainLines } from '../workers/domain-lines.ts';
-import { Members } from '../workers/members.ts';
-import { type DomainConfig, MOST_DOMAIN, type NamedBytes, UserError } from '../workers/session.ts';
-import { CAPS, WEIGHTS } from '../hypervisor/scheduler.ts';
+import { DOMAIN_MEMBERS, DomainMembers, withoutUndefined } from '../workers/domain-members.ts';
+import { type DomainConfig, type NamedBytes, UserError } from '../workers/session.ts';
 import { DEFAULT_MEMORY, readModule, readNamed, serialTo, type SerialSink } from './guest-options.ts';
 import { parseSize } from './options.ts';
 
@@ -17,19 +16,13 @@ export interface FurtherDomain {
 
 /** What each member of the file's object must be. */
 const MEMBERS = {
-  image: 'a path',
-  id: 'a number',
-  name: 'a text',
+  ...DOMAIN_MEMBERS,
   memory: 'a size such as "64M"',
   cmdline: 'a text',
-  initrd: 'a path',
-  modules: 'a list of "FILE ARGS"',
-  symbols: 'a path',
-  weight: 'a number',
-  cap: 'a number',
   serial: '"stdio", "null" or "file:PATH"',
   input: 'a path',
 } as const;
+
 const parsed = (file: string): unknown => {
   try {
     return JSON.parse(new TextDecoder().decode(readNamed(file, 'domain').bytes));
@@ -41,31 +34,23 @@ const parsed = (file: string): unknown => {
 
 /** @param taken numbers of the domains that there are @param loud the first domain's serial line is the terminal's */
 export const readDomain = (file: string, taken: ReadonlySet<number>, loud: boolean): FurtherDomain => {
-  const members = new Members(file, parsed(file), MEMBERS, '{"image": "kernel.elf", "memory": "64M"}');
+  const members = new DomainMembers(file, parsed(file), MEMBERS, '{"image": "kernel.elf", "memory": "64M"}');
   const path = (name: string): string => resolve(dirname(file), name);
   const read = (name: 'initrd' | 'symbols' | 'input'): NamedBytes | undefined => {
     const given = members.text(name);
     return given === undefined ? undefined : readNamed(path(given), name);
   };
-  const image = members.text('image');
-  if (image === undefined) throw new UserError(`${file}: "image" is missing: give the path of a kernel`);
-  let id = members.number('id', 0, MOST_DOMAIN);
-  if (id === undefined) for (id = 1; taken.has(id); id++);
+  const { image } = members;
+  const id = members.id(taken);
   const [initrd, symbols] = [read('initrd'), read('symbols')];
-  const optional = Members.given<Pick<DomainConfig, 'name' | 'weight' | 'cap' | 'initrd' | 'symbols'>>({
-    name: members.text('name'),
-    weight: members.number('weight', WEIGHTS.least, WEIGHTS.most),
-    cap: members.number('cap', CAPS.least, CAPS.most),
-    initrd,
-    symbols,
-  });
   const config: DomainConfig = {
     id,
     image: readNamed(path(image), 'image'),
     cmdline: members.text('cmdline') ?? '',
     modules: members.texts('modules').map((text) => readModule(text, path)),
     memoryBytes: parseSize(members.text('memory') ?? DEFAULT_MEMORY, `${file}: "memory"`),
-    ...optional,
+    ...members.terms,
+    ...withoutUndefined<Pick<DomainConfig, 'initrd' | 'symbols'>>({ initrd, symbols }),
   };
   const serial = members.text('serial') ?? (loud ? 'stdio' : 'null');
   const target = serial.startsWith('file:') && serial !== 'file:' ? `file:${path(serial.slice(5))}` : serial;

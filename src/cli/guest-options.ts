@@ -3,6 +3,7 @@
 
 import { accessSync, closeSync, constants, existsSync, openSync, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { splitModule } from '../workers/domain-members.ts';
 import { type BootConfig, type NamedBytes, type Session, UserError } from '../workers/session.ts';
 import { one, parseCount, type ParsedArguments, parseSize } from './options.ts';
 import { writeAll } from './write-all.ts';
@@ -29,8 +30,8 @@ export const reasonOf = (error: unknown): string => {
 
 /** "FILE ARGS". @param path where a file lies */
 export const readModule = (text: string, path = (file: string) => file): BootConfig['modules'][number] => {
-  const [file = '', ...words] = text.split(' ');
-  return { ...readNamed(path(file), 'module'), cmdline: words.join(' ') };
+  const [file, cmdline] = splitModule(text);
+  return { ...readNamed(path(file), 'module'), cmdline };
 };
 
 /** Finds out before the run what would spoil its end. */

@@ -2,26 +2,14 @@
 // sentence that names the member. Not how several domains run (hypervisor/scheduler.ts).
 
 import type * as vscode from 'vscode';
-import { CAPS, WEIGHTS } from '../../hypervisor/scheduler.ts';
-import { Members } from '../../workers/members.ts';
-import { type DomainConfig, MOST_DOMAIN, type NamedBytes, UserError } from '../../workers/session.ts';
+import { DOMAIN_MEMBERS, DomainMembers, splitModule, withoutUndefined } from '../../workers/domain-members.ts';
+import { type DomainConfig, type NamedBytes, UserError } from '../../workers/session.ts';
 
 const MIB = 1024 * 1024;
 const MEMORY = { least: 4, most: 2048, usual: 64 } as const;
 
 /** What each member must be. package.json describes them. */
-const MEMBERS = {
-  image: 'a path',
-  id: 'a number',
-  name: 'a text',
-  memory: 'a number of megabytes',
-  commandLine: 'a text',
-  initrd: 'a path',
-  modules: 'a list of "FILE ARGS"',
-  symbols: 'a path',
-  weight: 'a number',
-  cap: 'a number',
-} as const;
+const MEMBERS = { ...DOMAIN_MEMBERS, memory: 'a number of megabytes', commandLine: 'a text' } as const;
 
 export interface DomainReading {
   /** What the list is called, for messages. */
@@ -43,24 +31,20 @@ export const readDomains = async (list: unknown, reading: DomainReading): Promis
   const domains: DomainConfig[] = [];
   for (const [index, value] of list.entries()) {
     const where = `${reading.where}[${index}]`;
-    const members = new Members(where, value, MEMBERS, '{"image": "kernel.elf"}');
-    let id = members.number('id', 1, MOST_DOMAIN);
-    if (id === undefined) for (id = 1; taken.has(id); id++);
-    else if (taken.has(id)) throw new UserError(`${where}: there is a domain ${id} already`);
+    const members = new DomainMembers(where, value, MEMBERS, '{"image": "kernel.elf"}');
+    const id = members.id(taken, 1);
+    if (taken.has(id)) throw new UserError(`${where}: there is a domain ${id} already`);
     taken.add(id);
-    domains.push(await readDomain(where, members, id, reading));
+    domains.push(await readDomain(members, id, reading));
   }
   return domains;
 };
 
 const readDomain = async (
-  where: string,
-  members: Members<keyof typeof MEMBERS>,
+  members: DomainMembers<keyof typeof MEMBERS>,
   id: number,
   { uriOf, read, commandLine }: DomainReading,
 ): Promise<DomainConfig> => {
-  const path = members.text('image');
-  if (path === undefined) throw new UserError(`${where}: "image" is missing: give the path of a kernel`);
   const file = async (given: string): Promise<NamedBytes> => {
     const uri = uriOf(given);
     return { name: uri.fsPath, bytes: await read(uri) };
@@ -69,21 +53,19 @@ const readDomain = async (
     const given = members.text(name);
     return given === undefined ? undefined : file(given);
   };
-  const image = await file(path);
+  const image = await file(members.image);
   const modules = members.texts('modules').map(async (text) => {
-    const [name = '', ...words] = text.split(' ');
-    return { ...(await file(name)), cmdline: words.join(' ') };
+    const [name, cmdline] = splitModule(text);
+    return { ...(await file(name)), cmdline };
   });
   return {
     id,
     image,
-    cmdline: members.text('commandLine') ?? (await commandLine(uriOf(path), image.bytes)),
+    cmdline: members.text('commandLine') ?? (await commandLine(uriOf(members.image), image.bytes)),
     modules: await Promise.all(modules),
     memoryBytes: (members.number('memory', MEMORY.least, MEMORY.most) ?? MEMORY.usual) * MIB,
-    ...Members.given<Pick<DomainConfig, 'name' | 'weight' | 'cap' | 'initrd' | 'symbols'>>({
-      name: members.text('name'),
-      weight: members.number('weight', WEIGHTS.least, WEIGHTS.most),
-      cap: members.number('cap', CAPS.least, CAPS.most),
+    ...members.terms,
+    ...withoutUndefined<Pick<DomainConfig, 'initrd' | 'symbols'>>({
       initrd: await optional('initrd'),
       symbols: await optional('symbols'),
     }),
