@@ -57,7 +57,6 @@ export interface WatchPoint {
   readonly on: 'write' | 'read' | 'access' | 'change';
   readonly address: number;
   readonly bytes: number;
-  readonly domain?: number;
 }
 
 /** What only the moment itself can tell. */

@@ -89,7 +89,7 @@ const variable = (session: DebugSession, vcpu: DebugVcpu, register: Register): D
       name,
       value: `${text} base ${hex(base!, 8)} limit ${hex(limit!, 8)} ${rights}`,
       variablesReference: 0,
-      memoryReference: hex(base!, 8),
+      memoryReference: session.subject.reference(base!),
       type: session.tell('bits', { count: bits }),
     };
   }

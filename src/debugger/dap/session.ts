@@ -6,7 +6,7 @@ import type { Code } from '../code.ts';
 import type { GuestContext } from '../context.ts';
 import { type Errand, Execution, type Spotted } from '../execution.ts';
 import type { Frames, Frame } from '../frames.ts';
-import type { DebuggedGuest, DebuggedMachine, GuestEnd } from '../machine.ts';
+import type { DebuggedGuest, DebuggedMachine } from '../machine.ts';
 import type { GuestOs } from '../os/guest-os.ts';
 import type { StepEnd } from '../stepping.ts';
 import { english, type Saying, type Tell } from '../saying.ts';
@@ -14,6 +14,7 @@ import { stopSentence } from '../stop-sentence.ts';
 import type { StopDetail, Work } from '../target.ts';
 import { Activities, type ActivityEnd, type Past } from './activities.ts';
 import type { Container } from './containers.ts';
+import { GuestEnds } from './guest-ends.ts';
 import { Handles } from './handles.ts';
 import { Postponed } from './postponed.ts';
 import { type Dap, type Events, Late, Refusal } from './protocol.ts';
@@ -49,6 +50,7 @@ export class DebugSession {
   /** The guest that is looked at, and stepped. */
   subject: Subject;
   readonly threads = new Threads(this);
+  private readonly ends = new GuestEnds(this);
   readonly frameHandles = new Handles<Frame, Subject>(1, () => this.subject);
   readonly containers = new Handles<Container, Subject>(0x1000, () => this.subject);
   /** By group: places the breakpoints anew, and gives those that lie elsewhere now. */
@@ -60,8 +62,6 @@ export class DebugSession {
   firstColumn = 1;
   /** The session was joined to a guest that ran already: leaving it lets it go on. */
   attached = false;
-  /** The user ends the guest, whatever the editor says when it goes. */
-  terminates = false;
   /** Where the guest shall stand still first; from the launch configuration. */
   firstStop: 'run' | 'first-line' | { readonly at: string } = 'run';
   /** What the last stop was about, for exceptionInfo. */
@@ -92,7 +92,11 @@ export class DebugSession {
         index: () => this.subject.index,
         turnTo: (index) => (this.subject = this.subjects[index]!),
         judge: () => this.subject,
-        isOver: () => this.tellEnds(),
+        isOver: () => {
+          const ended = this.ends.tellFurther();
+          if (ended !== undefined) this.subject = ended;
+          return ended !== undefined;
+        },
       },
       (line) => this.say(this.subject.prefix + line),
       () => this.subjects.forEach(({ frames }) => frames.leaveInlined()),
@@ -244,38 +248,15 @@ export class DebugSession {
   }
 
   private guestEnded(): void {
+    const [first] = this.subjects;
+    // Whichever was looked at: without the first there is no session.
+    if (first!.guest.end !== undefined) this.subject = first!;
     const { end } = this.guest;
     if (end === undefined) return this.stopped('pause', {});
-    this.tellEnd();
-    // A guest that broke is looked at, if the user wants; one that ended by itself is over. Without the first there is no session.
-    if (this.subject.index > 0 || this.isLookedAt(end))
+    this.ends.tell(this.subject, end);
+    if (this.subject !== first || this.ends.isLookedAt(end))
       this.stopped('exception', { description: end.message, text: end.message });
     else this.terminate(end.exitStatus ?? 0);
-  }
-  private isLookedAt({ kind }: GuestEnd): boolean {
-    return this.standsAtEnd.has(kind === 'unsupported' ? 'vm-entry-failure' : kind);
-  }
-  private tellEnd(): void {
-    const { prefix, guest } = this.subject;
-    const { message, details } = guest.end!;
-    this.subject.endIsTold = true;
-    this.say(prefix + message);
-    for (const line of details) this.say(`${prefix}  ${line}`);
-  }
-  /** Tells which further guests have ended; true: one is to be looked at, or it was the one that is stepped. */
-  private tellEnds(): boolean {
-    const stepped = this.subject;
-    for (const subject of this.subjects.slice(1)) {
-      const { end } = subject.guest;
-      if (end === undefined) subject.endIsTold = false;
-      else if (!subject.endIsTold) {
-        this.within(subject, () => this.tellEnd());
-        if (subject !== stepped && !this.isLookedAt(end)) continue;
-        this.subject = subject;
-        return true;
-      }
-    }
-    return false;
   }
 
   /** The guest stands still already: says so. */
@@ -317,7 +298,6 @@ export class DebugSession {
     this.abandon();
     this.machine.restart();
     this.subject = this.subjects[0]!;
-    for (const subject of this.subjects) subject.endIsTold = false;
     this.forget();
   }
 

@@ -24,8 +24,6 @@ export class Subject implements Judge {
   readonly context: GuestContext;
   readonly arrivals: Arrivals;
   readonly loadedModules: LoadedModules;
-  /** Its end was told. */
-  endIsTold = false;
 
   /** @param index its place among the guests of the machine */
   constructor(

@@ -45,13 +45,16 @@ export class GuestDebugAdapter implements vscode.DebugAdapter {
       this.deliver(answerTo(request));
       return;
     }
-    this.guest.debug(request);
     // The editor's Stop; it disconnects then as from a guest that has ended by itself, with `terminateDebuggee` false.
     if (request.command === 'terminate') this.terminates = true;
-    if (request.command !== 'disconnect') return;
+    if (request.command !== 'disconnect') {
+      this.guest.debug(request);
+      return;
+    }
     this.ended = true;
-    // What has ended by itself stays in view.
     const end = this.terminates || (request.arguments?.terminateDebuggee ?? this.launched);
+    this.guest.debug({ ...request, arguments: { ...request.arguments, terminateDebuggee: end } } as DebugMessage);
+    // What has ended by itself stays in view.
     if (end && this.guest.live?.status.state !== 'stopped') this.guest.stop();
     else return;
     this.deliver(answerTo(request));

@@ -81,7 +81,7 @@ export class StopPoints {
   private readonly execute = new Map<number, Of<'execute'>[]>();
   /** Page offsets of the addresses: all that is certain of code in a segment that is not flat. */
   private readonly offsets = new Set<number>();
-  private watches: readonly WatchPoint[] = [];
+  private watches: readonly Of<WatchPoint['on']>[] = [];
   private pages = new Set<number>();
   private events: readonly Of<'exception' | 'interrupt'>[] = [];
   private exits: readonly Of<'exit'>[] = [];
@@ -110,7 +110,7 @@ export class StopPoints {
     const of = <On extends StopPoint['on']>(...kinds: readonly On[]): Of<On>[] =>
       points.filter((p): p is Of<On> => kinds.includes(p.on as On));
     this.replaceExecution(of('execute'));
-    this.watches = of('write', 'read', 'access', 'change') as WatchPoint[];
+    this.watches = of('write', 'read', 'access', 'change');
     this.replacePages(new Set(this.watches.flatMap(pagesOf)));
     this.events = of('exception', 'interrupt');
     this.exits = of('exit');

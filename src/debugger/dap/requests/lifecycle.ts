@@ -182,15 +182,13 @@ export const restart: Handler<'restart'> = {
 export const disconnect: Handler<'disconnect'> = {
   capabilities: { supportTerminateDebuggee: true, supportSuspendDebuggee: true },
   answer: (session, { terminateDebuggee, suspendDebuggee }) => {
-    const ends = session.terminates || (terminateDebuggee ?? !session.attached);
-    session.leave(ends ? 'end' : suspendDebuggee === true ? 'suspend' : 'run');
+    session.leave((terminateDebuggee ?? !session.attached) ? 'end' : suspendDebuggee === true ? 'suspend' : 'run');
   },
 };
 
 export const terminate: Handler<'terminate'> = {
   capabilities: { supportsTerminateRequest: true },
   answer: (session) => {
-    session.terminates = true;
     session.later(() => session.terminate());
   },
 };
