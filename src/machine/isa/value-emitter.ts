@@ -234,7 +234,7 @@ export abstract class ValueEmitter {
 
   /** The word of a TLB context for a linear address (cpu/tlb.ts). */
   tlbWord(context: Local, linear: Local, write: boolean): Val {
-    this.add(this.get(context), this.and(this.shrU(this.get(linear), this.const(10)), this.const(0x003ffffc)));
+    this.add(this.get(context), this.shl(this.shrU(this.get(linear), this.const(12)), this.const(2)));
     this.code.memory(0x28, 2, write ? WRITE_TABLE : 0);
     return VAL;
   }

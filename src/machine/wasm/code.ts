@@ -90,6 +90,11 @@ export class Code extends ByteWriter {
     super(room);
   }
 
+  /** Takes all code away; the locals stay. */
+  clear(): void {
+    this.length = 0;
+    this.hints.length = 0;
+  }
   local(type: ValueType): Local {
     this.locals.push(type);
     return this.parameters + this.locals.length - 1;

@@ -1,67 +1,9 @@
-// Does a loop's code read flags that come from outside it, before it sets them? Found by running the descriptions once a row in a context
-// that only watches. Not the flags' form (flag-kinds.ts).
+// Does a loop's code read flags that come from outside it, before it sets them? Not what a single instruction does with them (row-effects.ts) and not
+// their form (flag-kinds.ts).
 
-import type { Val } from '../../isa/emitter.ts';
-import type { Row } from '../../isa/row.ts';
-import { sharedFunctions } from '../runtime.ts';
 import type { FlowNode } from './flow-graph.ts';
-import type { Instruction } from './instruction.ts';
-import { keptOf } from './flag-kinds.ts';
-import { RegionEmitter } from './region-emitter.ts';
-import type { RegionRuntime } from './region-frame.ts';
+import { FlagUse, flagsOf } from './row-effects.ts';
 import { edgesOf } from './structure.ts';
-
-const NOWHERE: RegionRuntime = {
-  type: 0,
-  loadSlow: 0,
-  storeSlow: 0,
-  hostRead: 0,
-  hostWrite: 0,
-  commit: 0,
-  stackLinear: 0,
-  segmentLinear: 0,
-  raise: 0,
-  portIn: 0,
-  portOut: 0,
-  auxiliary: 0,
-  goto: 0,
-  jumpMiss: 0,
-  next: 0,
-  atSite: 0,
-  again: { loadSlow: 0, storeSlow: 0, hostRead: 0, hostWrite: 0 },
-  shared: sharedFunctions(() => 0),
-};
-
-/** What the first instruction with an interest in flags does. INC and DEC pass CF on without looking. */
-const Use = { none: 0, sets: 1, passes: 2, reads: 3 } as const;
-
-class Watcher extends RegionEmitter {
-  reads = false;
-  override lazyAux(): Val {
-    this.reads = true;
-    return super.lazyAux();
-  }
-  override lazyResult(): Val {
-    this.reads = true;
-    return super.lazyResult();
-  }
-}
-
-const uses = new Map<Row, number>();
-
-const useOf = (instruction: Instruction): number => {
-  const { row } = instruction;
-  let use = uses.get(row);
-  if (use === undefined) {
-    const watcher = new Watcher(NOWHERE, 0);
-    const before = watcher.kind;
-    watcher.emit(instruction, 0, undefined);
-    const sets = watcher.kind === before ? Use.none : keptOf(watcher.kind) === undefined ? Use.sets : Use.passes;
-    use = watcher.reads ? Use.reads : sets;
-    uses.set(row, use);
-  }
-  return use;
-};
 
 const known = new WeakMap<FlowNode, boolean>();
 
@@ -87,10 +29,10 @@ const search = (header: FlowNode): boolean => {
     let passed = before;
     let sets = false;
     for (const instruction of node.instructions) {
-      const use = useOf(instruction);
-      if (use === Use.reads) return true;
-      if (use === Use.passes) passed = 1;
-      sets = use === Use.sets;
+      const use = flagsOf(instruction);
+      if (use === FlagUse.reads) return true;
+      if (use === FlagUse.passes) passed = 1;
+      sets = use === FlagUse.sets;
       if (sets) break;
     }
     if (sets) continue;

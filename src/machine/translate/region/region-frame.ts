@@ -67,6 +67,8 @@ export abstract class RegionFrame extends RegionRegisters {
     protected readonly runtime: RegionRuntime,
     /** Mode word (translate/mode.ts) that the region is for. */
     protected readonly mode: number,
+    /** TLB word that most of its accesses will find (region-memory.ts). */
+    protected readonly usual: number,
   ) {
     super(new Code(4, REGION_BYTES), runtime.auxiliary);
     this.siteLocal = this.code.local(I32);
@@ -193,6 +195,21 @@ export abstract class RegionFrame extends RegionRegisters {
   override rarely(condition: Val, then: () => void, otherwise?: () => void): void {
     if (this.decided(condition, then, otherwise)) return;
     super.rarely(condition, then, otherwise);
+  }
+  protected eitherRarely(conditions: readonly (() => Val)[], then: () => void, otherwise: () => void): void {
+    const done = this.depth;
+    this.open('block');
+    const missed = this.depth;
+    this.open('block');
+    for (const condition of conditions) {
+      condition();
+      this.branchIf(missed);
+    }
+    this.arm(otherwise);
+    this.branch(done);
+    this.close();
+    this.arm(then);
+    this.close();
   }
   budgetAfter(): Val {
     return this.sub(this.get(N), this.const(this.done + 1));

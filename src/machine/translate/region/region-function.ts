@@ -12,6 +12,7 @@ import { wantsFlags } from './flag-use.ts';
 import { FAR } from './access-guesses.ts';
 import { type Edge, type FlowNode, Transfer } from './flow-graph.ts';
 import type { Instruction } from './instruction.ts';
+import { KeptRegisters } from './kept-registers.ts';
 import { RegionEmitter } from './region-emitter.ts';
 import type { RegionRuntime, Site } from './region-frame.ts';
 import type { Structure } from './structure.ts';
@@ -21,6 +22,8 @@ import { type TargetTable, targetTable } from './target-table.ts';
 export interface RegionContext {
   readonly runtime: RegionRuntime;
   readonly mode: number;
+  /** TLB word that most of its accesses will find; INVALID: unknown. */
+  readonly usual: number;
   /** Number that its exits tell. */
   readonly id: number;
   /** Address of a fresh jump entry (translate/entry.ts) from the instruction at `from` to `to`: an exit that can be linked. */
@@ -61,13 +64,16 @@ export class RegionFunction {
   private readonly labels = new Map<FlowNode, number>();
   /** Flag kinds with which a node is reached; loops: DYNAMIC from the start. */
   private readonly kinds = new Map<FlowNode, number>();
+  private readonly kept: KeptRegisters;
+  private readonly arrivals = new Map<FlowNode, ReturnType<RegionEmitter['remember']>>();
 
   constructor(
     private readonly structure: Structure,
     private readonly context: RegionContext,
   ) {
-    this.e = new RegionEmitter(context.runtime, context.mode);
+    this.e = new RegionEmitter(context.runtime, context.mode, context.usual);
     this.e.longest = structure.longest;
+    this.kept = new KeptRegisters(structure, context.mode);
     this.code = this.e.code;
     this.exitEntry = this.code.local(I32);
     this.exitEip = this.code.local(I32);
@@ -98,20 +104,26 @@ export class RegionFunction {
   private tree(node: FlowNode): void {
     const { e } = this;
     const merges = node.children.filter((child) => child.merge).sort((a, b) => b.order - a.order);
-    if (node.loopHeader) {
-      this.enterLoop(node);
-      this.labels.set(node, e.depth);
-      e.open('loop');
-      e.forget();
+    if (!node.loopHeader) {
+      this.within(node, merges, 0);
+      return;
     }
+    this.enterLoop(node);
+    e.keepOnly(this.kept.inLoop(node));
+    const begin = e.loopAnchors(this.kept.loopRanges(node));
+    e.await();
+    this.labels.set(node, e.depth);
+    e.open('loop');
+    begin();
     this.within(node, merges, 0);
-    if (node.loopHeader) e.close();
+    e.close();
+    e.reached();
   }
   private within(node: FlowNode, merges: readonly FlowNode[], at: number): void {
     const { e } = this;
     const merge = merges[at];
     if (merge === undefined) {
-      this.body(node);
+      this.body(node, merges);
       return;
     }
     // A loop is branched to from behind by its own label; this one is the way in.
@@ -120,10 +132,22 @@ export class RegionFunction {
     this.within(node, merges, at + 1);
     e.close();
     e.kind = this.kinds.get(merge) ?? DYNAMIC;
-    e.forget();
+    e.reached();
+    e.recall(this.arrivals.get(merge)!);
     this.tree(merge);
   }
-  private body(node: FlowNode): void {
+  /** What is known where control comes together behind a node: what is at the node's end, but for what ways between the two write. */
+  private arrive(merges: readonly FlowNode[]): void {
+    const { e } = this;
+    const known = e.remember();
+    for (const merge of merges) {
+      e.keepOnly(this.kept.atMerge(merge));
+      e.await();
+      this.arrivals.set(merge, e.remember());
+      e.recall(known);
+    }
+  }
+  private body(node: FlowNode, merges: readonly FlowNode[]): void {
     const { e } = this;
     if (node.loopHeader) this.checkBudget(node);
     const { instructions } = node;
@@ -137,6 +161,7 @@ export class RegionFunction {
     this.code.op(0x6b);
     this.code.localSet(N);
     const from = instructions.at(-1)!.next - 1;
+    if (merges.length > 0) this.arrive(merges);
     switch (node.transfer) {
       case Transfer.next:
         this.edge(node, node.next!, from);

@@ -1,14 +1,16 @@
 // How the region tier reaches memory. Besides a lookup in the TLB for each access (translation-emitter.ts) it has two shorter ways: an address
 // that lies in one page whatever its value is reads a TLB word that is known at emission; and accesses at constant distances from each other
-// share one lookup (an anchor). Slow paths may change the TLB: anchors end there. Not the slow paths (cpu/region-access.ts).
+// share one lookup (an anchor), over branches and around loops too. Slow paths may change the TLB: anchors end there. Not the slow paths
+// (cpu/region-access.ts) and not which registers keep their values (kept-registers.ts).
 
 import type { SharedFunction } from '../../isa/shared-functions.ts';
+import { X87_FUNCTIONS } from '../../isa/x87-functions.ts';
 import { type Val, VAL, WRITE_TABLE } from '../../isa/value-emitter.ts';
 import type { ValueType } from '../../wasm/code.ts';
 import { I32, type Local } from '../../wasm/code.ts';
 import { TLB } from '../entry-function.ts';
 import type { Miss } from '../miss-functions.ts';
-import { HOST_OFFSET } from '../../cpu/tlb.ts';
+import { HOST_OFFSET, INVALID } from '../../cpu/tlb.ts';
 import type { FastAccess, SlowAccess } from '../translation-emitter.ts';
 import { AccessRange } from './access-guesses.ts';
 import { type Knowledge, RegionValues } from './region-values.ts';
@@ -17,7 +19,7 @@ const PAGE = 0x1000;
 const TWO_32 = 0x1_0000_0000;
 /** Bytes that an anchor covers at most: the longer, the more often it lies in two pages and is of no use. */
 const WIDEST = 256;
-/** Anchors that a slow path ends one by one. */
+/** Anchors that are used at a place. */
 const MOST_ANCHORS = 3;
 
 /** Bytes [low, high) from a symbol's value on (region-values.ts) lie in one page of the TLB. */
@@ -30,6 +32,8 @@ interface Anchor {
   /** 0: where they are is not known any more, or they are in no such page. Else the byte at an offset is `ahead` and the offset from here on in linear memory. */
   readonly host: Local;
   readonly ahead: number;
+  /** It stays while a loop's code is emitted. */
+  readonly loop: boolean;
 }
 
 /** What is known at a place in the code. */
@@ -40,7 +44,15 @@ export interface Remembered {
 
 export abstract class RegionMemory extends RegionValues {
   private anchors: readonly Anchor[] = [];
+  /** Those that are wanted further on, where control comes together or turns back: slow paths on the way there end them. */
+  private readonly awaited: (readonly Anchor[])[] = [];
+  /** All of them, if none has changed since. */
+  private allAwaited: readonly Anchor[] | undefined;
 
+  /** TLB word that most accesses find (regions.ts); INVALID: there is none. Their addresses need not wait for the lookup then, which is only compared. */
+  protected abstract readonly usual: number;
+  /** As `rarely`, with several conditions, of which each is one not to meet. */
+  protected abstract eitherRarely(conditions: readonly (() => Val)[], then: () => void, otherwise: () => void): void;
   /** Functions as the slow paths with the TLB context as last argument, which look there first. */
   protected abstract readonly lookingAgain: Readonly<Record<Miss, number>>;
   /** Accesses from the present instruction on, as far as that can be guessed. */
@@ -64,25 +76,73 @@ export abstract class RegionMemory extends RegionValues {
     this.forgetValues();
     this.anchors = [];
   }
+  /** The same, but for what is known of these locals and through them. */
+  protected forgetBut(locals: readonly Local[]): void {
+    this.keepValues(locals);
+    const { anchors } = this;
+    if (anchors.length > 0)
+      this.anchors = anchors.filter(({ symbol }) => locals.some((local) => this.knownOf(local).symbol === symbol));
+  }
   override switchContext(context: Local): void {
     super.switchContext(context);
-    this.anchors = [];
+    this.dropAnchors();
   }
 
-  /** INVLPG drops translations. */
+  /** INVLPG drops translations; calculations do nothing to memory. */
   override call(f: SharedFunction, ...parameters: Val[]): Val {
-    this.anchors = [];
+    if (!(f in X87_FUNCTIONS)) this.dropAnchors();
     return super.call(f, ...parameters);
   }
 
   /** A device may do anything. */
   override portIn(port: Local, bytes: 1 | 2 | 4): Val {
-    this.anchors = [];
+    this.dropAnchors();
     return super.portIn(port, bytes);
   }
   override portOut(port: Local, bytes: 1 | 2 | 4, value: Local): void {
-    this.anchors = [];
+    this.dropAnchors();
     super.portOut(port, bytes, value);
+  }
+
+  // ---- anchors over branches and loops ------------------------------------------------------------------------------
+
+  /** Slow paths from here on to `reached` end the present anchors: who goes on behind them, or turns back, wants to use them. */
+  await(): void {
+    this.awaited.push(this.anchors);
+    this.allAwaited = undefined;
+  }
+  /** What was awaited last is reached. */
+  reached(): void {
+    this.awaited.pop();
+    this.allAwaited = undefined;
+  }
+  /** An anchor for a loop, ready at the start of each of its turns, of bytes from a symbol's value on. */
+  protected loopAnchor(symbol: number, low: number, high: number, write: boolean): Anchor {
+    const known = this.anchors.find(
+      (a) => a.symbol === symbol && a.low <= low && high <= a.high && (a.write || !write),
+    );
+    if (known !== undefined) return known;
+    const anchor = { symbol, low, high, write, host: this.lasting(), ahead: HOST_OFFSET - low, loop: true };
+    this.end(anchor);
+    this.anchors = [...this.anchors, anchor];
+    return anchor;
+  }
+  /** A turn begins: an anchor that is of no use looks the TLB up again. `address` pushes that of a byte of it. */
+  protected refresh({ host, low, high, write, ahead }: Anchor, address: (offset: number) => Val): void {
+    this.rarely(this.eqz(this.get(host)), () => {
+      const at = HOST_OFFSET - ahead;
+      const place = this.let(address(at));
+      const last = at === high - 1 ? place : this.let(address(high - 1));
+      const entry = this.let(this.tlbWord(TLB, place, write));
+      this.const(0);
+      this.add(this.get(entry), this.get(place));
+      this.beyond(entry, last, high - low);
+      this.set(host, this.select(VAL, VAL, VAL));
+    });
+  }
+  /** Some bytes are not in one page, or not in one that is accessed directly. */
+  private beyond(entry: Local, last: Local, bytes: number): Val {
+    return bytes === 1 ? this.notDirect(entry) : this.beyondPage(entry, last, this.const(bytes - 1));
   }
 
   // ---- slow paths ---------------------------------------------------------------------------------------------------
@@ -102,12 +162,22 @@ export abstract class RegionMemory extends RegionValues {
   protected override committed(): void {
     this.endAnchors();
   }
+  private end({ host }: Anchor): void {
+    this.code.i32(0);
+    this.code.localSet(host);
+  }
   private endAnchors(): void {
-    const { anchors, code } = this;
-    for (let i = 0; i < anchors.length; i++) {
-      code.i32(0);
-      code.localSet(anchors[i]!.host);
-    }
+    const { anchors } = this;
+    const awaited = this.dropAnchors();
+    for (const anchor of anchors) if (!awaited.includes(anchor)) this.end(anchor);
+    this.anchors = anchors;
+  }
+  /** None of them is used any more here; those that are wanted elsewhere, which it returns, are ended. */
+  private dropAnchors(): readonly Anchor[] {
+    this.anchors = [];
+    const awaited = (this.allAwaited ??= [...new Set(this.awaited.flat())]);
+    for (const anchor of awaited) this.end(anchor);
+    return awaited;
   }
 
   // ---- accesses -----------------------------------------------------------------------------------------------------
@@ -116,6 +186,14 @@ export abstract class RegionMemory extends RegionValues {
     const { min, max, symbol, offset } = this.knownOf(linear);
     const page = Math.floor(min / PAGE);
     if (page === Math.floor((max + bytes - 1) / PAGE)) {
+      if (this.usual !== INVALID) {
+        this.rarely(
+          this.ne(this.pageWord(page, write), this.const(this.usual)),
+          () => this.slowly(slow, true),
+          () => fast(() => this.usually(linear), HOST_OFFSET),
+        );
+        return;
+      }
       const entry = this.let(this.pageWord(page, write));
       this.rarely(
         this.notDirect(entry),
@@ -125,7 +203,7 @@ export abstract class RegionMemory extends RegionValues {
       return;
     }
     if (symbol === 0) {
-      super.access(linear, bytes, write, slow, fast);
+      this.accessAlone(linear, bytes, write, slow, fast);
       return;
     }
     const known = this.anchorOf(linear, bytes, write);
@@ -138,8 +216,29 @@ export abstract class RegionMemory extends RegionValues {
       return;
     }
     const range = this.inArm ? undefined : this.rangeAt(symbol, offset, bytes, write);
-    if (range === undefined) super.access(linear, bytes, write, slow, fast);
-    else this.dropAnchor(range, linear, offset, slow, fast);
+    if (range === undefined) this.accessAlone(linear, bytes, write, slow, fast);
+    else this.makeAnchor(range, linear, offset, slow, fast);
+  }
+  /** Where a linear address is in linear memory if its page is a usual one, but for HOST_OFFSET. */
+  private usually(linear: Local): Val {
+    return this.add(this.get(linear), this.const(this.usual));
+  }
+  private accessAlone(linear: Local, bytes: number, write: boolean, slow: SlowAccess, fast: FastAccess): void {
+    if (this.usual === INVALID) {
+      super.access(linear, bytes, write, slow, fast);
+      return;
+    }
+    this.eitherRarely(
+      this.unusual(linear, this.lastOf(linear, bytes), bytes, write),
+      () => this.slowly(slow, true),
+      () => fast(() => this.usually(linear), HOST_OFFSET),
+    );
+  }
+  /** What keeps bytes from being where they usually are. */
+  private unusual(place: Local, last: Local, bytes: number, write: boolean): (() => Val)[] {
+    const page = (): Val => this.ne(this.tlbWord(TLB, place, write), this.const(this.usual));
+    const crosses = (): Val => this.gtU(this.const(bytes - 1), this.and(this.get(last), this.const(0xfff)));
+    return bytes === 1 ? [page] : [page, crosses];
   }
   override cachedHost(linear: Local, bytes: number, write = false): Val {
     const known = this.anchorOf(linear, bytes, write);
@@ -173,7 +272,7 @@ export abstract class RegionMemory extends RegionValues {
     // The first is the present one.
     return range.served < 2 ? undefined : range;
   }
-  private dropAnchor(
+  private makeAnchor(
     { symbol, low, high, write }: AccessRange,
     linear: Local,
     offset: number,
@@ -183,28 +282,39 @@ export abstract class RegionMemory extends RegionValues {
     const host = this.lasting();
     // What the next address depends on waits for this lookup: a register that has the first byte's address spares it an addition.
     const first = this.registerWith(symbol, low) ?? (low === offset ? linear : undefined);
-    const others = high - low - 1;
     const last =
       first === undefined
         ? this.let(this.add(this.get(linear), this.const(high - 1 - offset)))
         : this.lastOf(first, high - low);
     const place = first ?? last;
     const ahead = HOST_OFFSET - (first === undefined ? high - 1 : low);
-    const entry = this.let(this.tlbWord(TLB, place, write));
-    this.rarely(
-      // (One byte lies in one page.)
-      others === 0 ? this.notDirect(entry) : this.beyondPage(entry, last, this.const(others)),
-      () => {
-        this.slowly(slow, true);
-        this.code.i32(0);
-        this.code.localSet(host);
-      },
-      () => {
-        this.set(host, this.add(this.get(entry), this.get(place)));
-        fast(() => this.get(host), ahead + offset);
-      },
-    );
-    this.anchors = [...this.anchors.slice(1 - MOST_ANCHORS), { symbol, low, high, write, host, ahead }];
+    const missed = (): void => {
+      this.slowly(slow, true);
+      this.code.i32(0);
+      this.code.localSet(host);
+    };
+    const found = (): void => {
+      this.set(host, VAL);
+      fast(() => this.get(host), ahead + offset);
+    };
+    if (this.usual !== INVALID)
+      this.eitherRarely(this.unusual(place, last, high - low, write), missed, () => {
+        this.usually(place);
+        found();
+      });
+    else {
+      const entry = this.let(this.tlbWord(TLB, place, write));
+      this.rarely(this.beyond(entry, last, high - low), missed, () => {
+        this.add(this.get(entry), this.get(place));
+        found();
+      });
+    }
+    const others = this.anchors.filter(({ loop }) => !loop);
+    const oldest = others.length < MOST_ANCHORS ? undefined : others[0];
+    this.anchors = [
+      ...this.anchors.filter((a) => a !== oldest),
+      { symbol, low, high, write, host, ahead, loop: false },
+    ];
   }
   protected override loaded(value: Local, bytes: 1 | 2 | 4): void {
     this.atMost(value, bytes === 4 ? TWO_32 - 1 : 256 ** bytes - 1);

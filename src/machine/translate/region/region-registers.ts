@@ -5,7 +5,9 @@
 import { type Size, type Val } from '../../isa/emitter.ts';
 import { type Code, I32, type Local } from '../../wasm/code.ts';
 import { RegionFlags } from './region-flags.ts';
+import type { LoopRange } from './kept-registers.ts';
 import type { Remembered } from './region-memory.ts';
+import { NO_SYMBOL } from './region-values.ts';
 
 /** Parts of a register that can be in locals: bits 7:0, 15:8 and 15:0. Those that are agree with each other. */
 const LOW = 1;
@@ -14,6 +16,8 @@ const WORD = 4;
 const PARTS = [LOW, HIGH, WORD] as const;
 /** Bits of a part in a set of parts of all registers. */
 const PART_BITS = 3;
+/** One bit for each general register. */
+export const ALL_REGISTERS = 0xff;
 
 /** `present`: the parts that are in their locals. `ahead`: LOW and HIGH where the local of the whole register does not have those bits yet. */
 interface Parts {
@@ -47,6 +51,27 @@ export abstract class RegionRegisters extends RegionFlags {
     super.forget();
     this.present = 0;
     this.ahead = 0;
+  }
+  /** What follows is reached from elsewhere too, but these registers (one bit each) have there what they have here. */
+  keepOnly(kept: number): void {
+    // A whole register that its bytes are ahead of is joined on the way.
+    const locals = this.registers.filter((_, number) => kept & (1 << number) && this.aheadOf(number) === 0);
+    this.forgetBut(locals);
+    this.present = 0;
+    this.ahead = 0;
+  }
+  /** Anchors for what a loop accesses through registers that it does not write. What it returns comes at the loop's start. */
+  loopAnchors(ranges: readonly LoopRange[]): () => void {
+    const anchors = ranges.map(({ register, low, high, write }) => {
+      const local = this.registers[register]!;
+      if (!this.has(local)) this.assign(local, undefined);
+      const { symbol, offset } = this.knownOf(local);
+      // A constant has no symbol, and its accesses need no anchor.
+      if (symbol === NO_SYMBOL) return () => undefined;
+      const anchor = this.loopAnchor(symbol, offset + low, offset + high, write);
+      return () => this.refresh(anchor, (at) => this.add(this.reg(register, 32), this.const(at - offset)));
+    });
+    return () => anchors.forEach((refresh) => refresh());
   }
   protected registerWith(symbol: number, offset: number): Local | undefined {
     return this.registers.find((local) => {

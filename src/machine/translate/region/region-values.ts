@@ -101,6 +101,12 @@ export abstract class RegionValues extends TranslationEmitter {
     this.values = [];
     this.lent = false;
   }
+  /** Of no local but these is anything known any more. */
+  protected keepValues(locals: readonly Local[]): void {
+    const { values } = this;
+    this.forgetValues();
+    for (const local of locals) this.values[local] = values[local];
+  }
 
   override get(local: Local): Val {
     super.get(local);

@@ -3,8 +3,8 @@
 // threaded tier has: nothing that the guest could see depends on which regions exist.
 
 import type { Cpu } from '../../cpu/cpu.ts';
-import { StateLayout } from '../../cpu/state.ts';
-import { directEntry } from '../../cpu/tlb.ts';
+import { ESP, StateLayout } from '../../cpu/state.ts';
+import { directEntry, INVALID } from '../../cpu/tlb.ts';
 import { Decoder, type OpcodeTable } from '../../isa/decode.ts';
 import type { Code } from '../../wasm/code.ts';
 import type { CodeCache } from '../code-cache.ts';
@@ -127,9 +127,11 @@ export class Regions implements DependentCode {
     const { flushes } = cache.counters;
     const id = this.nextId++;
     let sites: Int32Array = NO_SITES;
+    const translation = (at: number): number => directEntry(cpu.memory.ramBase + source.place(at), at & ~0xfff);
     const { code, helpers } = new RegionFunction(shape, {
       runtime: this.compiler.runtime,
       mode,
+      usual: this.usualWord(translation(eip)),
       id,
       jumpEntry: (from, to) => cache.jumpEntry(from, to),
       siteRecords: (all) => {
@@ -138,7 +140,7 @@ export class Regions implements DependentCode {
         this.i32.set(sites, at >> 2);
         return at;
       },
-      translation: (at) => directEntry(cpu.memory.ramBase + source.place(at), at & ~0xfff),
+      translation,
     }).emit();
     // Jump entries or records did not fit: the head is gone too.
     if (cache.counters.flushes !== flushes) return;
@@ -180,6 +182,15 @@ export class Regions implements DependentCode {
     this.formed++;
     if (this.waiting.length === 0) this.waitingSince = retired;
     this.waiting.push({ region, code });
+  }
+  /**
+   * The TLB word that most accesses of a region will find: that of its code, if the stack has it too, as in kernels that map memory in one piece, or to itself.
+   * INVALID: there seems to be none.
+   */
+  private usualWord(code: number): number {
+    const { s } = this.cpu;
+    const stack = this.i32[(s.get(StateLayout.tlb) >> 2) + (s.gpr(ESP) >>> 12)]!;
+    return stack === code ? code : INVALID;
   }
   private allowed(head: number, retired: number): boolean {
     const { tiers, points } = this.cpu;
