@@ -12,7 +12,8 @@ export const DEFAULT_MEMORY = '64M';
 
 export const readNamed = (path: string, what: string): NamedBytes => {
   try {
-    return { name: path, bytes: new Uint8Array(readFileSync(path)) };
+    const { buffer, byteOffset, length } = readFileSync(path);
+    return { name: path, bytes: new Uint8Array(buffer, byteOffset, length) };
   } catch (error) {
     throw new UserError(`${path}: cannot read the ${what}: ${reasonOf(error)}`);
   }

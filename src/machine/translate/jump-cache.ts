@@ -28,7 +28,6 @@ export class JumpCache {
   constructor(private readonly cpu: Cpu) {
     this.i32 = cpu.memory.i32;
     this.loose = this.i32.subarray(LinearLayout.looseLines >> 2, (LinearLayout.looseLines >> 2) + LOOSE);
-    this.clear();
     this.newGeneration();
   }
   /** How many there are; one more than are remembered: more than that. */
