@@ -243,6 +243,15 @@ describe('the remote stub with several domains', () => {
     assert.equal(rig.ask('Tp3.1'), 'E01');
     assert.match(rig.ask('qXfer:osdata:read:processes:0,1000'), />kernel-2<[^/]*\/column><column name="state">ended</);
     assert.equal(rig.run('vCont;s:p1.1'), 'T05thread:p1.1;');
+    // Back in time it has not broken.
+    const again = several(BUSY, [domain(1, kernel(0x40, 0x40, 0xcc))], { record: RECORD });
+    extended(again);
+    again.ask('vAttach;2');
+    assert.match(again.run('vCont;c'), /T0bthread:p2\.1;$/);
+    again.ask('Hcp2.-1');
+    assert.equal(again.run('bs'), 'T05thread:p2.1;');
+    assert.match(read(again.run('vCont;c')), /^\(d1\) triple fault [^|]* \| T0bthread:p2\.1;$/);
+    assert.equal(again.run('vCont;c'), 'X0b;process:2');
     // While it runs.
     const soon = several(BUSY, [domain(1, DIES), domain(2, EXITS)]);
     extended(soon);

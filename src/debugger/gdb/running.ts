@@ -154,16 +154,17 @@ export class Running {
     const target = this.target();
     const guest = target.guests[index]!;
     const { vcpu } = guest;
+    const alone = target.guests.length === 1;
     for (let i = 0; i < RANGE_STEPS; i++) {
-      const [ran, eip, esp] = [guest.ran, vcpu.read('eip'), vcpu.read('esp')];
       // While another has the processor, that one runs: until this one gets it.
       const isOn = target.onProcessor === index;
+      const [ran, eip, esp] = alone ? [-1, 0, 0] : [guest.ran, vcpu.read('eip'), vcpu.read('esp')];
       const reply = this.run(resumed, isOn);
       if (reply !== undefined) return reply;
       if (!isOn || this.kind === 'waiting') return undefined;
       const at = vcpu.read('eip');
       // A delivery takes no time.
-      if (target.guests.length > 1 && guest.ran === ran && at === eip && vcpu.read('esp') === esp) return undefined;
+      if (guest.ran === ran && at === eip && vcpu.read('esp') === esp) return undefined;
       if (at < first || at >= end) return this.replyOf(Signal.TRAP, '', index);
     }
     return undefined;
