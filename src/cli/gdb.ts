@@ -38,10 +38,10 @@ const commandsOf = (session: () => Session): MonitorCommand[] => [
     usage: '[PART OF A NAME]',
     help: 'fields of the VMCS',
     ofGuest: true,
-    run: ([part = ''], { domain }) => {
+    run: (words, { domain }) => {
       const fields = session().vmcs(domain);
       if (fields.length === 0) return 'there is no VMCS: the bare machine has no hypervisor';
-      const wanted = part.toLowerCase();
+      const wanted = words.join(' ').toLowerCase();
       return fields
         .filter((f) => f.name.toLowerCase().includes(wanted))
         .map((f) => {
@@ -125,7 +125,7 @@ const listen = (server: Server, port: number): Promise<number> =>
 export const gdb = async (argv: readonly string[]): Promise<number> => {
   if (argv.includes('--help')) {
     console.log(
-      `kansoku gdb IMAGE [options]\n\nIMAGE: as for kansoku boot. Then, in gdb: target remote :PORT\n\n${helpText(GDB_OPTIONS)}`,
+      `kansoku gdb IMAGE [options]\n\nIMAGE: as for kansoku boot. Then, in gdb: target remote :PORT (with --domain: target extended-remote :PORT)\n\n${helpText(GDB_OPTIONS)}`,
     );
     return Status.ok;
   }

@@ -161,6 +161,8 @@ const SEVERAL: readonly Step[] = [
   ['print/x $edi', '$2 = 0x0'],
   ['print ticks', '$3 = 3'],
   ['monitor registers general', /^\(d1\)\nGeneral registers\n(.*\n)*edi +0x00000000\neip +0x00101f92\n/],
+  ['monitor vmcs guest rip', /^\(d1\)\nGuest RIP +0x[0-9a-f]{8}$/],
+  ['monitor screen', /^\(d1\)\n\ntsubame 1\.0/],
   ['delete', ''],
   ['watch ticks', 'Hardware watchpoint 2: ticks'],
   ['continue', /^\nThread 2\.1 .* hit Hardware watchpoint 2: ticks\n\nOld value = 3\nNew value = 4\n/],
