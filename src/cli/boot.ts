@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { createSession } from '../workers/engine-session.ts';
 import { type BootConfig, type Session, type Stop, UserError } from '../workers/session.ts';
-import { type FurtherDomain, readDomain } from './domain-file.ts';
+import { type FurtherDomain, readDomains } from './domain-file.ts';
 import {
   attachTerminal,
   checkOutput,
@@ -57,7 +57,7 @@ const plan = (args: ParsedArguments): Plan & { readonly config: BootConfig } => 
   checkOutput(one(args, 'trace'), 'trace');
   checkOutput(one(args, 'report'), 'report');
   const serial = one(args, 'serial') ?? 'stdio';
-  const domains = domainsOf(args, config, serial === 'stdio');
+  const domains = readDomains(args.options.get('domain') ?? [], config, serial === 'stdio');
   return {
     config: domains.length === 0 ? config : { ...config, domains: domains.map((domain) => domain.config) },
     domains: domains.map(({ config: { id }, serial: sink, input }) => ({ id, serial: sink, input })),
@@ -72,15 +72,6 @@ const plan = (args: ParsedArguments): Plan & { readonly config: BootConfig } => 
     trace: one(args, 'trace'),
     report: one(args, 'report'),
   };
-};
-
-const domainsOf = (args: ParsedArguments, { domainId = 0 }: BootConfig, loud: boolean): readonly FurtherDomain[] => {
-  const taken = new Set([domainId]);
-  return (args.options.get('domain') ?? []).map((file) => {
-    const domain = readDomain(file, taken, loud);
-    taken.add(domain.config.id);
-    return domain;
-  });
 };
 
 type StopReason =

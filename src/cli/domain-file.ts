@@ -3,7 +3,7 @@
 import { dirname, resolve } from 'node:path';
 import { DomainLines } from '../workers/domain-lines.ts';
 import { DOMAIN_MEMBERS, DomainMembers, withoutUndefined } from '../workers/domain-members.ts';
-import { type DomainConfig, type NamedBytes, UserError } from '../workers/session.ts';
+import { type BootConfig, type DomainConfig, type NamedBytes, UserError } from '../workers/session.ts';
 import { DEFAULT_MEMORY, readModule, readNamed, serialTo, type SerialSink } from './guest-options.ts';
 import { parseSize } from './options.ts';
 
@@ -32,8 +32,8 @@ const parsed = (file: string): unknown => {
   }
 };
 
-/** @param taken numbers of the domains that there are @param loud the first domain's serial line is the terminal's */
-export const readDomain = (file: string, taken: ReadonlySet<number>, loud: boolean): FurtherDomain => {
+/** @param taken numbers of the domains that there are */
+const readDomain = (file: string, taken: ReadonlySet<number>, loud: boolean): FurtherDomain => {
   const members = new DomainMembers(file, parsed(file), MEMBERS, '{"image": "kernel.elf", "memory": "64M"}');
   const path = (name: string): string => resolve(dirname(file), name);
   const read = (name: 'initrd' | 'symbols' | 'input'): NamedBytes | undefined => {
@@ -64,4 +64,18 @@ const prefixed = (id: number): SerialSink => {
     if (text !== '') write(new TextEncoder().encode(text));
   };
   return { write: (bytes) => print(lines.add(bytes)), close: () => print(lines.finish()) };
+};
+
+/** Those beside the first domain. @param loud the first one's serial line is the terminal's */
+export const readDomains = (
+  files: readonly string[],
+  { domainId = 0 }: Pick<BootConfig, 'domainId'>,
+  loud: boolean,
+): readonly FurtherDomain[] => {
+  const taken = new Set([domainId]);
+  return files.map((file) => {
+    const domain = readDomain(file, taken, loud);
+    taken.add(domain.config.id);
+    return domain;
+  });
 };

@@ -7,6 +7,7 @@ import type { MonitorCommand } from '../debugger/gdb/monitor.ts';
 import { createSession } from '../workers/engine-session.ts';
 import { type Session, UserError } from '../workers/session.ts';
 import { Status } from './boot.ts';
+import { readDomains } from './domain-file.ts';
 import { attachTerminal, guestConfig, inputOf, serialTo } from './guest-options.ts';
 import { GDB_OPTIONS, helpText, one, parseArguments, parseCount } from './options.ts';
 import { writeAll } from './write-all.ts';
@@ -25,7 +26,7 @@ const commandsOf = (session: () => Session): MonitorCommand[] => [
   {
     name: 'exits',
     usage: '',
-    help: 'VM exits so far, by reason',
+    help: 'VM exits of the machine so far, by reason',
     run: () => {
       const { exits, instructions } = session().counters();
       const lines = exits.map((e) => `${String(e.count).padStart(10)}  ${e.name} (${e.reason})`);
@@ -36,10 +37,11 @@ const commandsOf = (session: () => Session): MonitorCommand[] => [
     name: 'vmcs',
     usage: '[PART OF A NAME]',
     help: 'fields of the VMCS',
-    run: ([part = '']) => {
-      const fields = session().vmcs();
+    ofGuest: true,
+    run: (words, { domain }) => {
+      const fields = session().vmcs(domain);
       if (fields.length === 0) return 'there is no VMCS: the bare machine has no hypervisor';
-      const wanted = part.toLowerCase();
+      const wanted = words.join(' ').toLowerCase();
       return fields
         .filter((f) => f.name.toLowerCase().includes(wanted))
         .map((f) => {
@@ -49,8 +51,14 @@ const commandsOf = (session: () => Session): MonitorCommand[] => [
         .join('\n');
     },
   },
-  { name: 'hash', usage: '', help: 'the hash of all that the guest can see', run: () => session().stateHash() },
-  { name: 'screen', usage: '', help: 'the text on the VGA screen', run: () => session().vgaText() },
+  { name: 'hash', usage: '', help: 'the hash of all that the guests can see', run: () => session().stateHash() },
+  {
+    name: 'screen',
+    usage: '',
+    help: 'the text on the VGA screen',
+    ofGuest: true,
+    run: (_args, { domain }) => session().vgaText(domain),
+  },
 ];
 
 /** One connection of GDB's to one machine. Resolves when GDB has killed it or gone away. */
@@ -61,12 +69,8 @@ const serve = (socket: Socket, machine: Machine): Promise<'killed' | 'gone'> =>
       machine.session.debug,
       {
         restart: () => machine.restart(),
-        ending: () => {
-          const { stop } = machine.session;
-          const status = stop?.kind === 'debug-exit' ? stop.exitStatus : 0;
-          const orderly = stop?.kind === 'debug-exit' || stop?.kind === 'power-off' || stop?.kind === 'reset';
-          return { message: stop?.message ?? 'the guest stopped', status: orderly ? status : undefined };
-        },
+        nameOf: (index) => machine.session.domains()[index]!.name,
+        endOf: (index) => machine.session.guests[index]!.stop,
         commands: commandsOf(() => machine.session),
       },
       (bytes) => void socket.write(bytes),
@@ -121,7 +125,7 @@ const listen = (server: Server, port: number): Promise<number> =>
 export const gdb = async (argv: readonly string[]): Promise<number> => {
   if (argv.includes('--help')) {
     console.log(
-      `kansoku gdb IMAGE [options]\n\nIMAGE: as for kansoku boot. Then, in gdb: target remote :PORT\n\n${helpText(GDB_OPTIONS)}`,
+      `kansoku gdb IMAGE [options]\n\nIMAGE: as for kansoku boot. Then, in gdb: target remote :PORT (with --domain: target extended-remote :PORT)\n\n${helpText(GDB_OPTIONS)}`,
     );
     return Status.ok;
   }
@@ -132,34 +136,43 @@ export const gdb = async (argv: readonly string[]): Promise<number> => {
     throw new UserError(`--port: "${text}" is no TCP port: give 0 to 65535`);
   const memory = one(args, 'record') ?? DEFAULT_RECORD;
   const record = memory === '0' ? 0 : parseCount(memory, '--record');
+  const first = guestConfig(args, 'kansoku gdb');
+  const where = one(args, 'serial') ?? 'stdio';
+  const further = readDomains(args.options.get('domain') ?? [], first, where === 'stdio');
   const config = {
-    ...guestConfig(args, 'kansoku gdb'),
+    ...first,
+    ...(further.length === 0 ? {} : { domains: further.map((domain) => domain.config) }),
     ...(record === 0 ? {} : { record: { limit: record * MIB } }),
   };
   const input = inputOf(args);
-  const serial = serialTo(one(args, 'serial') ?? 'stdio');
-  const quiet = one(args, 'serial') === 'null';
-  let session = createSession(config);
+  const serial = serialTo(where);
+  const quiet = where === 'null';
+  const start = (): Session => {
+    const begun = createSession(config);
+    if (input !== undefined) begun.typeSerial(input);
+    for (const { config: its, input: typed } of further) if (typed !== undefined) begun.typeSerial(typed, its.id);
+    return begun;
+  };
+  let session = start();
   const machine: Machine = {
     get session() {
       return session;
     },
     restart: () => {
-      session = createSession(config);
-      if (input !== undefined) session.typeSerial(input);
+      session = start();
       return session.debug;
     },
     takeOutput: () => {
       serial.write(session.takeSerial());
+      for (const { config: its, serial: sink } of further) sink.write(session.takeSerial(its.id));
       const log = session.takeDebugConsole();
       if (!quiet) writeAll(2, log);
     },
   };
-  if (input !== undefined) session.typeSerial(input);
 
   const server = createServer();
   const port = await listen(server, wanted);
-  console.error(`waiting for gdb: target remote :${port}`);
+  console.error(`waiting for gdb: target ${further.length === 0 ? 'remote' : 'extended-remote'} :${port}`);
   const release = input === undefined ? attachTerminal(() => session) : () => undefined;
   try {
     // One after the other: a machine has one debugger.
@@ -171,5 +184,6 @@ export const gdb = async (argv: readonly string[]): Promise<number> => {
     release();
     server.close();
     serial.close();
+    for (const { serial: sink } of further) sink.close();
   }
 };

@@ -56,7 +56,6 @@ export const BOOT_OPTIONS = {
 /** Options of `gdb`. */
 export const GDB_OPTIONS = {
   ...GUEST_OPTIONS,
-  domain: { ...GUEST_OPTIONS.domain, later: 'gdb has one domain' },
   port: { argument: 'N', help: 'TCP port of this host on which to wait for gdb (default 1234; 0: any free one)' },
   record: {
     argument: 'MIB',

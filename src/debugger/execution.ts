@@ -82,9 +82,13 @@ export class Execution {
   private get isAlone(): boolean {
     return this.target.guests.length === 1;
   }
-  /** A point of the guest that is looked at. */
+  /** Place of the guest that is looked at. */
+  get index(): number {
+    return this.subjects.index();
+  }
+  /** A point of it. */
   own(spot: Spot, id = this.book.nextId()): StopPoint {
-    return pointOf(spot, id, this.target.guests[this.subjects.index()]!.domain);
+    return pointOf(spot, id, this.target.guests[this.index]!.domain);
   }
 
   /** The machine is left without points: they are in force, and out of it, from a run on. */

@@ -39,6 +39,22 @@ export function* stepBack(target: DebugTarget): Work<boolean> {
   return true;
 }
 
+/** The last instruction or delivery of one guest is undone, and what others did since. False: it stands at its oldest moment. */
+export function* stepGuestBack(target: DebugTarget, index: number): Work<boolean> {
+  const guest = target.guests[index]!;
+  const { domain, vcpu, ran } = guest;
+  const [eip, esp] = [vcpu.read('eip'), vcpu.read('esp')];
+  // A delivery takes no time.
+  const isBack = (): boolean => guest.ran < ran || vcpu.read('eip') !== eip || vcpu.read('esp') !== esp;
+  for (;;) {
+    if (!(yield* stepBack(target))) return false;
+    if (domain === undefined || isBack()) return true;
+    // Another had the processor: to where it was taken from this one.
+    target.setPoints([{ id: 0, on: 'switch-out', domain }]);
+    if ((yield* continueBack(target)) === undefined) return false;
+  }
+}
+
 /**
  * The last point that was met before the present moment, and where; undefined: none. The machine stands there, or where it was. `here`: what the
  * instruction that led to the present moment did counts too. `counts` is asked of each point, with the machine where it was met.

@@ -4,9 +4,9 @@
 
 import { at, type Execution } from './execution.ts';
 import { comparePositions } from './position.ts';
-import { continueBack, lastMet, stepBack } from './reverse.ts';
+import { continueBack, lastMet, stepGuestBack } from './reverse.ts';
 import { isFrame, type StepContext, type StepEnd, type StepLine } from './stepping.ts';
-import type { DebugGuest, History, Position, StopPoint, Work } from './target.ts';
+import type { History, Position, StopPoint, Work } from './target.ts';
 
 /** Instructions of the past that are looked through first, and by what they grow while nothing is found. */
 const FIRST_STRETCH = 2_000;
@@ -15,24 +15,13 @@ const GROWTH = 3;
 export interface BackContext extends StepContext {
   /** Start of the function at an address, and of each run of lines in it where a statement begins. */
   statements(address: number): { readonly entry: number; readonly lines: readonly number[] };
-  readonly guest: { readonly target: Pick<DebugGuest, 'ran'> };
 }
 
 const before = (a: Position, b: Position): boolean => comparePositions(a, b) < 0;
 
 /** The last instruction or delivery of the guest is undone, and what others did since. */
-export function* stepInstructionBack(context: BackContext): Work<StepEnd> {
-  const { execution, guest, pc, esp } = context;
-  const { target } = execution;
-  // A delivery takes no time.
-  const { ran } = guest.target;
-  const isBack = (): boolean => guest.target.ran < ran || context.pc !== pc || context.esp !== esp;
-  for (;;) {
-    if (!(yield* stepBack(target)) || target.guests.length === 1 || isBack()) break;
-    // Another had the processor: to where it was taken from this one.
-    target.setPoints([execution.own({ on: 'switch-out' })]);
-    if ((yield* continueBack(target)) === undefined) break;
-  }
+export function* stepInstructionBack({ execution: { target, index } }: BackContext): Work<StepEnd> {
+  yield* stepGuestBack(target, index);
   return { kind: 'done' };
 }
 

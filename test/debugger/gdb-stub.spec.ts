@@ -1,60 +1,9 @@
-// GDB's protocol packet by packet, on the sample kernel: what gdb's own commands use seldom or not at all. The real gdb is gdb.spec.ts's.
+// GDB's protocol packet by packet, on the sample kernel: what gdb's own commands use seldom or not at all. Several domains are
+// gdb-processes.spec.ts's, the real gdb is gdb.spec.ts's.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { textOf } from '../../src/debugger/gdb/packet.ts';
-import { GdbStub } from '../../src/debugger/gdb/stub.ts';
-import { createSession } from '../../src/workers/engine-session.ts';
-import { configOf, TSUBAME } from '../boot/running-guest.ts';
-
-const bytesOf = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));
-const hexOf = (text: string): string => [...bytesOf(text)].map((b) => b.toString(16).padStart(2, '0')).join('');
-
-class Rig {
-  private readonly config = configOf(TSUBAME, { bare: true, observe: 'none' });
-  session = createSession(this.config);
-  private out = '';
-  readonly stub = new GdbStub(
-    this.session.debug,
-    {
-      restart: () => {
-        this.session = createSession(this.config);
-        return this.session.debug;
-      },
-      ending: () => ({ message: this.session.stop?.message ?? '', status: this.session.stop?.exitStatus }),
-      commands: [{ name: 'hello', usage: '', help: 'says it', run: () => 'hello' }],
-    },
-    (bytes) => (this.out += textOf(bytes)),
-  );
-
-  constructor() {
-    this.ask('QStartNoAckMode');
-  }
-  send(data: string): void {
-    let sum = 0;
-    for (const byte of bytesOf(data)) sum = (sum + byte) & 0xff;
-    this.stub.receive(bytesOf(`$${data}#${sum.toString(16).padStart(2, '0')}`));
-  }
-  /** Packets that came since the last call. */
-  take(): string[] {
-    const packets = [...this.out.matchAll(/\$([^#]*)#../g)].map((match) => match[1]!);
-    this.out = '';
-    return packets;
-  }
-  ask(data: string): string {
-    this.send(data);
-    return this.take().join(' ');
-  }
-  /** Runs until it stops. */
-  run(data: string, slices = 1000): string {
-    this.send(data);
-    for (let i = 0; i < slices && this.stub.state !== 'stopped'; i++) this.stub.slice();
-    return this.take().join(' ');
-  }
-  symbol(name: string): string {
-    return this.session.lookup(name)!.toString(16);
-  }
-}
+import { bytesOf, hexOf, Rig } from './stub-rig.ts';
 
 describe('the remote stub', () => {
   it('says what it can, and nothing to what it cannot', () => {
@@ -162,7 +111,7 @@ describe('the remote stub', () => {
 
   it('has commands of its own', () => {
     const rig = new Rig();
-    const monitor = (line: string): string => Buffer.from(rig.ask(`qRcmd,${hexOf(line)}`), 'hex').toString();
+    const monitor = (line: string): string => rig.monitor(line);
     assert.match(monitor('help'), /^registers .*\n(.*\n)*hello +says it\n$/);
     assert.equal(monitor('hello'), 'hello\n');
     assert.match(monitor('nonsense'), /no command "nonsense"/);

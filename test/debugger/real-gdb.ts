@@ -29,7 +29,7 @@ const startGuest = async (args: readonly string[]): Promise<Guest> => {
     let text = '';
     child.stderr.setEncoding('utf8').on('data', (part: string) => {
       text += part;
-      const match = /target remote :(\d+)/.exec(text);
+      const match = /target (?:extended-)?remote :(\d+)/.exec(text);
       if (match !== null) resolve(Number(match[1]));
     });
     void end.then(() => reject(new Error(`kansoku gdb ended at once: ${text}`)));
@@ -44,6 +44,10 @@ export interface Transcript {
   readonly status: number | null;
 }
 
+/** A command that gdb refuses, which would end the script. */
+export const refused = (command: string): string =>
+  `python\ntry: gdb.execute("${command}")\nexcept gdb.error as error: print(error)\nend`;
+
 /** @param image for gdb's symbols; `folder`: of the sources. The last command should be `kill` or `detach`. */
 export const runGdb = async (
   args: readonly string[],
@@ -51,9 +55,11 @@ export const runGdb = async (
   folder: string,
   commands: readonly string[],
   seconds = 120,
+  target: 'remote' | 'extended-remote' = 'remote',
 ): Promise<Transcript> => {
   const guest = await startGuest(args);
   const scratch = mkdtempSync(join(tmpdir(), 'kansoku-gdb-'));
+  let timer: NodeJS.Timeout | undefined;
   try {
     const script = join(scratch, 'script');
     const lines = commands.flatMap((command, n) => [`echo @@${n}\\n`, command]);
@@ -64,7 +70,9 @@ export const runGdb = async (
         'set confirm off',
         'set width 0',
         `directory ${folder}`,
-        `target remote :${guest.port}`,
+        // What is to be attached to is never a process of this computer.
+        'set auto-connect-native-target off',
+        `target ${target} :${guest.port}`,
         ...lines,
         'echo @@end\\n',
         '',
@@ -76,22 +84,22 @@ export const runGdb = async (
     });
     let text = '';
     gdb.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));
-    const timer = setTimeout(() => {
+    timer = setTimeout(() => {
       gdb.kill('SIGKILL');
       guest.process.kill('SIGKILL');
     }, seconds * 1000);
     await ended(gdb);
-    // A guest that gdb has let go runs on.
-    if (commands.at(-1) !== 'kill') guest.process.kill('SIGTERM');
-    const status = await guest.ended;
-    clearTimeout(timer);
     const answers = text
       .split(/^@@\w+\n/m)
       .slice(1)
       .map((part) => part.trimEnd());
     if (answers.length !== commands.length + 1) throw new Error(`gdb gave up:\n${text}`);
+    // A guest that gdb has let go runs on.
+    if (commands.at(-1) !== 'kill') guest.process.kill('SIGTERM');
+    const status = await guest.ended;
     return { answers: answers.slice(0, -1), status };
   } finally {
+    clearTimeout(timer);
     guest.process.kill('SIGKILL');
     rmSync(scratch, { recursive: true, force: true });
   }

@@ -10,8 +10,10 @@ export interface MonitorCommand {
   /** Arguments, as help shows them. */
   readonly usage: string;
   readonly help: string;
-  /** The answer, lines without the last line end. */
-  run(args: readonly string[]): string;
+  /** It speaks of the guest that is looked at; with several the answer says which that is. */
+  readonly ofGuest?: true;
+  /** The answer, lines without the last line end. @param guest the one that is looked at */
+  run(args: readonly string[], guest: DebugGuest): string;
 }
 
 /** What the commands do besides looking. */
@@ -51,27 +53,30 @@ const registers = ({ vcpu }: DebugGuest, group: RegisterGroup): string => {
 
 const CATCH_USAGE = 'exception [VECTOR...] | interrupt [VECTOR...] | exit [REASON...] | port FIRST [LAST] | msr INDEX';
 /** The stop point that `monitor catch` asks for; undefined: it makes no sense. */
-const catchOf = (id: number, words: readonly string[]): StopPoint | undefined => {
+const catchOf = (id: number, domain: number | undefined, words: readonly string[]): StopPoint | undefined => {
   const [what, ...rest] = words;
   const numbers = rest.map(numberOf);
   if (numbers.includes(undefined)) return undefined;
   const [first, last] = numbers as number[];
   const list = numbers as number[];
+  const whose = { id, ...(domain === undefined ? {} : { domain }) };
   switch (what) {
     case 'exception':
     case 'interrupt':
-      return { id, on: what, ...(list.length === 0 ? {} : { vectors: list }) };
+      return { ...whose, on: what, ...(list.length === 0 ? {} : { vectors: list }) };
     case 'exit':
-      return { id, on: 'exit', ...(list.length === 0 ? {} : { reasons: list }) };
+      return { ...whose, on: 'exit', ...(list.length === 0 ? {} : { reasons: list }) };
     case 'port':
-      return first === undefined ? undefined : { id, on: 'port', first, last: last ?? first };
+      return first === undefined ? undefined : { ...whose, on: 'port', first, last: last ?? first };
     case 'msr':
-      return first === undefined ? undefined : { id, on: 'msr', index: first };
+      return first === undefined ? undefined : { ...whose, on: 'msr', index: first };
     default:
       return undefined;
   }
 };
-const describePoint = (point: StopPoint): string => {
+const describePoint = (point: StopPoint): string =>
+  `${point.id}: ${point.domain === undefined ? '' : `(d${point.domain}) `}${describePlace(point)}`;
+const describePlace = (point: StopPoint): string => {
   switch (point.on) {
     case 'exception':
     case 'interrupt':
@@ -96,19 +101,20 @@ const ownCommands = (actions: MonitorActions): MonitorCommand[] => [
     name: 'registers',
     usage: `[${Object.keys(GROUP_TITLES).join('|')}]`,
     help: 'registers with their fields; by default the control registers',
-    run: ([group = 'control']) =>
+    ofGuest: true,
+    run: ([group = 'control'], guest) =>
       isGroup(group)
-        ? registers(actions.guest(), group)
+        ? registers(guest, group)
         : `there is no group "${group}": ${Object.keys(GROUP_TITLES).join(', ')}`,
   },
   {
     name: 'walk',
     usage: 'ADDRESS',
     help: 'what the page tables say of a linear address',
-    run: ([text]) => {
+    ofGuest: true,
+    run: ([text], guest) => {
       const linear = numberOf(text);
       if (linear === undefined) return 'walk wants an address, such as 0xc0100000';
-      const guest = actions.guest();
       return describeWalk(walkPages(guest, guest.vcpu, linear), linear).join('\n');
     },
   },
@@ -142,14 +148,11 @@ const ownCommands = (actions: MonitorActions): MonitorCommand[] => [
     help: 'stop where that happens; without arguments: what is caught',
     run: (words) => {
       const { catches } = actions;
-      if (words.length === 0)
-        return catches.length === 0
-          ? 'nothing is caught'
-          : catches.map((c) => `${c.id}: ${describePoint(c)}`).join('\n');
-      const point = catchOf(actions.nextId(), words);
+      if (words.length === 0) return catches.length === 0 ? 'nothing is caught' : catches.map(describePoint).join('\n');
+      const point = catchOf(actions.nextId(), actions.guest().domain, words);
       if (point === undefined) return `catch wants ${CATCH_USAGE}`;
       catches.push(point);
-      return `${point.id}: ${describePoint(point)}`;
+      return describePoint(point);
     },
   },
   {
@@ -166,6 +169,11 @@ const ownCommands = (actions: MonitorActions): MonitorCommand[] => [
   },
 ];
 
+const answered = (command: MonitorCommand, args: readonly string[], guest: DebugGuest): string => {
+  const which = command.ofGuest === undefined || guest.domain === undefined ? '' : `(d${guest.domain})\n`;
+  return which + command.run(args, guest);
+};
+
 /** Executes a line of `monitor`; the text that GDB shows. */
 export const runMonitor = (line: string, actions: MonitorActions, more: readonly MonitorCommand[]): string => {
   const commands = [...ownCommands(actions), ...more];
@@ -176,5 +184,7 @@ export const runMonitor = (line: string, actions: MonitorActions, more: readonly
   if (name === 'help')
     return commands.map((c) => `${`${c.name} ${c.usage}`.trimEnd().padEnd(28)} ${c.help}`).join('\n');
   const command = commands.find((c) => c.name === name);
-  return command === undefined ? `there is no command "${name}" (monitor help lists them)` : command.run(args);
+  return command === undefined
+    ? `there is no command "${name}" (monitor help lists them)`
+    : answered(command, args, actions.guest());
 };

@@ -1,191 +1,95 @@
-// GDB's remote protocol over a machine: answers packets, runs the machine in slices, tells GDB why it stopped. Bytes in, bytes out: the
-// connection is its driver's (cli/gdb.ts). Not the frame of packets (packet.ts), registers and memory (wire-state.ts) nor what `monitor` does
-// (monitor.ts). GDB manual, appendix E.
+// GDB's remote protocol over a machine: answers packets. Bytes in, bytes out: the connection is its driver's (cli/gdb.ts). Not the frame of packets
+// (packet.ts), registers and memory (wire-state.ts), points (points.ts), domains as processes (processes.ts), how the machine runs (running.ts) nor what
+// `monitor` does (monitor.ts). GDB manual, appendix E.
 
-import { continueBack, type Met, stepBack } from '../reverse.ts';
-import type { DebugGuest, DebugStop, DebugTarget, StopPoint, Work } from '../target.ts';
+import type { DebugGuest, DebugTarget } from '../target.ts';
 import { type MonitorCommand, runMonitor } from './monitor.ts';
-import { formatAddress } from '../../symbols/location.ts';
-import { english } from '../saying.ts';
-import { stopSentence } from '../stop-sentence.ts';
 import { bytesOfHex, hexOfText, PacketStream, textOf } from './packet.ts';
+import { Points } from './points.ts';
+import { type GuestFacts, Processes } from './processes.ts';
+import { resumptionOf, resumptionOfActions, singleStep } from './resumption.ts';
+import { Running, Signal } from './running.ts';
 import { numberOf, PACKET_SIZE, WireState } from './wire-state.ts';
 
-export interface StubHost {
+export interface StubHost extends GuestFacts {
   /** A new machine of the same kind, which has not run. */
   restart(): DebugTarget;
-  /** Why a machine that has ended did: a sentence, and the status of a guest that ended by itself; undefined: it crashed. */
-  ending(): { readonly message: string; readonly status: number | undefined };
   readonly commands: readonly MonitorCommand[];
 }
+
+/** GDB shows it as it is. */
+const WHO_STEPS_BACK = 'E.with "set schedule-multiple on" gdb does not say which inferior steps back; set it off';
+/** Packets about registers and memory. */
+const LOOKS = 'gGpPmMX';
 
 /** What the driver is to do next. */
 export type StubState = 'stopped' | 'running' | 'waiting' | 'killed' | 'detached';
 
-/** GDB's numbers of signals. */
-const Signal = { INT: 2, TRAP: 5, SEGV: 11 } as const;
-/** Instructions between two looks at the connection. */
-const SLICE = 2_000_000;
-/** Virtual time that an idle machine may skip meanwhile: 10 ms. */
-const SLICE_CYCLES = 10_000_000;
-/** Single steps of a range between two looks. */
-const RANGE_STEPS = 20_000;
-
-const WATCHES: Readonly<Record<string, 'write' | 'read' | 'access'>> = { 2: 'write', 3: 'read', 4: 'access' };
-const REPLY_OF_WATCH = { write: 'watch', read: 'rwatch', access: 'awatch' } as const;
-
-type Running =
-  | { readonly kind: 'continue' }
-  | { readonly kind: 'step' }
-  | { readonly kind: 'range'; readonly first: number; readonly end: number }
-  | { readonly kind: 'back'; readonly work: Work<unknown>; readonly done: (result: unknown) => string };
-
-/** GDB's breakpoints and watchpoints, by what it calls them. */
-interface Inserted {
-  readonly type: string;
-  readonly point: StopPoint;
-}
-
 export class GdbStub {
-  state: StubState = 'stopped';
   private readonly packets: PacketStream;
+  private readonly processes: Processes;
   private readonly wire: WireState;
-  private readonly inserted = new Map<string, Inserted>();
-  private readonly catches: StopPoint[] = [];
-  private lastId = 0;
-  private running: Running | undefined;
-  /** The stop that `?` is answered with. */
-  private lastStop = `T05thread:1;`;
-  private tellsBreakpoints = false;
+  private readonly points: Points;
+  private readonly running: Running;
+  /** GDB stays when it has no process. */
+  private extended = false;
+  private over: 'killed' | 'detached' | undefined;
 
   constructor(
     private target: DebugTarget,
     private readonly host: StubHost,
     send: (bytes: Uint8Array) => void,
   ) {
+    this.processes = new Processes(() => this.target, host);
     this.wire = new WireState(() => this.guest);
+    this.points = new Points(this.processes);
     this.packets = new PacketStream(send, {
       packet: (data) => this.answer(data),
-      interrupt: () => this.interrupt(),
+      interrupt: () => this.running.interrupt(),
     });
+    this.running = new Running(
+      () => this.target,
+      this.processes,
+      this.points,
+      (packet) => this.packets.write(packet),
+    );
   }
 
-  private get guest(): DebugGuest {
-    return this.target.guests[0]!;
+  get state(): StubState {
+    return this.over ?? this.running.state;
   }
   receive(bytes: Uint8Array): void {
     this.packets.receive(bytes);
   }
-
-  // ---- running ------------------------------------------------------------------------------------------------------
-
   /** One slice of what GDB has asked for; the driver calls it while the state is 'running' or, from time to time, 'waiting'. */
   slice(): void {
-    const { running, target } = this;
-    if (running === undefined) return;
-    if (running.kind === 'back') {
-      const { done, value } = running.work.next();
-      if (done === true) this.stopped(running.done(value));
-      return;
-    }
-    const reply = running.kind === 'range' ? this.stepRange(running) : this.runSome(running.kind === 'step');
-    if (reply !== undefined) this.stopped(reply);
-    else if (target.position.instructions === this.before && this.idle) this.state = 'waiting';
-    else this.state = 'running';
-  }
-  private before = -1;
-  private idle = false;
-
-  private runSome(step: boolean): string | undefined {
-    this.before = this.target.position.instructions;
-    const stop = step ? this.target.run(1) : this.target.run(SLICE, SLICE_CYCLES);
-    this.idle = stop.kind === 'waiting';
-    if (step && stop.kind === 'limit') return this.replyOf(Signal.TRAP);
-    return this.replyTo(stop);
-  }
-  /** GDB leaves the steps of a source line to us. */
-  private stepRange({ first, end }: { readonly first: number; readonly end: number }): string | undefined {
-    const vcpu = this.guest.vcpu;
-    for (let i = 0; i < RANGE_STEPS; i++) {
-      const reply = this.runSome(true);
-      if (reply === undefined) return undefined;
-      const eip = vcpu.read('eip');
-      if (reply !== this.replyOf(Signal.TRAP) || eip < first || eip >= end) return reply;
-    }
-    return undefined;
-  }
-  private stopped(reply: string): void {
-    this.running = undefined;
-    this.state = 'stopped';
-    this.lastStop = reply;
-    this.packets.write(reply);
-  }
-  private interrupt(): void {
-    const { running } = this;
-    if (running === undefined) return;
-    if (running.kind === 'back') running.work.return(undefined);
-    this.stopped(this.replyOf(Signal.INT));
-  }
-  private start(running: Running): void {
-    this.target.setPoints([...[...this.inserted.values()].map(({ point }) => point), ...this.catches]);
-    this.running = running;
-    this.state = 'running';
+    this.running.slice();
   }
 
-  private replyOf(signal: number, more = ''): string {
-    return `T${signal.toString(16).padStart(2, '0')}thread:1;${more}`;
+  private get guest(): DebugGuest {
+    return this.processes.guest;
   }
-  /** Undefined: it has not stopped. */
-  private replyTo(stop: DebugStop): string | undefined {
-    switch (stop.kind) {
-      case 'point':
-        return this.replyToPoint(stop);
-      case 'ended': {
-        const { message, status } = this.host.ending();
-        this.say(message);
-        return status === undefined ? this.replyOf(Signal.SEGV) : `W${(status & 0xff).toString(16).padStart(2, '0')}`;
-      }
-      default:
-        return undefined;
-    }
+  /** The target keeps its past. */
+  private get recorded(): boolean {
+    return this.target.history.limit > 0;
   }
-  private replyToPoint({ ids, detail }: Extract<DebugStop, { kind: 'point' }>): string {
-    const met = [...this.inserted.values()].filter(({ point }) => ids.includes(point.id));
-    const watch = met.find(({ type }) => type in WATCHES);
-    if (watch !== undefined && 'bytes' in watch.point)
-      return this.replyOf(Signal.TRAP, `${REPLY_OF_WATCH[WATCHES[watch.type]!]}:${watch.point.address.toString(16)};`);
-    const breakpoint = met[0];
-    if (breakpoint !== undefined) {
-      const kind = breakpoint.type === '0' ? 'swbreak:;' : 'hwbreak:;';
-      return this.replyOf(Signal.TRAP, this.tellsBreakpoints ? kind : '');
-    }
-    // A watchpoint GDB describes itself.
-    const sentence =
-      detail === undefined || detail.on === 'access' ? undefined : english(...stopSentence(detail, formatAddress));
-    if (sentence !== undefined) this.say(sentence);
-    return this.replyOf(Signal.TRAP);
-  }
-  /** GDB shows it while the machine runs. */
-  private say(line: string): void {
-    this.packets.write(`O${hexOfText(`${line}\n`)}`);
-  }
-
-  // ---- packets ------------------------------------------------------------------------------------------------------
 
   private answer(data: Uint8Array): void {
     const text = textOf(data);
     // While the machine runs GDB sends nothing but the interrupt.
-    if (this.running !== undefined && text[0] !== 'k') return;
+    if (this.running.runs && text[0] !== 'k') return;
     const reply = this.replyToPacket(text);
     if (reply !== undefined) this.packets.write(reply);
   }
   /** Undefined: the answer comes when the machine stops, or never. */
   private replyToPacket(text: string): string | undefined {
     const rest = text.slice(1);
+    if (text !== '' && LOOKS.includes(text[0]!)) this.processes.looked = this.processes.general;
     switch (text[0]) {
       case '?':
-        return this.lastStop;
+        return this.running.lastStop;
       case '!':
+        this.extended = true;
         return 'OK';
       case 'g':
         return this.wire.readRegisters();
@@ -211,15 +115,15 @@ export class GdbStub {
         return this.back(rest);
       case 'Z':
       case 'z':
-        return this.point(text[0] === 'Z', rest);
+        return this.points.change(text[0] === 'Z', rest);
       case 'H':
+        return this.processes.choose(rest[0] ?? '', rest.slice(1)) ? 'OK' : 'E01';
       case 'T':
-        return 'OK';
+        return this.processes.whom(rest) === undefined ? 'E01' : 'OK';
       case 'D':
-        this.state = 'detached';
-        return 'OK';
+        return this.detach(rest.slice(1));
       case 'k':
-        this.state = 'killed';
+        this.over = 'killed';
         return undefined;
       case 'R':
         this.restart();
@@ -237,88 +141,105 @@ export class GdbStub {
         return '';
     }
   }
-  private restart(): void {
+  private restart(): string {
     this.target = this.host.restart();
-    this.lastStop = this.replyOf(Signal.TRAP);
+    this.processes.restart();
+    return this.running.restart();
   }
 
-  private resume(kind: string, address: string): undefined {
+  // ---- running ------------------------------------------------------------------------------------------------------
+
+  private resume(kind: string, address: string): string | undefined {
+    const { continued, general, attached } = this.processes;
+    if (attached.length === 0) return 'E01';
     if (address !== '') this.guest.vcpu.write('eip', parseInt(address, 16));
-    this.start({ kind: kind === 'c' ? 'continue' : 'step' });
-  }
-  private verbose(text: string): string | undefined {
-    if (text === 'vCont?') return 'vCont;c;C;s;S;r';
-    if (text.startsWith('vCont;')) {
-      // One thread: the first action is for it.
-      const action = text.slice(6).split(';')[0]!.split(':')[0]!;
-      const range = /^r([0-9a-f]+),([0-9a-f]+)$/i.exec(action);
-      if (range !== null) this.start({ kind: 'range', first: parseInt(range[1]!, 16), end: parseInt(range[2]!, 16) });
-      else if (/^[cCsS]/.test(action)) this.resume(action[0]!.toLowerCase(), '');
-      else return 'E01';
-      return undefined;
-    }
-    if (text.startsWith('vRun')) {
-      this.restart();
-      return this.lastStop;
-    }
-    if (text.startsWith('vKill')) {
-      this.state = 'killed';
-      return 'OK';
-    }
-    return '';
+    const resumption = resumptionOf(continued, this.processes);
+    if (kind === 'c') this.running.go(resumption);
+    else this.running.go({ ...resumption, partly: false, step: singleStep(continued === 'all' ? general : continued) });
+    return undefined;
   }
   /** bs and bc. */
   private back(how: string): string | undefined {
-    const { target } = this;
     if (how !== 's' && how !== 'c') return '';
-    if (!this.recorded) return 'E01';
-    const atBeginning = (): string => this.replyOf(Signal.TRAP, 'replaylog:begin;');
-    if (how === 's')
-      this.start({
-        kind: 'back',
-        work: stepBack(target),
-        done: (moved) => (moved === true ? this.replyOf(Signal.TRAP) : atBeginning()),
-      });
-    else
-      this.start({
-        kind: 'back',
-        work: continueBack(target),
-        done: (met) => (met === undefined ? atBeginning() : this.replyTo((met as Met).stop)!),
-      });
+    const { continued, stepsBack, attached } = this.processes;
+    if (!this.recorded || attached.length === 0) return 'E01';
+    if (how === 'c') this.running.continueBack(continued);
+    else if (stepsBack === undefined) return WHO_STEPS_BACK;
+    else this.running.stepBack(stepsBack);
     return undefined;
   }
-  /** The target keeps its past. */
-  private get recorded(): boolean {
-    return this.target.history.limit > 0;
+  private verbose(text: string): string | undefined {
+    const [name = '', ...rest] = text.split(';');
+    switch (name) {
+      case 'vCont?':
+        return 'vCont;c;C;s;S;r';
+      case 'vCont': {
+        const resumption = resumptionOfActions(rest.join(';'), this.processes);
+        if (resumption === undefined) return 'E01';
+        this.running.go(resumption);
+        return undefined;
+      }
+      case 'vRun':
+        return this.restart();
+      case 'vAttach':
+        return this.attach(rest[0] ?? '');
+      case 'vKill':
+        return this.kill(rest[0] ?? '');
+      default:
+        return '';
+    }
   }
 
+  // ---- processes ----------------------------------------------------------------------------------------------------
+
+  private attach(pid: string): string {
+    if (!this.processes.multiple) return '';
+    const attached = this.processes.attach(pid);
+    return typeof attached === 'string' ? `E.${attached}` : this.running.replyOf(Signal.TRAP, '', attached);
+  }
+  private detach(pid: string): string {
+    const { processes } = this;
+    if (processes.multiple && pid !== '') {
+      const index = processes.withPid(pid);
+      if (index === undefined || !processes.attached.includes(index)) return 'E01';
+      this.points.drop(index);
+      processes.detach(index);
+      if (this.extended || processes.attached.length > 0) return 'OK';
+    }
+    this.over = 'detached';
+    return 'OK';
+  }
+  /** The first guest is the session; another ends by itself. */
+  private kill(pid: string): string {
+    const { processes } = this;
+    if (processes.multiple && processes.withPid(pid) !== 0)
+      return 'E.only the first domain can be killed, and kansoku ends with it';
+    this.over = 'killed';
+    return 'OK';
+  }
+
+  // ---- questions ----------------------------------------------------------------------------------------------------
+
   private query(text: string): string {
-    const [name = ''] = text.split(/[:,]/);
+    const { processes } = this;
+    const [name = '', argument = ''] = text.split(/[:,]/);
     switch (name) {
       case 'qSupported':
-        this.tellsBreakpoints = text.includes('swbreak+');
-        return [
-          `PacketSize=${PACKET_SIZE.toString(16)}`,
-          'QStartNoAckMode+',
-          'qXfer:features:read+',
-          'qXfer:threads:read+',
-          'swbreak+',
-          'hwbreak+',
-          'vContSupported+',
-          ...(this.recorded ? ['ReverseStep+', 'ReverseContinue+'] : []),
-        ].join(';');
+        return this.supported(text);
       case 'qXfer':
         return this.transfer(text);
       case 'qAttached':
         return '1';
       case 'qC':
-        return 'QC1';
+        return `QC${processes.thread(processes.general)}`;
       case 'qfThreadInfo':
-        return 'm1';
+        return processes.attached.length === 0 ? 'l' : `m${processes.threads}`;
       case 'qsThreadInfo':
         return 'l';
-      case 'qThreadExtraInfo':
-        return hexOfText(this.guest.vcpu.name);
+      case 'qThreadExtraInfo': {
+        const whom = processes.whom(argument);
+        return typeof whom === 'number' ? hexOfText(processes.guests[whom]!.vcpu.name) : 'E01';
+      }
       case 'qSymbol':
         return 'OK';
       case 'qRcmd':
@@ -327,20 +248,46 @@ export class GdbStub {
         return '';
     }
   }
+  private supported(text: string): string {
+    const { processes } = this;
+    this.running.tellsBreakpoints = text.includes('swbreak+');
+    processes.multiple = text.includes('multiprocess+') && processes.guests.length > 1;
+    return [
+      `PacketSize=${PACKET_SIZE.toString(16)}`,
+      'QStartNoAckMode+',
+      'qXfer:features:read+',
+      'qXfer:threads:read+',
+      'swbreak+',
+      'hwbreak+',
+      'vContSupported+',
+      ...(processes.multiple ? ['multiprocess+', 'qXfer:osdata:read+'] : []),
+      ...(this.recorded ? ['ReverseStep+', 'ReverseContinue+'] : []),
+    ].join(';');
+  }
   private transfer(text: string): string {
-    const [, object, action, annex, window = ''] = text.split(':');
+    const [, object, action, annex = '', window = ''] = text.split(':');
     const [offset, length] = window.split(',').map(numberOf);
     if (action !== 'read' || offset === undefined || length === undefined) return 'E00';
-    const document =
-      object === 'features' && annex === 'target.xml'
-        ? this.wire.description.xml
-        : object === 'threads'
-          ? `<?xml version="1.0"?><threads><thread id="1" core="0" name="${this.guest.vcpu.name}"/></threads>`
-          : undefined;
+    const document = this.document(object, annex);
     if (document === undefined) return 'E00';
     const part = document.slice(offset, offset + length);
     return (offset + part.length < document.length ? 'm' : 'l') + part;
   }
+  private document(object: string | undefined, annex: string): string | undefined {
+    switch (object) {
+      case 'features':
+        return annex === 'target.xml' ? this.wire.description.xml : undefined;
+      case 'threads':
+        return this.processes.threadList;
+      case 'osdata':
+        return this.processes.osdata(annex);
+      default:
+        return undefined;
+    }
+  }
+
+  // ---- monitor ------------------------------------------------------------------------------------------------------
+
   private monitor(encoded: string): string {
     const bytes = bytesOfHex(encoded);
     if (bytes === undefined) return 'E01';
@@ -349,8 +296,8 @@ export class GdbStub {
       {
         target: () => this.target,
         guest: () => this.guest,
-        catches: this.catches,
-        nextId: () => ++this.lastId,
+        catches: this.points.catches,
+        nextId: () => this.points.nextId(),
         travel: (instructions, events) => this.travel(instructions, events),
       },
       this.host.commands,
@@ -368,27 +315,5 @@ export class GdbStub {
       if (error instanceof Error && error.name === 'UserError') return error.message;
       throw error;
     }
-  }
-
-  // ---- points -------------------------------------------------------------------------------------------------------
-
-  private point(insert: boolean, text: string): string {
-    const [type = '', address = '', kind = ''] = text.split(';')[0]!.split(',');
-    const at = numberOf(address);
-    const bytes = numberOf(kind) ?? 0;
-    const on = WATCHES[type];
-    if (on === undefined && type !== '0' && type !== '1') return '';
-    if (at === undefined) return 'E01';
-    const key = `${type} ${at} ${on === undefined ? '' : bytes}`;
-    if (!insert) {
-      this.inserted.delete(key);
-      return 'OK';
-    }
-    if (on !== undefined && bytes === 0) return 'E01';
-    const known = this.inserted.get(key);
-    const id = known?.point.id ?? ++this.lastId;
-    const point: StopPoint = on === undefined ? { id, on: 'execute', address: at } : { id, on, address: at, bytes };
-    this.inserted.set(key, { type, point });
-    return 'OK';
   }
 }
