@@ -1,7 +1,7 @@
 // `--domain FILE.json`: what a further domain consists of. Paths in it are relative to the file. Not the options of the command line (options.ts).
 
 import { dirname, resolve } from 'node:path';
-import { DomainLines } from '../workers/domain-lines.ts';
+import { DomainLines } from './domain-lines.ts';
 import { DOMAIN_MEMBERS, DomainMembers, withoutUndefined } from '../workers/domain-members.ts';
 import { type BootConfig, type DomainConfig, type NamedBytes, UserError } from '../workers/session.ts';
 import { DEFAULT_MEMORY, readModule, readNamed, serialTo, type SerialSink } from './guest-options.ts';

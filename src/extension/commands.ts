@@ -2,7 +2,7 @@
 
 import * as vscode from 'vscode';
 import type { BootGuest } from './boot/boot-guest.ts';
-import type { SerialConsole } from './console.ts';
+import type { Consoles } from './consoles.ts';
 import type { Guest } from './guest.ts';
 import type { GuestLog } from './guest-log.ts';
 import type { GuestLanguage } from './language-client.ts';
@@ -14,7 +14,7 @@ import { showActions } from './status-bar.ts';
 export interface CommandServices {
   readonly boot: BootGuest;
   readonly guest: Guest;
-  readonly console: SerialConsole;
+  readonly console: Consoles;
   readonly source: SourceNavigator;
   readonly timeline: TimelinePanel;
   readonly language: GuestLanguage;

@@ -1,8 +1,8 @@
-// The guest's serial line in a VS Code terminal, both directions. The text stays when the guest ends or the terminal is closed and
-// opened again. Not the emulated UART, and no terminal emulation: VS Code's terminal does that.
+// A domain's serial line in a VS Code terminal, both directions. The text stays when the guest ends or the terminal is closed and
+// opened again. Not the emulated UART, no terminal emulation: VS Code's terminal does that; and not which domains there are (consoles.ts).
 
 import * as vscode from 'vscode';
-import type { BootBegin, Guest } from './guest.ts';
+import type { Guest } from './guest.ts';
 
 /** Characters kept for a terminal that is opened later. */
 const SCROLLBACK = 256 * 1024;
@@ -17,31 +17,16 @@ export class SerialConsole implements vscode.Disposable {
   private decoder = new TextDecoder();
   private readonly encoder = new TextEncoder();
   private lastWasReturn = false;
-  private readonly disposables: vscode.Disposable[];
+  private readonly closing: vscode.Disposable;
 
-  constructor(private readonly guest: Guest) {
-    this.disposables = [
-      guest.onDidBegin((boot) => {
-        if (!boot.reset) this.close();
-        this.decoder = new TextDecoder();
-        this.note(beginning(boot));
-      }),
-      guest.onMessage((message) => {
-        switch (message.type) {
-          case 'serial':
-            return this.write(this.decoder.decode(message.bytes, { stream: true }));
-          case 'stopped':
-            return this.note(message.stop.message);
-          case 'broken':
-          case 'refused':
-            return this.note(message.message);
-          default:
-        }
-      }),
-      vscode.window.onDidCloseTerminal((terminal) => {
-        if (terminal === this.terminal) this.forget();
-      }),
-    ];
+  constructor(
+    private readonly guest: Guest,
+    /** Left out: the first domain's. */
+    readonly domain?: number,
+  ) {
+    this.closing = vscode.window.onDidCloseTerminal((terminal) => {
+      if (terminal === this.terminal) this.forget();
+    });
   }
 
   /** True for the terminal that shows this console. */
@@ -50,20 +35,24 @@ export class SerialConsole implements vscode.Disposable {
   }
 
   show(preserveFocus = false): void {
+    this.create();
+    this.terminal?.show(preserveFocus);
+  }
+  /** The terminal is in the list, without being looked at. */
+  create(): void {
     this.terminal ??= this.open();
-    this.terminal.show(preserveFocus);
   }
 
   dispose(): void {
     this.close();
-    for (const disposable of this.disposables) disposable.dispose();
+    this.closing.dispose();
   }
 
   private open(): vscode.Terminal {
     const writer = new vscode.EventEmitter<string>();
     this.writer = writer;
     return vscode.window.createTerminal({
-      name: this.guest.image?.name ?? 'Kansoku',
+      name: this.name,
       iconPath: new vscode.ThemeIcon('vm'),
       isTransient: true,
       pty: {
@@ -75,13 +64,19 @@ export class SerialConsole implements vscode.Disposable {
         close: () => {},
         handleInput: (text: string) => {
           // Backspace: VS Code sends DEL, as a serial terminal does.
-          this.guest.type(this.encoder.encode(text));
+          this.guest.type(this.encoder.encode(text), this.domain);
         },
       },
     });
   }
+  private get name(): string {
+    const { guest, domain } = this;
+    if (domain === undefined) return guest.image?.name ?? 'Kansoku';
+    return `${guest.domains.find(({ id }) => id === domain)?.name ?? 'Kansoku'} (d${domain})`;
+  }
 
-  private close(): void {
+  /** The terminal goes, and its text. */
+  close(): void {
     this.terminal?.dispose();
     this.forget();
     this.text = '';
@@ -94,16 +89,21 @@ export class SerialConsole implements vscode.Disposable {
     this.opened = false;
   }
 
+  /** What comes from now on is another machine's. */
+  begin(): void {
+    this.decoder = new TextDecoder();
+  }
+
   /** A line of ours, told apart from the guest's by its look and its brackets. */
-  private note(text: string): void {
+  note(text: string): void {
     const newLine = this.text === '' || this.text.endsWith('\n') ? '' : '\r\n';
     this.put(`${newLine}${DIM}[${text}]${PLAIN}\r\n`);
   }
 
   /** Kernels write LF alone or CR LF; a terminal wants both. */
-  private write(text: string): void {
+  write(bytes: Uint8Array): void {
     let out = '';
-    for (const character of text) {
+    for (const character of this.decoder.decode(bytes, { stream: true })) {
       out += character === '\n' && !this.lastWasReturn ? '\r\n' : character;
       this.lastWasReturn = character === '\r';
     }
@@ -115,10 +115,3 @@ export class SerialConsole implements vscode.Disposable {
     if (this.opened) this.writer?.fire(text);
   }
 }
-
-/** A command line is told, because the user may not have written it. */
-const beginning = ({ image, cmdline, reset }: BootBegin): string => {
-  if (reset) return vscode.l10n.t('{0} was reset', image.name);
-  if (cmdline === '') return vscode.l10n.t('Booting {0}', image.name);
-  return vscode.l10n.t('Booting {0} with the command line {1}', image.name, cmdline);
-};

@@ -6,7 +6,7 @@ import { registerCommands } from './commands.ts';
 import { registerDebugging } from './debug/debugging.ts';
 import { registerLiveValues } from './debug/live-values.ts';
 import { registerPastCommands } from './debug/past-commands.ts';
-import { SerialConsole } from './console.ts';
+import { Consoles } from './consoles.ts';
 import { Guest } from './guest.ts';
 import { nodeHost } from './host/node-host.ts';
 import { GuestLog } from './guest-log.ts';
@@ -29,7 +29,7 @@ export const activate = (context: vscode.ExtensionContext): Api => {
   const log = new Log();
   const guest = new Guest(host);
   const source = new SourceNavigator(guest);
-  const console = new SerialConsole(guest);
+  const console = new Consoles(guest);
   const services = { extensionUri: context.extensionUri, guest, source, log };
   const timeline = new TimelinePanel(services);
   const language = new GuestLanguage(host, guest, source);
@@ -67,7 +67,7 @@ export const activate = (context: vscode.ExtensionContext): Api => {
 };
 
 /** After a boot: the console with the keyboard, then the panels beside it, one after the other as they come up. */
-const revealGuest = async (timeline: TimelinePanel, console: SerialConsole): Promise<void> => {
+const revealGuest = async (timeline: TimelinePanel, console: Consoles): Promise<void> => {
   console.show();
   if (!vscode.workspace.getConfiguration('kansoku').get<boolean>('openPanelsOnBoot', true)) return;
   await timeline.open(true);

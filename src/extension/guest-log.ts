@@ -6,6 +6,10 @@ import type { Guest } from './guest.ts';
 
 const SCHEME = 'kansoku-log';
 
+interface DomainItem extends vscode.QuickPickItem {
+  readonly domain: number | undefined;
+}
+
 export class GuestLog implements vscode.TextDocumentContentProvider, vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<vscode.Uri>();
   readonly onDidChange = this.changed.event;
@@ -15,14 +19,25 @@ export class GuestLog implements vscode.TextDocumentContentProvider, vscode.Disp
   constructor(private readonly guest: Guest) {}
 
   async show(): Promise<void> {
-    this.text = textOf(await this.guest.ask({ name: 'guestLog' }));
-    const uri = vscode.Uri.from({ scheme: SCHEME, path: `/${this.guest.image?.name ?? 'guest'}.log` });
+    const chosen = await this.choose();
+    if (chosen === undefined) return;
+    const { label, domain } = chosen;
+    this.text = textOf(await this.guest.ask({ name: 'guestLog', ...(domain === undefined ? {} : { domain }) }));
+    const uri = vscode.Uri.from({ scheme: SCHEME, path: `/${label}.log` });
     this.changed.fire(uri);
     const document = await vscode.workspace.openTextDocument(uri);
     const editor = await vscode.window.showTextDocument(document, { preview: true });
     // The newest lines are looked for first.
     const end = document.lineAt(document.lineCount - 1).range;
     editor.revealRange(end);
+  }
+
+  /** Of several domains the user says which. Undefined: none. */
+  private async choose(): Promise<DomainItem | undefined> {
+    const first: DomainItem = { label: this.guest.image?.name ?? 'guest', domain: undefined };
+    const others = this.guest.domains.map(({ id, name }): DomainItem => ({ label: `${name} (d${id})`, domain: id }));
+    if (others.length === 0) return first;
+    return vscode.window.showQuickPick([first, ...others], { title: vscode.l10n.t('Log of which domain?') });
   }
 
   provideTextDocumentContent(): string {

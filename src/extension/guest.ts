@@ -15,6 +15,7 @@ import type {
 import type { GuestState } from '../protocol/pages.ts';
 import type { BootConfig } from '../protocol/views.ts';
 import type { Host, MachineThread } from './host/host.ts';
+import { nameOf } from './paths.ts';
 
 export interface BootedImage {
   readonly uri: vscode.Uri;
@@ -38,6 +39,15 @@ export interface BootBegin {
   readonly image: BootedImage;
   readonly cmdline: string;
   readonly reset: boolean;
+  /** Besides the guest's own. */
+  readonly domains: readonly FurtherDomain[];
+}
+
+/** A domain beside the first, as the user knows it. */
+export interface FurtherDomain {
+  readonly id: number;
+  readonly name: string;
+  readonly cmdline: string;
 }
 
 type LiveState = Extract<GuestState, { readonly phase: 'live' }>;
@@ -84,7 +94,7 @@ export class Guest implements vscode.Disposable {
     this.end();
     this.image = image;
     this.config = config;
-    this.bootBegan.fire({ image, cmdline: config.cmdline, reset });
+    this.tellBegin(image, reset);
     this.change({ phase: 'booting', image: image.name });
     const settled = new Promise<BootFailure | undefined>((settle) => (this.settleBoot = settle));
     this.thread = this.host.startMachine({
@@ -125,8 +135,17 @@ export class Guest implements vscode.Disposable {
     this.send({ type: 'debug', message });
   }
 
-  type(bytes: Uint8Array): void {
-    this.send({ type: 'serial', bytes });
+  /** Typed on a domain's serial line; left out: the first one's. */
+  type(bytes: Uint8Array, domain?: number): void {
+    this.send({ type: 'serial', bytes, ...(domain === undefined ? {} : { domain }) });
+  }
+  /** Domains beside the first. */
+  get domains(): readonly FurtherDomain[] {
+    return (this.config?.domains ?? []).map(({ id, name, image, cmdline }) => ({
+      id,
+      name: name ?? nameOf(vscode.Uri.file(image.name)),
+      cmdline,
+    }));
   }
 
   /** Pushed data for a panel while it can be seen. */
@@ -173,8 +192,7 @@ export class Guest implements vscode.Disposable {
     switch (message.type) {
       case 'booted':
         // Without a boot of ours the debugger has restarted the machine.
-        if (this.settleBoot === undefined && this.image !== undefined)
-          this.bootBegan.fire({ image: this.image, cmdline: this.config?.cmdline ?? '', reset: true });
+        if (this.settleBoot === undefined && this.image !== undefined) this.tellBegin(this.image, true);
         this.change({
           phase: 'live',
           image: this.image?.name ?? '',
@@ -223,6 +241,10 @@ export class Guest implements vscode.Disposable {
     const settle = this.settleBoot;
     this.settleBoot = undefined;
     settle?.(failure);
+  }
+
+  private tellBegin(image: BootedImage, reset: boolean): void {
+    this.bootBegan.fire({ image, cmdline: this.config?.cmdline ?? '', reset, domains: this.domains });
   }
 
   private change(state: GuestState): void {

@@ -1,4 +1,4 @@
-// Paths as launch configurations have them.
+// Paths as launch configurations have them, and what files are called.
 
 import * as vscode from 'vscode';
 
@@ -8,3 +8,6 @@ export const uriOf = (text: string, folder: vscode.WorkspaceFolder | undefined):
   if (/^([/\\]|[a-z]:[/\\])/i.test(text) || folder === undefined) return vscode.Uri.file(text);
   return vscode.Uri.joinPath(folder.uri, text);
 };
+
+/** The last part. */
+export const nameOf = (uri: vscode.Uri): string => uri.path.slice(uri.path.lastIndexOf('/') + 1);

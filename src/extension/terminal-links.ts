@@ -3,7 +3,8 @@
 import * as vscode from 'vscode';
 import { formatLocation } from '../symbols/location.ts';
 import { addressesIn } from './addresses.ts';
-import type { SerialConsole } from './console.ts';
+import type { SourceLocation } from '../protocol/views.ts';
+import type { Consoles } from './consoles.ts';
 import type { Guest } from './guest.ts';
 import type { SourceNavigator } from './source.ts';
 
@@ -11,29 +12,29 @@ class AddressLink extends vscode.TerminalLink {
   constructor(
     startIndex: number,
     length: number,
-    readonly address: number,
+    readonly place: SourceLocation,
     tooltip: string,
   ) {
     super(startIndex, length, tooltip);
   }
 }
 
-export const registerTerminalLinks = (
-  guest: Guest,
-  console: SerialConsole,
-  source: SourceNavigator,
-): vscode.Disposable =>
+export const registerTerminalLinks = (guest: Guest, consoles: Consoles, source: SourceNavigator): vscode.Disposable =>
   vscode.window.registerTerminalLinkProvider({
     async provideTerminalLinks({ line, terminal }) {
-      if (!console.is(terminal) || guest.live === undefined) return [];
+      const console = consoles.of(terminal);
+      if (console === undefined || guest.live === undefined) return [];
+      const { domain } = console;
       const links = await Promise.all(
         addressesIn(line).map(async ({ start, length, address }): Promise<AddressLink | undefined> => {
-          const place = await guest.ask({ name: 'locate', address }).catch(() => undefined);
+          const place = await guest
+            .ask({ name: 'locate', address, ...(domain === undefined ? {} : { domain }) })
+            .catch(() => undefined);
           if (place?.function === undefined && place?.file === undefined) return undefined;
-          return new AddressLink(start, length, address, formatLocation(place));
+          return new AddressLink(start, length, place, formatLocation(place));
         }),
       );
       return links.filter((link) => link !== undefined);
     },
-    handleTerminalLink: (link: AddressLink) => source.openAddress(link.address),
+    handleTerminalLink: (link: AddressLink) => source.open(link.place),
   });

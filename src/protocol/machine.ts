@@ -53,10 +53,14 @@ export interface GuestLog {
 
 /** What can be asked: the question's shape and its answer's, by name. */
 export interface Questions {
-  readonly locate: { readonly ask: { readonly address: number }; readonly answer: SourceLocation };
+  /** `domain` here and below: left out, the first one. */
+  readonly locate: {
+    readonly ask: { readonly address: number; readonly domain?: number };
+    readonly answer: SourceLocation;
+  };
   readonly lookup: { readonly ask: { readonly symbol: string }; readonly answer: number | undefined };
   /** The kernel's own log, read from its memory. */
-  readonly guestLog: { readonly ask: Record<never, never>; readonly answer: GuestLog };
+  readonly guestLog: { readonly ask: { readonly domain?: number }; readonly answer: GuestLog };
   readonly window: {
     readonly ask: { readonly t0: number; readonly t1: number; readonly pixels: number };
     readonly answer: TimelineWindow;
@@ -86,7 +90,8 @@ export type ToMachine =
   | { readonly type: 'boot'; readonly config: BootConfig; readonly paused: boolean }
   | { readonly type: 'run' }
   | { readonly type: 'pause' }
-  | { readonly type: 'serial'; readonly bytes: Uint8Array }
+  /** Typed on a domain's serial line; left out: the first one's. */
+  | { readonly type: 'serial'; readonly bytes: Uint8Array; readonly domain?: number }
   | { readonly type: 'watch'; readonly views: readonly LiveView[] }
   | { readonly type: 'ask'; readonly id: number; readonly question: Question }
   | { readonly type: 'debug'; readonly message: DebugMessage };
@@ -97,9 +102,11 @@ export type FromMachine =
   | { readonly type: 'refused'; readonly user: boolean; readonly message: string; readonly detail: string }
   /** The engine threw: a defect of ours. The guest is stopped. */
   | { readonly type: 'broken'; readonly message: string; readonly detail: string }
-  | { readonly type: 'serial'; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly type: 'serial'; readonly bytes: Uint8Array<ArrayBuffer>; readonly domain?: number }
   | { readonly type: 'status'; readonly status: MachineStatus }
   | { readonly type: 'stopped'; readonly stop: Stop; readonly location: SourceLocation | undefined }
+  /** A further domain has ended; the others go on. */
+  | { readonly type: 'domainStopped'; readonly domain: number; readonly stop: Stop }
   | { readonly type: 'vmState'; readonly view: VmStateView }
   | { readonly type: 'vmcs'; readonly view: VmcsView }
   | { readonly type: 'debug'; readonly message: DebugMessage }

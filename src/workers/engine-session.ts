@@ -380,8 +380,8 @@ class EngineSession implements Session {
   vgaText(domain?: number): string {
     return this.guest(domain).platform.vgaText();
   }
-  locate(address: number): SourceLocation {
-    return this.views.locate(address);
+  locate(address: number, domain?: number): SourceLocation {
+    return this.guest(domain).names.locate(address);
   }
   lookup(symbol: string): number | undefined {
     return this.views.lookup(symbol);

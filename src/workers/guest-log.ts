@@ -4,8 +4,11 @@ import { GuestOs } from '../debugger/os/guest-os.ts';
 import type { GuestLog } from '../protocol/machine.ts';
 import type { Session } from './session.ts';
 
-export const guestLog = (session: Session): GuestLog => {
-  session.symbols.look();
-  const os = new GuestOs({ guestSymbols: session.symbols, target: session.debug.guests[0]! }, () => {});
+/** @param domain its number; left out: the first one */
+export const guestLog = (session: Session, domain?: number): GuestLog => {
+  const index = domain === undefined ? 0 : session.guests.findIndex(({ id }) => id === domain);
+  const { symbols } = session.guests[index]!;
+  symbols.look();
+  const os = new GuestOs({ guestSymbols: symbols, target: session.debug.guests[index]! }, () => {});
   return { system: os.awareness?.name, lines: os.awareness?.log() ?? [] };
 };

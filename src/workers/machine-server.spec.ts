@@ -4,10 +4,13 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { createSession } from '../../test/extension/fake-session.ts';
+import { DIES, domain } from '../../test/hypervisor/small-kernels.ts';
 import type { FromMachine, Question, ToMachine } from '../protocol/machine.ts';
 import type { TimelineWindow } from '../protocol/timeline.ts';
+import type { SourceLocation } from '../symbols/location.ts';
+import { createSession as createMachine } from './engine-session.ts';
 import { MachineServer } from './machine-server.ts';
-import { type BootConfig, UserError } from './session.ts';
+import { type BootConfig, type Session, UserError } from './session.ts';
 
 const config = (change: Partial<BootConfig> = {}): BootConfig => ({
   image: { name: 'tsubame.elf', bytes: new Uint8Array(readFileSync('media/guests/tsubame/tsubame.elf')) },
@@ -28,7 +31,7 @@ class Bench {
   private due = 0;
   now = 0;
 
-  constructor(make = createSession) {
+  constructor(make: (config: BootConfig) => Session = createSession) {
     new MachineServer(
       { post: (message) => void this.sent.push(message), listen: (handler) => (this.handler = handler) },
       {
@@ -62,7 +65,11 @@ class Bench {
     return this.sent.filter((message) => message.type === type) as Extract<FromMachine, { readonly type: T }>[];
   }
   get serial(): string {
+    return this.serialOf(undefined);
+  }
+  serialOf(wanted: number | undefined): string {
     return this.of('serial')
+      .filter(({ domain }) => domain === wanted)
       .map(({ bytes }) => new TextDecoder().decode(bytes))
       .join('');
   }
@@ -72,8 +79,8 @@ class Bench {
     assert.equal(last.type, 'answer', JSON.stringify(last));
     return last.type === 'answer' ? last.answer : undefined;
   }
-  type(text: string): void {
-    this.tell({ type: 'serial', bytes: new TextEncoder().encode(text) });
+  type(text: string, domain?: number): void {
+    this.tell({ type: 'serial', bytes: new TextEncoder().encode(text), ...(domain === undefined ? {} : { domain }) });
   }
 }
 
@@ -131,6 +138,30 @@ test('a triple fault is reported once, with its place', () => {
   assert.match(stops[0]!.location?.file ?? '', /fault\.c$/);
   assert.equal(bench.of('status').at(-1)!.status.state, 'stopped');
   assert.ok(bench.resting);
+});
+
+test('each domain has its console, its log, its symbols and its end', () => {
+  const bench = new Bench(createMachine);
+  const { image, cmdline, modules, memoryBytes } = config();
+  const second = { id: 3, image, cmdline, modules, memoryBytes };
+  bench.tell({ type: 'boot', config: config({ domains: [second, domain(5, DIES)] }), paused: false });
+  const until = (said: () => boolean): void => {
+    for (let turns = 0; turns < 2000 && !said(); turns++) bench.turn();
+  };
+  until(() => /tsubame> $/.test(bench.serial) && /tsubame> $/.test(bench.serialOf(3)));
+  bench.type('echo to 3\r', 3);
+  until(() => bench.serialOf(3).includes('\nto 3\r\n'));
+  assert.match(bench.serialOf(3), /tsubame> echo to 3\r\nto 3\r\ntsubame> $/);
+  assert.match(bench.serial, /tsubame> $/);
+  assert.doesNotMatch(bench.serial, /to 3/);
+  const [stopped, ...more] = bench.of('domainStopped');
+  assert.deepEqual([stopped?.domain, stopped?.stop.kind, more.length], [5, 'triple-fault', 0]);
+  assert.equal(bench.of('stopped').length, 0);
+  const address = bench.ask({ name: 'lookup', symbol: 'page_fault' }) as number;
+  const named = (of?: number): unknown =>
+    (bench.ask({ name: 'locate', address, ...(of === undefined ? {} : { domain: of }) }) as SourceLocation).function;
+  assert.deepEqual([named(), named(3), named(5)], ['page_fault', 'page_fault', undefined]);
+  assert.deepEqual(bench.ask({ name: 'guestLog', domain: 5 }), { system: undefined, lines: [] });
 });
 
 test('a guest that only input can wake is not run until some comes', () => {

@@ -13,6 +13,9 @@ import { Reporter, type RunView } from './reporter.ts';
 import { Rehearsal } from './rehearsal.ts';
 import { type BootConfig, type Session, UserError } from './session.ts';
 
+/** What a user has typed for a guest. */
+type Typed = Pick<Extract<ToMachine, { readonly type: 'serial' }>, 'bytes' | 'domain'>;
+
 export interface Surroundings {
   readonly createSession: (config: BootConfig) => Session;
   /** Wall clock in milliseconds. It paces the run and never reaches the guest. */
@@ -43,7 +46,7 @@ export class MachineServer implements RunView {
   private cancel: () => void = () => {};
   private readonly pacer = new Pacer();
   private views: readonly LiveView[] = [];
-  private readonly typed: Uint8Array[] = [];
+  private readonly typed: Typed[] = [];
 
   constructor(
     private readonly port: Port<ToMachine, FromMachine>,
@@ -69,8 +72,8 @@ export class MachineServer implements RunView {
         return this.pause();
       case 'serial':
         // What is typed while the guest is on its way through the past is given to it where it arrives.
-        if (this.debug?.travelling === true) this.typed.push(message.bytes);
-        else this.guest?.session.typeSerial(message.bytes);
+        if (this.debug?.travelling === true) this.typed.push(message);
+        else this.type(message);
         // An idle guest rests; a keystroke ends the rest.
         if (this.state === 'running') this.schedule(0);
         return;
@@ -82,6 +85,10 @@ export class MachineServer implements RunView {
       case 'debug':
         return this.debugRequest(message.message);
     }
+  }
+
+  private type({ bytes, domain }: Typed): void {
+    this.guest?.session.typeSerial(bytes, domain);
   }
 
   private boot(config: BootConfig, paused: boolean): void {
@@ -163,7 +170,7 @@ export class MachineServer implements RunView {
   }
 
   private giveTyped(): void {
-    for (const bytes of this.typed.splice(0)) this.guest?.session.typeSerial(bytes);
+    for (const typed of this.typed.splice(0)) this.type(typed);
   }
 
   private schedule(ms: number): void {

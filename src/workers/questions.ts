@@ -16,11 +16,11 @@ export const answerTo = (
 ): Questions[Question['name']]['answer'] => {
   switch (question.name) {
     case 'locate':
-      return session.locate(question.address);
+      return session.locate(question.address, question.domain);
     case 'lookup':
       return session.lookup(question.symbol);
     case 'guestLog':
-      return guestLog(session);
+      return guestLog(session, question.domain);
     case 'window':
       return index.window(question.t0, question.t1, Math.min(MAX_PIXELS, Math.max(1, Math.floor(question.pixels))));
     case 'rows':

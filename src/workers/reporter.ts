@@ -3,7 +3,6 @@
 // (questions.ts).
 
 import type { FromMachine, LiveView, MachineStatus, RunState, ToMachine, VmcsView } from '../protocol/machine.ts';
-import { DomainLines } from './domain-lines.ts';
 import { LineActivityCounter } from './line-activity.ts';
 import type { Port } from './port.ts';
 import type { DomainView, Session, SourceLocation, Stop } from './session.ts';
@@ -28,13 +27,14 @@ export class Reporter {
   instructions = 0;
   virtualSeconds = 0;
   private activity: LineActivityCounter;
-  /** Output of the further domains. */
-  private readonly lines: readonly (readonly [number, DomainLines])[];
+  /** Numbers of the further domains. */
+  private readonly others: readonly number[];
   private future = 0;
   private statusDue = 0;
   private liveDue = 0;
   private activityDue = 0;
-  private told: Stop | undefined;
+  /** By guest: the stop that was told. */
+  private readonly told: (Stop | undefined)[] = [];
   private vmcs: { readonly instructions: number; readonly view: VmcsView } | undefined;
   private speedMarks: { readonly at: number; readonly instructions: number }[] = [];
 
@@ -46,8 +46,7 @@ export class Reporter {
     private views: readonly LiveView[],
   ) {
     this.activity = new LineActivityCounter(session);
-    const others = session.domains().slice(1);
-    this.lines = others.map(({ id }) => [id, new DomainLines(id, '\r\n')]);
+    this.others = session.guests.slice(1).map(({ id }) => id);
   }
 
   /** The guest begins to run. */
@@ -65,21 +64,27 @@ export class Reporter {
   /** Tells that the guest cannot go on, once. */
   postStop(): void {
     const { session } = this;
-    const { stop } = session;
-    if (stop === undefined || stop === this.told) return;
-    this.told = stop;
-    this.port.post({ type: 'stopped', stop, location: stopLocation(session, stop) });
+    const stop = this.newStop(0);
+    if (stop !== undefined) this.port.post({ type: 'stopped', stop, location: stopLocation(session, stop) });
+  }
+  /** Why a guest cannot go on, if that has not been told. */
+  private newStop(index: number): Stop | undefined {
+    const { stop } = this.session.guests[index]!;
+    if (stop === this.told[index]) return undefined;
+    this.told[index] = stop;
+    return stop;
   }
 
-  /** Output and new events. The console shows the firmware's log with the serial line. */
+  /** Output, ends of further domains, and new events. The console shows the firmware's log with the serial line. */
   drain(): void {
     const { session } = this;
-    const others = this.lines.map(([id, lines]) => new TextEncoder().encode(lines.add(session.takeSerial(id))));
-    for (const output of [session.takeSerial(), session.takeDebugConsole(), ...others]) {
-      if (output.length === 0) continue;
-      const bytes = output.slice();
-      this.port.post({ type: 'serial', bytes }, [bytes.buffer]);
-    }
+    this.postSerial(session.takeSerial());
+    this.postSerial(session.takeDebugConsole());
+    this.others.forEach((domain, i) => {
+      this.postSerial(session.takeSerial(domain), domain);
+      const stop = this.newStop(i + 1);
+      if (stop !== undefined) this.port.post({ type: 'domainStopped', domain, stop });
+    });
     for (;;) {
       const batch = session.events(this.index.next, BATCH);
       // Some of what was read is of a future that will not be: the stream is read anew.
@@ -93,6 +98,12 @@ export class Reporter {
       this.index.append(batch.records, batch.first);
       this.activity.append(batch.records);
     }
+  }
+
+  private postSerial(output: Uint8Array, domain?: number): void {
+    if (output.length === 0) return;
+    const bytes = output.slice();
+    this.port.post({ type: 'serial', bytes, ...(domain === undefined ? {} : { domain }) }, [bytes.buffer]);
   }
 
   takeCounters(): void {

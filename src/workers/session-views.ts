@@ -9,7 +9,7 @@ import { RunState } from '../hypervisor/observer.ts';
 import { StateHash } from '../machine/state-hash.ts';
 import type { Recorder } from '../monitor/recorder.ts';
 import { encodeTrace } from '../monitor/trace-file.ts';
-import type { SourceLocation } from '../symbols/location.ts';
+
 import type { Guest } from './guest.ts';
 import { hashGuest, hashOfHashes } from './guest-hash.ts';
 import { describeMode, vmcsView } from './guest-view.ts';
@@ -102,9 +102,6 @@ export class SessionViews {
     };
   }
 
-  locate(address: number): SourceLocation {
-    return this.main.names.locate(address);
-  }
   lookup(symbol: string): number | undefined {
     return this.main.names.lookup(symbol);
   }

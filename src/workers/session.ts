@@ -221,7 +221,8 @@ export interface Session {
   counters(): Counters;
   stateHash(): string;
   readonly stateHashes: readonly string[];
-  locate(address: number): SourceLocation;
+  /** By the symbols of a domain; left out: of the first. */
+  locate(address: number, domain?: number): SourceLocation;
   /** Address of a symbol's start, or undefined. */
   lookup(symbol: string): number | undefined;
   events(from: number, limit: number): EventBatch;

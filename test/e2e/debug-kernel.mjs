@@ -26,7 +26,12 @@ installHost();
 const shots = join(root, 'out', 'shots');
 mkdirSync(shots, { recursive: true });
 const vsix = values['no-package'] ? join(root, 'out', 'kansoku.vsix') : packageExtension();
-const SETTINGS = { 'workbench.colorTheme': 'Default Dark Modern', 'debug.openDebug': 'openOnSessionStart' };
+const SETTINGS = {
+  'workbench.colorTheme': 'Default Dark Modern',
+  'debug.openDebug': 'openOnSessionStart',
+  // The terminal draws text, not a canvas, so that it can be read.
+  'terminal.integrated.gpuAcceleration': 'off',
+};
 const server = await startServer({
   vsix: [vsix],
   log: join(shots, 'server.log'),
@@ -279,6 +284,28 @@ await step('a second domain is a thread of the session; its frames are its own',
     .waitFor();
   console.log(`        ${(await texts()).join(' | ')}`);
   await shot('domains-second');
+});
+
+await step('the second domain has a terminal of its own, in both directions', async () => {
+  await page.locator('.debug-toolbar .codicon-debug-continue').first().click();
+  await runCommand(page, 'Kansoku: Show Serial Console');
+  // On its icon: in its middle are buttons while the mouse is over it.
+  await page.locator('.terminal-tabs-entry', { hasText: 'second (d1)' }).click({ position: { x: 10, y: 10 } });
+  const shows = async (pattern) => {
+    const rows = page.locator('.terminal-wrapper.active .xterm-rows');
+    const end = Date.now() + 30_000;
+    for (;;) {
+      const text = await rows.innerText().catch(() => '');
+      if (pattern.test(text)) return;
+      if (Date.now() > end) throw new Error(`the terminal does not show ${pattern}:\n${text}`);
+      await page.waitForTimeout(100);
+    }
+  };
+  await shows(/16384 KiB[^]*tsubame>/);
+  await runCommand(page, 'Terminal: Focus Terminal');
+  await page.keyboard.type('echo to the second\n', { delay: 30 });
+  await shows(/\nto the second\s*\ntsubame>/);
+  await shot('domains-terminal');
   await page.keyboard.press('Shift+F5');
   await page.locator('.debug-toolbar').waitFor({ state: 'hidden' });
 });

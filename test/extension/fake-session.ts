@@ -43,8 +43,18 @@ class FakeSession implements Session {
   private readonly places: number[];
   private readonly recorder: Recorder;
 
-  get guests(): never {
-    throw new Error('no debugger here');
+  get guests(): Session['guests'] {
+    const { config, stop } = this;
+    return [
+      {
+        id: 0,
+        config,
+        stop,
+        get symbols(): never {
+          throw new Error('a made-up guest has no memory to look for symbols in');
+        },
+      },
+    ];
   }
   get debug(): never {
     throw new Error('there is nothing to debug in a made-up guest');

@@ -6,7 +6,7 @@ import { type BootConfig, type DomainConfig, UserError } from '../../workers/ses
 import { unpack } from '../../workers/unpack.ts';
 import { BootFailure, type BootedImage, type Guest } from '../guest.ts';
 import type { Host } from '../host/host.ts';
-import { uriOf } from '../paths.ts';
+import { nameOf, uriOf } from '../paths.ts';
 import type { Log } from '../log.ts';
 import { defaultCommandLine } from './command-lines.ts';
 import { readDomains } from './domains.ts';
@@ -275,8 +275,6 @@ const mustBeOnDisk = async (uri: vscode.Uri): Promise<void> => {
     throw new UserError(vscode.l10n.t('{0} does not exist.', uri.fsPath));
   }
 };
-
-const nameOf = (uri: vscode.Uri): string => uri.path.slice(uri.path.lastIndexOf('/') + 1);
 
 const folderOf = (uri: vscode.Uri): string => {
   const relative = vscode.workspace.asRelativePath(uri);
