@@ -57,22 +57,24 @@ const DEFAULT_EVERY = 20_000_000;
 /** Instructions run at once: so that they take some ten milliseconds. */
 const FIRST_SLICE = 250_000;
 const SLICE_MS = 15;
-/** Before a moment that was travelled to, snapshots at these distances in instructions make further steps back short, where the way is so long. */
-const NEAR = [
-  { distance: 200_000, way: 400_000 },
-  { distance: 4_000, way: 30_000 },
-] as const;
+/**
+ * Before a moment that was travelled to, snapshots at these distances in instructions make further steps back short, where the way is so many times
+ * as long: each stretch of a search begins at one, and none runs the way to it again.
+ */
+const NEAR = [2_000_000, 256_000, 32_000, 4_000] as const;
+const NEAR_WAY = 3;
 /** Running since the last snapshot, in milliseconds or instructions, after which the user's standing somewhere is worth one. */
 const STANDING_MS = 2;
 const STANDING_INSTRUCTIONS = 30_000;
 /** Instructions that are rehearsed before the guest is put back, and those run at once: few, as each may lead to the hypervisor. */
 const REHEARSED = 10_000;
 const REHEARSED_AT_ONCE = 200;
-/** So many snapshots for steps back are kept. */
-const MOST_PASSING = 6;
+/** So many snapshots for steps back are kept, those nearest to where the user is. */
+const MOST_PASSING = 64;
 
 export class RecordedHistory<Saved, Input> implements History {
   limit: number;
+  futures = 0;
   private readonly snapshots: Snapshot<Saved>[] = [];
   private readonly inputs: { readonly at: Position & { readonly cycles: number }; readonly input: Input }[] = [];
   /** Inputs that lie before the present moment. */
@@ -181,6 +183,7 @@ export class RecordedHistory<Saved, Input> implements History {
     if (comparePositions(position, this.end) < 0) {
       while (comparePositions(this.snapshots.at(-1)!.at, position) > 0) this.drop(this.snapshots.length - 1);
       this.end = position;
+      this.futures++;
       this.machine.beginFuture();
     }
     this.inputs.length = this.given;
@@ -251,8 +254,11 @@ export class RecordedHistory<Saved, Input> implements History {
    */
   private thin(): void {
     const passing = this.snapshots.filter((snapshot) => snapshot.passing && snapshot.at.cycles !== this.base);
-    for (const snapshot of passing.slice(0, Math.max(0, passing.length - MOST_PASSING)))
-      this.drop(this.snapshots.indexOf(snapshot));
+    while (passing.length > MOST_PASSING) {
+      const [first, last] = [passing[0]!, passing.at(-1)!];
+      const isFirst = this.base - first.at.cycles > last.at.cycles - this.base;
+      this.drop(this.snapshots.indexOf((isFirst ? passing.shift() : passing.pop())!));
+    }
     while (this.machine.bytes > this.limit) {
       const victim = this.victim();
       if (victim < 0) return;
@@ -315,8 +321,8 @@ export class RecordedHistory<Saved, Input> implements History {
   private *runTo(target: Position, near: boolean): Work<void> {
     const begin = this.machine.position.instructions;
     if (near)
-      for (const { distance, way } of NEAR) {
-        if (target.instructions - begin < way) continue;
+      for (const distance of NEAR) {
+        if (target.instructions - begin < NEAR_WAY * distance) continue;
         yield* this.runTo({ instructions: target.instructions - distance, events: 0 }, false);
         this.take(true);
       }

@@ -10,11 +10,11 @@ import type { DebugGuest, History, Position, StopPoint, Work } from './target.ts
 
 /** Instructions of the past that are looked through first, and by what they grow while nothing is found. */
 const FIRST_STRETCH = 2_000;
-const GROWTH = 3;
+const GROWTH = 8;
 
 export interface BackContext extends StepContext {
-  /** Start of the function at an address, and of each run of lines in it where a statement begins. */
-  statements(address: number): { readonly entry: number; readonly lines: readonly number[] };
+  /** Of the function at an address: starts of all runs of lines where a statement begins. */
+  statements(address: number): readonly number[];
   readonly guest: { readonly target: Pick<DebugGuest, 'ran'> };
 }
 
@@ -41,7 +41,7 @@ export function* stepLineBack(context: BackContext): Work<StepEnd> {
   const { target } = context.execution;
   const { history } = target;
   while (before(history.oldest, target.position)) {
-    const { entry } = context.statements(context.pc);
+    const entry = context.entryOf(context.pc);
     if (context.pc === entry) {
       // The line before is the caller's, that of the CALL.
       yield* stepInstructionBack(context);
@@ -69,13 +69,15 @@ function* lineBefore(context: BackContext, first: StepLine, entry: number): Work
   const { execution, pc, frame } = context;
   const { target } = execution;
   const { history } = target;
-  const spots = new Set([entry, ...context.statements(pc).lines]);
+  // The last line that was met; it may have begun before the stretches that were looked through.
+  const known = context.trail.before(history, target.position);
+  let last: Found | undefined = known;
+  if (known?.certain === true) return last;
+  const spots = new Set([entry, ...context.statements(pc)]);
   const points = pointsAt(execution, spots);
   // A step into a function without a prologue ends at its entry.
   const stopsAtEntry = context.bodyOf(entry) === entry;
-  // The last line that was met; it may have begun before the stretches that were looked through.
-  let last: Found | undefined;
-  let end = { ...target.position };
+  let end = known?.position ?? { ...target.position };
   for (let length = FIRST_STRETCH; before(history.oldest, end); length *= GROWTH) {
     const from = startOf(history, end, length);
     let met: Found | undefined;
@@ -87,8 +89,13 @@ function* lineBefore(context: BackContext, first: StepLine, entry: number): Work
       const line = context.line(context.pc, false, first.owner);
       if (line === undefined || !line.begins || line.nobody || line.key === met?.line || (entered && !stopsAtEntry))
         return;
-      if (met?.line !== undefined) changes++;
-      met = { position: { ...position }, line: line.key };
+      const now = { position: { ...position }, line: line.key };
+      if (met?.line !== undefined) {
+        changes++;
+        if (frame !== undefined && line.owner === first.owner && context.frame === frame)
+          context.trail.note(history, { ...met, line: met.line }, now.position, true);
+      }
+      met = now;
     };
     target.setPoints(points);
     yield* history.travel(from);

@@ -101,6 +101,8 @@ export interface History {
   limit: number;
   /** Bytes held now. */
   readonly bytes: number;
+  /** Counts how often the past behind a moment was given up for another future. */
+  readonly futures: number;
   /** The last moment not behind `at` that is reached without running. */
   markBefore(at: Position): Position;
   /** The user looks at the present moment: steps back from here are to be short. */

@@ -99,6 +99,7 @@ export class MachineTarget implements DebugTarget {
 export class PresentOnly implements History {
   limit = 0;
   readonly bytes = 0;
+  readonly futures = 0;
 
   constructor(private readonly points: Pick<StopPoints, 'position'>) {}
 
