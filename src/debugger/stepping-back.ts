@@ -5,7 +5,7 @@
 import { at, type Execution } from './execution.ts';
 import { comparePositions } from './position.ts';
 import { continueBack, lastMet, stepBack } from './reverse.ts';
-import { isFrame, type StepContext, type StepEnd, type StepLine } from './stepping.ts';
+import { isSameFrame, type StepContext, type StepEnd, type StepLine } from './stepping.ts';
 import type { DebugGuest, History, Position, StopPoint, Work } from './target.ts';
 
 /** Instructions of the past that are looked through first, and by what they grow while nothing is found. */
@@ -62,6 +62,8 @@ interface Found {
   readonly position: Position;
   /** The line that begins there; undefined: it is where the function was entered, and nothing of the frame lies before it. */
   readonly line: string | undefined;
+  /** A search from there is this one. */
+  readonly same: boolean;
 }
 
 /** The last moment at which a step forwards in this frame would have ended. Looked for in stretches, from the last one backwards. */
@@ -71,8 +73,12 @@ function* lineBefore(context: BackContext, first: StepLine, entry: number): Work
   const { history } = target;
   // The last line that was met; it may have begun before the stretches that were looked through.
   const known = context.trail.before(history, target.position);
-  let last: Found | undefined = known;
+  let last: Found | undefined = known && { ...known, same: true };
   if (known?.certain === true) return last;
+  const note = (from: Found | undefined, to: Found): void => {
+    if (from?.line !== undefined && to.same)
+      context.trail.note(history, { ...from, line: from.line }, to.position, true);
+  };
   const spots = new Set([entry, ...context.statements(pc)]);
   const points = pointsAt(execution, spots);
   // A step into a function without a prologue ends at its entry.
@@ -83,18 +89,18 @@ function* lineBefore(context: BackContext, first: StepLine, entry: number): Work
     let met: Found | undefined;
     let changes = 0;
     const look = (position: Position): void => {
-      if (!before(position, end) || !isFrame(context, frame)) return;
+      if (!before(position, end)) return;
+      const here = context.frame;
+      if (!isSameFrame(here, frame)) return;
       const entered = context.pc === entry;
-      if (entered) [met, changes] = [{ position: { ...position }, line: undefined }, changes + 1];
+      if (entered) [met, changes] = [{ position: { ...position }, line: undefined, same: false }, changes + 1];
       const line = context.line(context.pc, false, first.owner);
       if (line === undefined || !line.begins || line.nobody || line.key === met?.line || (entered && !stopsAtEntry))
         return;
-      const now = { position: { ...position }, line: line.key };
-      if (met?.line !== undefined) {
-        changes++;
-        if (frame !== undefined && line.owner === first.owner && context.frame === frame)
-          context.trail.note(history, { ...met, line: met.line }, now.position, true);
-      }
+      const same = frame !== undefined && here === frame && line.owner === first.owner;
+      const now = { position: { ...position }, line: line.key, same };
+      note(met, now);
+      if (met?.line !== undefined) changes++;
       met = now;
     };
     target.setPoints(points);
@@ -103,7 +109,10 @@ function* lineBefore(context: BackContext, first: StepLine, entry: number): Work
     if (spots.has(context.pc)) look(target.position);
     yield* history.replay(from, end, (_stop, position) => look(position));
     if (met !== undefined) {
-      if (last !== undefined && met.line !== last.line) return last;
+      if (last !== undefined && met.line !== last.line) {
+        note(met, last);
+        return last;
+      }
       last = met;
       if (changes > 0) return last;
     }

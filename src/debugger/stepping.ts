@@ -140,10 +140,9 @@ function* leave(
 }
 
 /** Whether the guest stands in a frame; where that is not certain, it does. */
-export const isFrame = (context: StepContext, frame: number | undefined): boolean => {
-  const now = context.frame;
-  return frame === undefined || now === undefined || now === frame;
-};
+const isFrame = (context: StepContext, frame: number | undefined): boolean => isSameFrame(context.frame, frame);
+export const isSameFrame = (now: number | undefined, frame: number | undefined): boolean =>
+  frame === undefined || now === undefined || now === frame;
 
 interface Exits {
   /** Outside the line, where its jumps and its end lead. */

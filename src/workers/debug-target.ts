@@ -113,6 +113,8 @@ export class PresentOnly implements History {
     return this.points.position;
   }
   stand(): void {}
+  readonly isFar = false;
+  *approach(): Work<void> {}
   *rehearse(): Work<void> {}
   travel(to: Position): Work<void> {
     return this.refuse(to);
