@@ -23,6 +23,7 @@ import { Refusal, type Saying } from './saying.ts';
 import type { StepLine } from './stepping.ts';
 import type { BackContext } from './stepping-back.ts';
 import type { DebugVcpu } from './target.ts';
+import { Trail } from './trail.ts';
 
 /** `$domain`: number of the guest's domain. */
 export const DOMAIN = 'domain';
@@ -33,6 +34,8 @@ const ASSEMBLY = /\.(s|asm|nasm|inc)$/i;
 export const isAssembly = (file: string): boolean => ASSEMBLY.test(file);
 
 export class GuestContext implements BackContext {
+  readonly trail = new Trail();
+
   constructor(
     readonly guest: DebuggedGuest,
     readonly execution: Execution,
@@ -121,10 +124,13 @@ export class GuestContext implements BackContext {
     return visible?.inlined === true ? visible.ranges : undefined;
   }
 
-  statements(address: number): { readonly entry: number; readonly lines: readonly number[] } {
+  entryOf(address: number): number {
+    return this.guest.symbols.symbol(address)?.address ?? address;
+  }
+  statements(address: number): readonly number[] {
     const { symbols } = this.guest;
     const symbol = symbols.symbol(address);
-    if (symbol === undefined) return { entry: address, lines: [] };
+    if (symbol === undefined) return [];
     const end = symbol.address + (symbol.size || symbol.limit - symbol.address);
     const lines: number[] = [];
     for (let at = symbol.address; at < end;) {
@@ -133,7 +139,7 @@ export class GuestContext implements BackContext {
       if (symbols.lineSpan(span.start)?.begins === true) lines.push(span.start);
       at = span.end;
     }
-    return { entry: symbol.address, lines };
+    return lines;
   }
 
   bodyOf(address: number): number | undefined {

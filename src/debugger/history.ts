@@ -57,22 +57,26 @@ const DEFAULT_EVERY = 20_000_000;
 /** Instructions run at once: so that they take some ten milliseconds. */
 const FIRST_SLICE = 250_000;
 const SLICE_MS = 15;
-/** Before a moment that was travelled to, snapshots at these distances in instructions make further steps back short, where the way is so long. */
-const NEAR = [
-  { distance: 200_000, way: 400_000 },
-  { distance: 4_000, way: 30_000 },
-] as const;
+/**
+ * Before a moment that was travelled to, snapshots at these distances in instructions make further steps back short, where the way is so many times
+ * as long: each stretch of a search begins at one, and none runs the way to it again.
+ */
+const NEAR = [2_000_000, 256_000, 32_000, 4_000] as const;
+const NEAR_WAY = 3;
 /** Running since the last snapshot, in milliseconds or instructions, after which the user's standing somewhere is worth one. */
 const STANDING_MS = 2;
 const STANDING_INSTRUCTIONS = 30_000;
 /** Instructions that are rehearsed before the guest is put back, and those run at once: few, as each may lead to the hypervisor. */
 const REHEARSED = 10_000;
 const REHEARSED_AT_ONCE = 200;
-/** So many snapshots for steps back are kept. */
-const MOST_PASSING = 6;
+/** So that whoever asks meanwhile does not wait. */
+const APPROACHED_AT_ONCE = 50_000;
+/** So many snapshots for steps back are kept, those nearest to where the user is. */
+const MOST_PASSING = 64;
 
 export class RecordedHistory<Saved, Input> implements History {
   limit: number;
+  futures = 0;
   private readonly snapshots: Snapshot<Saved>[] = [];
   private readonly inputs: { readonly at: Position & { readonly cycles: number }; readonly input: Input }[] = [];
   /** Inputs that lie before the present moment. */
@@ -80,6 +84,8 @@ export class RecordedHistory<Saved, Input> implements History {
   private end: Position & { readonly cycles: number };
   /** Order of the snapshot that the machine comes from. */
   private base = 0;
+  /** Of the one that it will be put back to. */
+  private pinned: number | undefined;
   private slice: number;
   private sinceSnapshot = 0;
   /** The same, but passing ones count too. */
@@ -181,6 +187,7 @@ export class RecordedHistory<Saved, Input> implements History {
     if (comparePositions(position, this.end) < 0) {
       while (comparePositions(this.snapshots.at(-1)!.at, position) > 0) this.drop(this.snapshots.length - 1);
       this.end = position;
+      this.futures++;
       this.machine.beginFuture();
     }
     this.inputs.length = this.given;
@@ -202,19 +209,44 @@ export class RecordedHistory<Saved, Input> implements History {
     const way = position.instructions - this.markBefore(position).instructions;
     if (this.options.now === undefined ? way >= STANDING_INSTRUCTIONS : this.sinceAny >= STANDING_MS) this.take(true);
   }
+  /** The snapshot of the present moment, which may be of before what was typed here. */
+  private get here(): Snapshot<Saved> | undefined {
+    const { position } = this.machine;
+    const last = this.snapshots[this.indexBefore(position)]!;
+    return comparePositions(last.at, position) === 0 ? last : undefined;
+  }
+  get isFar(): boolean {
+    const { instructions } = this.machine.position;
+    const before = this.markBefore({ instructions: instructions - 1, events: 0 });
+    return instructions - before.instructions >= NEAR_WAY * NEAR.at(-1)!;
+  }
+  *approach(): Work<void> {
+    if (!this.isFar) return;
+    const { position } = this.machine;
+    this.take(true);
+    const { here, sinceSnapshot } = this;
+    if (here === undefined) return;
+    this.pinned = here.at.cycles;
+    try {
+      this.putTo(this.snapshots[this.indexBefore({ instructions: position.instructions - 1, events: 0 })]!);
+      yield* this.runTo(position, true, APPROACHED_AT_ONCE);
+    } finally {
+      this.putTo(here);
+      while (this.atInput()) this.giveNext();
+      this.sinceSnapshot = sinceSnapshot;
+      this.pinned = undefined;
+    }
+  }
   *rehearse(): Work<void> {
     const { position } = this.machine;
     // What lies ahead in the past was run already.
     if (comparePositions(position, this.end) < 0) return;
     this.take(true);
-    const { at, saved, inputs } = this.snapshots[this.indexBefore(position)]!;
-    if (comparePositions(at, position) !== 0) return;
+    const { here } = this;
+    if (here === undefined) return;
     const end = { instructions: position.instructions + REHEARSED, events: 0 };
     const takeBack = (): void => {
-      this.machine.goTo(at.cycles, saved);
-      this.base = at.cycles;
-      // The snapshot may be of before what was typed here.
-      this.given = inputs;
+      this.putTo(here);
       while (this.atInput()) this.giveNext();
       this.machine.takeBack();
     };
@@ -250,21 +282,27 @@ export class RecordedHistory<Saved, Input> implements History {
    * time since then. So the past is dense near its end and thin at its beginning, and the first snapshot stays.
    */
   private thin(): void {
-    const passing = this.snapshots.filter((snapshot) => snapshot.passing && snapshot.at.cycles !== this.base);
-    for (const snapshot of passing.slice(0, Math.max(0, passing.length - MOST_PASSING)))
-      this.drop(this.snapshots.indexOf(snapshot));
+    const passing = this.snapshots.filter((snapshot) => snapshot.passing && !this.isNeeded(snapshot));
+    while (passing.length > MOST_PASSING) {
+      const [first, last] = [passing[0]!, passing.at(-1)!];
+      const isFirst = this.base - first.at.cycles > last.at.cycles - this.base;
+      this.drop(this.snapshots.indexOf((isFirst ? passing.shift() : passing.pop())!));
+    }
     while (this.machine.bytes > this.limit) {
       const victim = this.victim();
       if (victim < 0) return;
       this.drop(victim);
     }
   }
+  private isNeeded({ at: { cycles } }: Snapshot<Saved>): boolean {
+    return cycles === this.base || cycles === this.pinned;
+  }
   private victim(): number {
     let best = -1;
     let least = Infinity;
     for (let i = 1; i < this.snapshots.length - 1; i++) {
       const { at, passing } = this.snapshots[i]!;
-      if (at.cycles === this.base) continue;
+      if (this.isNeeded(this.snapshots[i]!)) continue;
       const gap = this.snapshots[i + 1]!.at.instructions - this.snapshots[i - 1]!.at.instructions;
       const score = passing ? 0 : gap / (this.end.instructions - at.instructions + gap + 1);
       if (score >= least) continue;
@@ -306,23 +344,27 @@ export class RecordedHistory<Saved, Input> implements History {
     if (comparePositions(position, this.end) > 0) this.end = position;
     const snapshot = this.snapshots[this.indexBefore(target)]!;
     if (comparePositions(position, target) <= 0 && comparePositions(position, snapshot.at) >= 0) return;
-    this.machine.goTo(snapshot.at.cycles, snapshot.saved);
-    this.base = snapshot.at.cycles;
-    this.given = snapshot.inputs;
-    this.sinceSnapshot = this.sinceAny = 0;
+    this.putTo(snapshot);
+    this.sinceSnapshot = 0;
   }
-  /** @param near leave snapshots close before the target */
-  private *runTo(target: Position, near: boolean): Work<void> {
+  private putTo({ at, saved, inputs }: Snapshot<Saved>): void {
+    this.machine.goTo(at.cycles, saved);
+    this.base = at.cycles;
+    this.given = inputs;
+    this.sinceAny = 0;
+  }
+  /** @param near leave snapshots close before the target @param most instructions at once */
+  private *runTo(target: Position, near: boolean, most = Infinity): Work<void> {
     const begin = this.machine.position.instructions;
     if (near)
-      for (const { distance, way } of NEAR) {
-        if (target.instructions - begin < way) continue;
-        yield* this.runTo({ instructions: target.instructions - distance, events: 0 }, false);
+      for (const distance of NEAR) {
+        if (target.instructions - begin < NEAR_WAY * distance) continue;
+        yield* this.runTo({ instructions: target.instructions - distance, events: 0 }, false, most);
         this.take(true);
       }
     while (comparePositions(this.machine.position, target) < 0) {
       const before = this.machine.position;
-      this.advance(target, (until, instructions) => this.machine.run(until, instructions));
+      this.advance(target, (until, instructions) => this.machine.run(until, Math.min(most, instructions)));
       // The guest has come to its end, or waits for an input that is not there.
       const { cycles, events } = this.machine.position;
       const stands = cycles === before.cycles && events === before.events;

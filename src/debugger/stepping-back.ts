@@ -5,16 +5,16 @@
 import { at, type Execution } from './execution.ts';
 import { comparePositions } from './position.ts';
 import { continueBack, lastMet, stepGuestBack } from './reverse.ts';
-import { isFrame, type StepContext, type StepEnd, type StepLine } from './stepping.ts';
+import { isSameFrame, type StepContext, type StepEnd, type StepLine } from './stepping.ts';
 import type { History, Position, StopPoint, Work } from './target.ts';
 
 /** Instructions of the past that are looked through first, and by what they grow while nothing is found. */
 const FIRST_STRETCH = 2_000;
-const GROWTH = 3;
+const GROWTH = 8;
 
 export interface BackContext extends StepContext {
-  /** Start of the function at an address, and of each run of lines in it where a statement begins. */
-  statements(address: number): { readonly entry: number; readonly lines: readonly number[] };
+  /** Of the function at an address: starts of all runs of lines where a statement begins. */
+  statements(address: number): readonly number[];
 }
 
 const before = (a: Position, b: Position): boolean => comparePositions(a, b) < 0;
@@ -30,7 +30,7 @@ export function* stepLineBack(context: BackContext): Work<StepEnd> {
   const { target } = context.execution;
   const { history } = target;
   while (before(history.oldest, target.position)) {
-    const { entry } = context.statements(context.pc);
+    const entry = context.entryOf(context.pc);
     if (context.pc === entry) {
       // The line before is the caller's, that of the CALL.
       yield* stepInstructionBack(context);
@@ -51,6 +51,8 @@ interface Found {
   readonly position: Position;
   /** The line that begins there; undefined: it is where the function was entered, and nothing of the frame lies before it. */
   readonly line: string | undefined;
+  /** A search from there is this one. */
+  readonly same: boolean;
 }
 
 /** The last moment at which a step forwards in this frame would have ended. Looked for in stretches, from the last one backwards. */
@@ -58,26 +60,37 @@ function* lineBefore(context: BackContext, first: StepLine, entry: number): Work
   const { execution, pc, frame } = context;
   const { target } = execution;
   const { history } = target;
-  const spots = new Set([entry, ...context.statements(pc).lines]);
+  // The last line that was met; it may have begun before the stretches that were looked through.
+  const known = context.trail.before(history, target.position);
+  let last: Found | undefined = known && { ...known, same: true };
+  if (known?.certain === true) return last;
+  const note = (from: Found | undefined, to: Found): void => {
+    if (from?.line !== undefined && to.same)
+      context.trail.note(history, { ...from, line: from.line }, to.position, true);
+  };
+  const spots = new Set([entry, ...context.statements(pc)]);
   const points = pointsAt(execution, spots);
   // A step into a function without a prologue ends at its entry.
   const stopsAtEntry = context.bodyOf(entry) === entry;
-  // The last line that was met; it may have begun before the stretches that were looked through.
-  let last: Found | undefined;
-  let end = { ...target.position };
+  let end = known?.position ?? { ...target.position };
   for (let length = FIRST_STRETCH; before(history.oldest, end); length *= GROWTH) {
     const from = startOf(history, end, length);
     let met: Found | undefined;
     let changes = 0;
     const look = (position: Position): void => {
-      if (!before(position, end) || !isFrame(context, frame)) return;
+      if (!before(position, end)) return;
+      const here = context.frame;
+      if (!isSameFrame(here, frame)) return;
       const entered = context.pc === entry;
-      if (entered) [met, changes] = [{ position: { ...position }, line: undefined }, changes + 1];
+      if (entered) [met, changes] = [{ position: { ...position }, line: undefined, same: false }, changes + 1];
       const line = context.line(context.pc, false, first.owner);
       if (line === undefined || !line.begins || line.nobody || line.key === met?.line || (entered && !stopsAtEntry))
         return;
+      const same = frame !== undefined && here === frame && line.owner === first.owner;
+      const now = { position: { ...position }, line: line.key, same };
+      note(met, now);
       if (met?.line !== undefined) changes++;
-      met = { position: { ...position }, line: line.key };
+      met = now;
     };
     target.setPoints(points);
     yield* history.travel(from);
@@ -85,7 +98,10 @@ function* lineBefore(context: BackContext, first: StepLine, entry: number): Work
     if (spots.has(context.pc)) look(target.position);
     yield* history.replay(from, end, (_stop, position) => look(position));
     if (met !== undefined) {
-      if (last !== undefined && met.line !== last.line) return last;
+      if (last !== undefined && met.line !== last.line) {
+        note(met, last);
+        return last;
+      }
       last = met;
       if (changes > 0) return last;
     }

@@ -7,11 +7,13 @@ import type { Scope } from '../symbols/dwarf/scopes.ts';
 import type { Code, Instruction } from './code.ts';
 import { at, type Execution, type Landing, type Outcome } from './execution.ts';
 import type { Work } from './target.ts';
+import type { Trail } from './trail.ts';
 
 /** What stepping asks about the place where the guest stands and about places in the program. */
 export interface StepContext {
   readonly execution: Execution;
   readonly code: Code;
+  readonly trail: Trail;
   /** Linear address of the next instruction. */
   readonly pc: number;
   readonly esp: number;
@@ -29,6 +31,8 @@ export interface StepContext {
   line(address: number, into: boolean, within?: Scope): StepLine | undefined;
   /** Goes into the inlined call that begins at the pc: nothing is executed. */
   enterInlined(): void;
+  /** Start of the function at an address. */
+  entryOf(address: number): number;
   /** Start of the code proper of the function that begins here, if it has source lines. */
   bodyOf(address: number): number | undefined;
 }
@@ -60,13 +64,17 @@ export function* stepLine(context: StepContext, into: boolean, only?: number): W
     context.enterInlined();
     return DONE;
   }
+  const note = noting(context, first);
   for (let line: StepLine = first; ;) {
-    const left = yield* leave(context, line, into, only);
+    const left = yield* leave(context, line, into, only, line === first ? note : undefined);
     if (left !== 'left') return left;
     const now = context.line(context.pc, into, first.owner);
     if (now === undefined) return DONE;
     if (now.begins && !now.nobody) {
-      if (now.key !== first.key) return DONE;
+      if (now.key !== first.key) {
+        if (line === first) note(now);
+        return DONE;
+      }
       if (into && now.entersInlined) {
         context.enterInlined();
         return DONE;
@@ -76,8 +84,29 @@ export function* stepLine(context: StepContext, into: boolean, only?: number): W
   }
 }
 
+/** Remembers that a line begins here; to be called where the next one begins, if nothing lies between, and in the line itself. */
+const noting = (context: StepContext, first: StepLine): ((now: StepLine | undefined) => void) => {
+  const { execution, frame, pc, trail } = context;
+  const { history, position } = execution.target;
+  const entry = context.entryOf(pc);
+  const isPlain = (line: StepLine): boolean => line.begins && !line.nobody && !line.entersInlined;
+  const isAtEntry = first.ranges.some(({ start, end }) => entry >= start && entry < end);
+  if (frame === undefined || isAtEntry || !isPlain(first)) return () => undefined;
+  return (now) => {
+    if (context.pc === pc || context.entryOf(context.pc) !== entry || context.frame !== frame) return;
+    if (now !== undefined && (now.owner !== first.owner || !isPlain(now))) return;
+    trail.note(history, { position, line: first.key }, execution.target.position, now !== undefined);
+  };
+};
+
 /** Runs until control is outside the line. `left`: in the same frame, elsewhere; else the step is over. */
-function* leave(context: StepContext, line: StepLine, into: boolean, only: number | undefined): Work<StepEnd | 'left'> {
+function* leave(
+  context: StepContext,
+  line: StepLine,
+  into: boolean,
+  only: number | undefined,
+  beforeCall: (now: undefined) => void = () => undefined,
+): Work<StepEnd | 'left'> {
   const { execution } = context;
   const { frame } = context;
   const inside = (address: number): boolean => line.ranges.some(({ start, end }) => address >= start && address < end);
@@ -96,6 +125,7 @@ function* leave(context: StepContext, line: StepLine, into: boolean, only: numbe
       if (here === undefined) return 'left';
     }
     if (here.flow === 'call') {
+      beforeCall(undefined);
       const entered = yield* enter(context, here, only);
       if (entered !== undefined) return entered;
       if (!inside(context.pc)) return 'left';
@@ -110,10 +140,9 @@ function* leave(context: StepContext, line: StepLine, into: boolean, only: numbe
 }
 
 /** Whether the guest stands in a frame; where that is not certain, it does. */
-export const isFrame = (context: StepContext, frame: number | undefined): boolean => {
-  const now = context.frame;
-  return frame === undefined || now === undefined || now === frame;
-};
+const isFrame = (context: StepContext, frame: number | undefined): boolean => isSameFrame(context.frame, frame);
+export const isSameFrame = (now: number | undefined, frame: number | undefined): boolean =>
+  frame === undefined || now === undefined || now === frame;
 
 interface Exits {
   /** Outside the line, where its jumps and its end lead. */

@@ -101,10 +101,16 @@ export interface History {
   limit: number;
   /** Bytes held now. */
   readonly bytes: number;
+  /** Counts how often the past behind a moment was given up for another future. */
+  readonly futures: number;
   /** The last moment not behind `at` that is reached without running. */
   markBefore(at: Position): Position;
   /** The user looks at the present moment: steps back from here are to be short. */
   stand(): void;
+  /** From the present moment a step back would run a long way again. */
+  readonly isFar: boolean;
+  /** Runs that way ahead of it, so that steps back are short then. Ended by `return`, as `rehearse` is. */
+  approach(): Work<void>;
   /**
    * Runs the guest's next instructions and takes them back, again and again, so that the host compiles what the next steps will run. Ended by
    * `return`; the guest is as if nothing had been run, and nothing of it is told to anybody.

@@ -99,6 +99,7 @@ export class MachineTarget implements DebugTarget {
 export class PresentOnly implements History {
   limit = 0;
   readonly bytes = 0;
+  readonly futures = 0;
 
   constructor(private readonly points: Pick<StopPoints, 'position'>) {}
 
@@ -112,6 +113,8 @@ export class PresentOnly implements History {
     return this.points.position;
   }
   stand(): void {}
+  readonly isFar = false;
+  *approach(): Work<void> {}
   *rehearse(): Work<void> {}
   travel(to: Position): Work<void> {
     return this.refuse(to);

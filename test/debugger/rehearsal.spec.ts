@@ -1,7 +1,9 @@
-// What is rehearsed leaves no trace: neither in the guest, nor in what it does later, nor in anything that is told.
+// What is rehearsed leaves no trace: neither in the guest, nor in what it does later, nor in anything that is told. Nor does what is run again so that
+// steps back are short.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Work } from '../../src/debugger/target.ts';
 import { createSession } from '../../src/workers/engine-session.ts';
 import { RecordedSession } from '../../src/workers/recorded-session.ts';
 import type { Session } from '../../src/workers/session.ts';
@@ -11,11 +13,16 @@ import { randomly } from './travels.ts';
 
 const LINES = ['fork 3\r', 'touch 30\r', 'primes 500 &\r', 'ps\r', 'poweroff\r'];
 
-/** Slices of a rehearsal; then it is broken off. */
-const rehearse = (session: Session, slices: number): void => {
-  const work = session.debug.history.rehearse();
+/** Slices of work; then it is broken off. */
+const begin = (work: Work<void>, slices: number): void => {
   for (let i = 0; i < slices; i++) work.next();
   work.return();
+};
+const rehearse = ({ debug: { history } }: Session, slices: number): void => begin(history.rehearse(), slices);
+const approach = ({ debug: { history, position } }: Session, slices: number): void => {
+  const wasFar = history.isFar;
+  begin(history.approach(), slices);
+  if (wasFar) assert.deepEqual(history.markBefore(position), position);
 };
 
 /** All that can be seen of a run with typed input; `between` comes in wherever the guest stands still. */
@@ -51,11 +58,37 @@ describe('a rehearsal', () => {
     it(`leaves no trace ${bare ? 'on the bare machine' : 'under the hypervisor'}`, () => {
       const random = randomly(11);
       const rehearsed = run(bare, (session) => rehearse(session, Math.floor(random() * 120)));
-      assert.deepEqual(
-        rehearsed,
-        run(bare, () => undefined),
-      );
+      const plain = run(bare, () => undefined);
+      assert.deepEqual(rehearsed, plain);
+      const approached = run(bare, (session) => approach(session, Math.floor(random() * 20)));
+      assert.deepEqual(approached, plain);
     });
+
+  it('comes behind the way to the stop, which makes the first step back short', (t) => {
+    const bench = new DapBench(configOf(TSUBAME, { record: { limit: 256 << 20, every: 1e9 } }));
+    bench.launch({}, () => bench.request('setFunctionBreakpoints', { breakpoints: [{ name: 'kmain.c:25' }] }));
+    const seen = (): unknown => [
+      bench.request('kansoku/sample', { expressions: [] }),
+      bench.stack(),
+      bench.records,
+      bench.serial,
+    ];
+    const before = seen();
+    for (let i = 0; i < 2000 && bench.turn(); i++) if (i % 7 === 0) assert.deepEqual(seen(), before);
+    assert.deepEqual(seen(), before);
+    let ran = 0;
+    for (const name of ['run', 'runToPoint'] as const) {
+      const way = RecordedSession.prototype[name];
+      t.mock.method(RecordedSession.prototype, name, function (this: RecordedSession, ...to: Parameters<typeof way>) {
+        const from = this.position.instructions;
+        const stop = way.apply(this, to);
+        ran += this.position.instructions - from;
+        return stop;
+      });
+    }
+    bench.run('stepBack', { granularity: 'instruction' });
+    assert.ok(ran < 10_000, `${ran} instructions`);
+  });
 
   it('begins where nobody asks any more, and is over for whoever does', (t) => {
     const bench = new DapBench(configOf(TSUBAME, { bare: true, record: { limit: 256 << 20, every: 1e9 } }));

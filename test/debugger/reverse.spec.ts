@@ -99,4 +99,17 @@ for (const bare of [true, false])
         finish(debug.history.travel(positionOfRecord(records, at)));
         assert.equal(debug.position.instructions, positionOfRecord(records, at).instructions);
       });
+    it('a point is found also where the debugger wrote something', () => {
+      const points: StopPoint[] = [{ id: 1, on: 'execute', address: symbol('clock_tick') }];
+      finish(debug.history.travel(debug.history.newest));
+      debug.setPoints(points);
+      const before = finish(lastMet(debug));
+      assert.ok(before !== undefined);
+      debug.guests[0]!.writeMemory(symbol('frames_free'), Uint8Array.of(1, 2, 3, 4));
+      debug.setPoints([]);
+      debug.run(500);
+      debug.setPoints(points);
+      assert.deepEqual(finish(lastMet(debug))?.at, before.at);
+      debug.setPoints([]);
+    });
   });

@@ -182,6 +182,35 @@ for (const bare of [true, false])
         last = session.debug.position.instructions;
       }
     });
+    it('a breakpoint where a run came to its end is met by the next one, once', () => {
+      const session = start(bare, 'adaptive');
+      const { debug } = session;
+      const before = debug.position.instructions;
+      const points: StopPoint[] = [{ id: 7, on: 'execute', address: symbol(session, 'schedule') }];
+      debug.setPoints(points);
+      debug.run(LIMIT);
+      const at = debug.position;
+      debug.run(LIMIT);
+      const next = debug.position;
+
+      const other = start(bare, 'adaptive').debug;
+      other.setPoints(points);
+      assert.equal(other.run(at.instructions - before).kind, 'limit');
+      assert.deepEqual(other.position, at);
+      assert.equal(other.run(0).kind, 'limit');
+      assert.equal(other.run(LIMIT).kind, 'point');
+      assert.deepEqual(other.position, at);
+      assert.equal(other.run(LIMIT).kind, 'point');
+      assert.deepEqual(other.position, next);
+    });
+    it('but points that are set there do not stop it', () => {
+      const { debug } = start(bare, 'adaptive');
+      debug.run(100_000);
+      const { position } = debug;
+      debug.setPoints([{ id: 7, on: 'execute', address: debug.guests[0]!.vcpu.read('eip') }]);
+      debug.run(1000);
+      assert.notDeepEqual(debug.position, position);
+    });
 
     it('memory and registers that a debugger writes are the guest’s', () => {
       const session = start(bare, 'adaptive', '');

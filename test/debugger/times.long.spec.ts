@@ -60,6 +60,11 @@ const executed = (dap: DapBench): number => {
   return told?.type === 'status' ? told.status.instructions : 0;
 };
 
+/** The user reads: what the thread does meanwhile (workers/rehearsal.ts) it has time for. */
+const rest = (dap: DapBench): void => {
+  while (dap.turn());
+};
+
 /** What the editor asks for at every stop. */
 const look = (dap: DapBench, times: Times): void =>
   times.take('threads, stack, scopes and locals at a stop', () => {
@@ -110,6 +115,7 @@ describe('what the debugger takes on the sample kernel', () => {
       const dap = times.take('boot', () => new DapBench(config, () => performance.now()));
       start(dap, times);
       assert.equal(dap.where, 'kmain kmain.c:9');
+      rest(dap);
       const places = [dap.where];
       for (let i = 0; i < 24; i++) {
         look(dap, times);
@@ -122,6 +128,11 @@ describe('what the debugger takes on the sample kernel', () => {
         assert.equal(dap.where, places.at(-2 - i));
       }
       for (let i = 0; i < 60; i++) step(dap, times, 'stepIn');
+      for (let i = 0; i < 12; i++) {
+        step(dap, times, 'stepIn', 'stepIn in kmain');
+        step(dap, times, 'stepBack', 'stepBack out of it');
+        step(dap, times, 'next', 'next over it');
+      }
       // A kernel at work.
       dap.request('continue', { threadId: 1 });
       dap.untilPrinted(/tsubame> $/);
@@ -135,6 +146,16 @@ describe('what the debugger takes on the sample kernel', () => {
         for (const command of ['next', 'next', 'stepBack', 'stepIn'] as const)
           step(dap, times, command, `${command} in frame_allocate`);
         times.take('to the next call', () => dap.run('continue'));
+      }
+      // Back to where no step has led.
+      const other = new DapBench(config, () => performance.now());
+      start(other, new Times(''));
+      stopIn(other, 'kmain.c:35');
+      other.run('continue');
+      rest(other);
+      for (let i = 0; i < 23; i++) {
+        step(other, times, 'stepBack', 'stepBack from a breakpoint');
+        assert.equal(other.where, places.at(-2 - i));
       }
       times.tell();
     });
@@ -155,6 +176,7 @@ describe('what the debugger takes on Linux', { skip: debugKernel === undefined ?
     const dap = times.take('boot: debug data is opened', () => new DapBench(config, () => performance.now()));
     start(dap, times);
     assert.match(dap.where, /^start_kernel main\.c/);
+    rest(dap);
     for (let i = 0; i < 60; i++) {
       look(dap, times);
       step(dap, times, 'next', 'next in start_kernel');

@@ -97,6 +97,8 @@ export class StopPoints {
   private startRetired = -1;
   private startEvents = -1;
   private startDomain = 0;
+  /** Where a run came to its end before the points of the instruction there were looked at: the next one looks. */
+  private unseen: Position | undefined;
   /** Domains that lost the processor where they stood then: the points there do not stop them when they get it again. */
   private readonly stillThere = new Set<number>();
 
@@ -107,6 +109,7 @@ export class StopPoints {
 
   /** Replaces all points. Only what differs is decoded anew. */
   replace(points: readonly StopPoint[]): void {
+    this.unseen = undefined;
     const of = <On extends StopPoint['on']>(...kinds: readonly On[]): Of<On>[] =>
       points.filter((p): p is Of<On> => kinds.includes(p.on as On));
     this.replaceExecution(of('execute'));
@@ -158,12 +161,14 @@ export class StopPoints {
   set position(at: Position) {
     this.deliveredEvents.set(at.instructions, at.events);
     this.stillThere.clear();
+    this.unseen = undefined;
   }
   /** The machine may go on from here, to `until` at most. `single`: only over one instruction or one delivery. `muted`: no point is met. */
   begin(until: Position, single: boolean, muted = false): void {
     this.muted = muted;
     const { instructions, events } = this.position;
-    this.startRetired = instructions;
+    const isUnseen = this.unseen?.instructions === instructions && this.unseen.events === events;
+    this.startRetired = isUnseen ? -1 : instructions;
     this.startEvents = events;
     this.startDomain = this.domain;
     this.limit = until.instructions;
@@ -176,8 +181,10 @@ export class StopPoints {
     this.notes.length = 0;
     this.arm();
   }
-  /** What `begin` asked for is over; points stay. */
+  /** What `begin` asked for is over; points stay. A single step stands at those that it comes to. */
   end(): void {
+    const looked = this.ids.length > 0 || this.single || this.muted || this.atStart;
+    this.unseen = looked ? undefined : this.position;
     this.limit = Infinity;
     this.single = false;
     this.muted = false;
