@@ -62,7 +62,7 @@ export abstract class RegionRegisters extends RegionFlags {
   }
   /** Anchors for what a loop accesses through registers that it does not write. What it returns comes at the loop's start. */
   loopAnchors(ranges: readonly LoopRange[]): () => void {
-    const anchors = ranges.map(({ register, low, high, write }) => {
+    const refreshes = ranges.map(({ register, low, high, write }) => {
       const local = this.registers[register]!;
       if (!this.has(local)) this.assign(local, undefined);
       const { symbol, offset } = this.knownOf(local);
@@ -71,7 +71,7 @@ export abstract class RegionRegisters extends RegionFlags {
       const anchor = this.loopAnchor(symbol, offset + low, offset + high, write);
       return () => this.refresh(anchor, (at) => this.add(this.reg(register, 32), this.const(at - offset)));
     });
-    return () => anchors.forEach((refresh) => refresh());
+    return () => refreshes.forEach((refresh) => refresh());
   }
   protected registerWith(symbol: number, offset: number): Local | undefined {
     return this.registers.find((local) => {
