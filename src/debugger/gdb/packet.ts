@@ -22,7 +22,7 @@ const sumOf = (bytes: Iterable<number>): number => {
   for (const byte of bytes) sum = (sum + byte) & 0xff;
   return sum;
 };
-const hexByte = (value: number): string => value.toString(16).padStart(2, '0');
+export const hexByte = (value: number): string => (value & 0xff).toString(16).padStart(2, '0');
 
 /** A packet of text, or of bytes as characters. */
 const frame = (data: string): Uint8Array => {

@@ -7,7 +7,7 @@ import { continueBack, type Met, stepGuestBack } from '../reverse.ts';
 import { english } from '../saying.ts';
 import { stopSentence } from '../stop-sentence.ts';
 import type { DebugStop, DebugTarget, StopPoint, Work } from '../target.ts';
-import { hexOfText } from './packet.ts';
+import { hexByte, hexOfText } from './packet.ts';
 import type { Points } from './points.ts';
 import type { Processes, Whom } from './processes.ts';
 import { type Resumption, resumptionOf, type Step } from './resumption.ts';
@@ -35,8 +35,6 @@ type Order =
       readonly work: Work<unknown>;
       readonly done: (result: unknown) => string;
     };
-
-const hexByte = (value: number): string => (value & 0xff).toString(16).padStart(2, '0');
 
 /** The status of a guest that ended by itself. */
 const statusOf = ({ kind, exitStatus = 0 }: GuestEnd): number | undefined =>

@@ -133,8 +133,11 @@ export abstract class TranslationEmitter extends Emitter {
     );
   }
   private misses(entry: Local, linear: Local, bytes: number): Val {
-    if (bytes === 1) return this.notDirect(entry);
-    return this.beyondPage(entry, this.lastOf(linear, bytes), this.const(bytes - 1));
+    return this.beyond(entry, this.lastOf(linear, bytes), bytes);
+  }
+  /** Some bytes are not in one page, or not in one that is accessed directly. */
+  protected beyond(entry: Local, last: Local, bytes: number): Val {
+    return bytes === 1 ? this.notDirect(entry) : this.beyondPage(entry, last, this.const(bytes - 1));
   }
   protected slowly(slow: SlowAccess, again: boolean): void {
     this.beforeLeaving();

@@ -36,14 +36,16 @@ export class AccessRange {
     private readonly widest: number,
   ) {}
 
-  take(offset: number, bytes: number, write: boolean): void {
+  /** False: it would become too wide. */
+  take(offset: number, bytes: number, write: boolean): boolean {
     const low = Math.min(this.low, offset);
     const high = Math.max(this.high, offset + bytes);
-    if (high - low > this.widest) return;
+    if (high - low > this.widest) return false;
     this.low = low;
     this.high = high;
     this.write ||= write;
     this.served++;
+    return true;
   }
 }
 

@@ -3,17 +3,17 @@
 // instruction writes (row-effects.ts).
 
 import { isFlat } from '../operand-access.ts';
+import { AccessRange } from './access-guesses.ts';
 import { ALL_REGISTERS } from './region-registers.ts';
 import type { FlowNode } from './flow-graph.ts';
 import { writtenBy } from './row-effects.ts';
-import { edgesOf, type Structure } from './structure.ts';
+import { NO_SYMBOL } from './region-values.ts';
+import type { Structure } from './structure.ts';
 
-/** Bytes [low, high) from a register's value on, which a loop accesses. */
+/** Bytes from a register's value on, which a loop accesses. */
 export interface LoopRange {
   readonly register: number;
-  readonly low: number;
-  readonly high: number;
-  readonly write: boolean;
+  readonly range: AccessRange;
 }
 /** Ranges of a loop, and bytes of each, at most. */
 const MOST_RANGES = 2;
@@ -31,7 +31,7 @@ export class KeptRegisters {
   private readonly loops = new Map<FlowNode, Loop>();
 
   constructor(
-    { nodes }: Structure,
+    { nodes, before }: Structure,
     private readonly mode: number,
   ) {
     this.own = new Uint8Array(nodes.length);
@@ -44,12 +44,10 @@ export class KeptRegisters {
       this.below[order]! |= written;
       if (order > 0) this.below[node.dominator!.order]! |= this.below[order]!;
     }
-    if (nodes.some(({ loopHeader }) => loopHeader)) this.findLoops(nodes);
+    if (nodes.some(({ loopHeader }) => loopHeader)) this.findLoops(nodes, before);
   }
 
-  private findLoops(nodes: readonly FlowNode[]): void {
-    const before = nodes.map((): FlowNode[] => []);
-    for (const node of nodes) for (const { to } of edgesOf(node)) if (to !== undefined) before[to.order]!.push(node);
+  private findLoops(nodes: Structure['nodes'], before: Structure['before']): void {
     /** By a node's order: the order of the loop that it was found in last. */
     const found = new Int32Array(nodes.length).fill(-1);
     for (const header of nodes) {
@@ -90,20 +88,11 @@ export class KeptRegisters {
       for (const { access, base, index, displacement, addressSize, segment } of instructions) {
         if (access === 0 || base >= 8 || index < 8 || addressSize === 16) continue;
         if (!(kept & (1 << base)) || !isFlat(this.mode, segment)) continue;
-        const high = displacement + (access & 255);
-        const write = (access & 256) !== 0;
-        const at = ranges.findIndex(
-          (r) => r.register === base && Math.max(r.high, high) - Math.min(r.low, displacement) <= WIDEST,
-        );
-        if (at >= 0) {
-          const r = ranges[at]!;
-          ranges[at] = {
-            register: base,
-            low: Math.min(r.low, displacement),
-            high: Math.max(r.high, high),
-            write: r.write || write,
-          };
-        } else if (ranges.length < MOST_RANGES) ranges.push({ register: base, low: displacement, high, write });
+        const [bytes, write] = [access & 255, (access & 256) !== 0];
+        if (ranges.some(({ register, range }) => register === base && range.take(displacement, bytes, write))) continue;
+        if (ranges.length === MOST_RANGES) continue;
+        const range = new AccessRange(NO_SYMBOL, displacement, displacement + bytes, write, WIDEST);
+        ranges.push({ register: base, range });
       }
     return ranges;
   }

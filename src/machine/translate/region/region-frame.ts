@@ -9,7 +9,7 @@ import type { HelperOperands } from '../helper-operands.ts';
 import { isFlat, isAddressOnly, isXlat, accessOf } from '../operand-access.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Miss } from '../miss-functions.ts';
-import { type AccessRange, type Place, widenByAccesses } from './access-guesses.ts';
+import { type AccessRange, widenByAccesses } from './access-guesses.ts';
 import { DYNAMIC, plainOf } from './flag-kinds.ts';
 import type { Instruction } from './instruction.ts';
 import { RegionRegisters } from './region-registers.ts';
@@ -98,11 +98,6 @@ export abstract class RegionFrame extends RegionRegisters {
     const { straight, done, mode, registerPlace, symbolNames } = this;
     widenByAccesses(range, straight, done, mode, registerPlace, symbolNames);
   }
-  private readonly registerPlace = (register: number): Place => {
-    const local = this.registers[register]!;
-    if (!this.has(local)) this.assign(local, undefined);
-    return this.knownOf(local);
-  };
 
   // ---- locals and blocks --------------------------------------------------------------------------------------------
 

@@ -37,7 +37,7 @@ const moveTo = (random: Random): number[] => {
   return pick(random, makers)();
 };
 const access = (random: Random): number[] => {
-  const modrm = (reg: number): number[] => [0x40 | (reg << 3) | pick(random, BASES), (random.below(20) * 2) & 0xff];
+  const modrm = (reg: number): number[] => [0x40 | (reg << 3) | pick(random, BASES), random.below(20) * 2];
   const data = pick(random, DATA);
   const makers: (() => number[])[] = [
     () => [0x8b, ...modrm(data)],
@@ -72,7 +72,7 @@ const other = (random: Random): number[] => {
     // mov eax, cr3; mov cr3, eax
     () => [0x0f, 0x20, 0xd8, 0x0f, 0x22, 0xd8],
     () => remap(random),
-    // fld1; fyl2x and others call functions
+    // fld1; fldpi; fpatan, which call functions
     () => [0xd9, 0xe8, 0xd9, 0xeb, 0xd9, 0xf3],
   ];
   return pick(random, makers)();

@@ -71,17 +71,10 @@ export abstract class RegionMemory extends RegionValues {
     this.knowledge = knowledge;
     this.anchors = anchors;
   }
-  /** The code that follows is reached from elsewhere too. */
-  forget(): void {
-    this.forgetValues();
-    this.anchors = [];
-  }
-  /** The same, but for what is known of these locals and through them. */
+  /** The code that follows is reached from elsewhere too: nothing is known but of these locals and through them. */
   protected forgetBut(locals: readonly Local[]): void {
     this.keepValues(locals);
-    const { anchors } = this;
-    if (anchors.length > 0)
-      this.anchors = anchors.filter(({ symbol }) => locals.some((local) => this.knownOf(local).symbol === symbol));
+    this.anchors = this.anchors.filter(({ symbol }) => locals.some((local) => this.knownOf(local).symbol === symbol));
   }
   override switchContext(context: Local): void {
     super.switchContext(context);
@@ -118,9 +111,7 @@ export abstract class RegionMemory extends RegionValues {
   }
   /** An anchor for a loop, ready at the start of each of its turns, of bytes from a symbol's value on. */
   protected loopAnchor(symbol: number, low: number, high: number, write: boolean): Anchor {
-    const known = this.anchors.find(
-      (a) => a.symbol === symbol && a.low <= low && high <= a.high && (a.write || !write),
-    );
+    const known = this.anchorOver(symbol, low, high, write);
     if (known !== undefined) return known;
     const anchor = { symbol, low, high, write, host: this.lasting(), ahead: HOST_OFFSET - low, loop: true };
     this.end(anchor);
@@ -139,10 +130,6 @@ export abstract class RegionMemory extends RegionValues {
       this.beyond(entry, last, high - low);
       this.set(host, this.select(VAL, VAL, VAL));
     });
-  }
-  /** Some bytes are not in one page, or not in one that is accessed directly. */
-  private beyond(entry: Local, last: Local, bytes: number): Val {
-    return bytes === 1 ? this.notDirect(entry) : this.beyondPage(entry, last, this.const(bytes - 1));
   }
 
   // ---- slow paths ---------------------------------------------------------------------------------------------------
@@ -185,25 +172,13 @@ export abstract class RegionMemory extends RegionValues {
   protected override access(linear: Local, bytes: number, write: boolean, slow: SlowAccess, fast: FastAccess): void {
     const { min, max, symbol, offset } = this.knownOf(linear);
     const page = Math.floor(min / PAGE);
+    const slowly: SlowAccess = (again) => this.slowly(slow, again);
     if (page === Math.floor((max + bytes - 1) / PAGE)) {
-      if (this.usual !== INVALID) {
-        this.rarely(
-          this.ne(this.pageWord(page, write), this.const(this.usual)),
-          () => this.slowly(slow, true),
-          () => fast(() => this.usually(linear), HOST_OFFSET),
-        );
-        return;
-      }
-      const entry = this.let(this.pageWord(page, write));
-      this.rarely(
-        this.notDirect(entry),
-        () => this.slowly(slow, false),
-        () => fast(() => this.add(this.get(entry), this.get(linear)), HOST_OFFSET),
-      );
+      this.findPage(() => this.pageWord(page, write), linear, linear, 1, slowly, fast);
       return;
     }
     if (symbol === 0) {
-      this.accessAlone(linear, bytes, write, slow, fast);
+      this.accessAlone(linear, bytes, write, slowly, fast);
       return;
     }
     const known = this.anchorOf(linear, bytes, write);
@@ -216,29 +191,40 @@ export abstract class RegionMemory extends RegionValues {
       return;
     }
     const range = this.inArm ? undefined : this.rangeAt(symbol, offset, bytes, write);
-    if (range === undefined) this.accessAlone(linear, bytes, write, slow, fast);
+    if (range === undefined) this.accessAlone(linear, bytes, write, slowly, fast);
     else this.makeAnchor(range, linear, offset, slow, fast);
   }
-  /** Where a linear address is in linear memory if its page is a usual one, but for HOST_OFFSET. */
-  private usually(linear: Local): Val {
-    return this.add(this.get(linear), this.const(this.usual));
+  private accessAlone(linear: Local, bytes: number, write: boolean, missed: SlowAccess, found: FastAccess): void {
+    this.findPage(() => this.tlbWord(TLB, linear, write), linear, this.lastOf(linear, bytes), bytes, missed, found);
   }
-  private accessAlone(linear: Local, bytes: number, write: boolean, slow: SlowAccess, fast: FastAccess): void {
+  /**
+   * Whether bytes are in one page that is accessed directly, by its TLB word, which `word` pushes. `place`: an address in it; `last`: that of the last
+   * byte; `bytes` is 1 where they cannot be in two pages. `found` gets where `place` is.
+   */
+  private findPage(
+    word: () => Val,
+    place: Local,
+    last: Local,
+    bytes: number,
+    missed: SlowAccess,
+    found: FastAccess,
+  ): void {
     if (this.usual === INVALID) {
-      super.access(linear, bytes, write, slow, fast);
+      const entry = this.let(word());
+      this.rarely(
+        this.beyond(entry, last, bytes),
+        () => missed(false),
+        () => found(() => this.add(this.get(entry), this.get(place)), HOST_OFFSET),
+      );
       return;
     }
-    this.eitherRarely(
-      this.unusual(linear, this.lastOf(linear, bytes), bytes, write),
-      () => this.slowly(slow, true),
-      () => fast(() => this.usually(linear), HOST_OFFSET),
-    );
-  }
-  /** What keeps bytes from being where they usually are. */
-  private unusual(place: Local, last: Local, bytes: number, write: boolean): (() => Val)[] {
-    const page = (): Val => this.ne(this.tlbWord(TLB, place, write), this.const(this.usual));
+    const isUnusual = (): Val => this.ne(word(), this.const(this.usual));
     const crosses = (): Val => this.gtU(this.const(bytes - 1), this.and(this.get(last), this.const(0xfff)));
-    return bytes === 1 ? [page] : [page, crosses];
+    this.eitherRarely(
+      bytes === 1 ? [isUnusual] : [isUnusual, crosses],
+      () => missed(true),
+      () => found(() => this.add(this.get(place), this.const(this.usual)), HOST_OFFSET),
+    );
   }
   override cachedHost(linear: Local, bytes: number, write = false): Val {
     const known = this.anchorOf(linear, bytes, write);
@@ -255,9 +241,10 @@ export abstract class RegionMemory extends RegionValues {
   /** An anchor that has the bytes. */
   private anchorOf(linear: Local, bytes: number, write: boolean): Anchor | undefined {
     const { symbol, offset } = this.knownOf(linear);
-    return this.anchors.find(
-      (a) => a.symbol === symbol && a.low <= offset && offset + bytes <= a.high && (a.write || !write),
-    );
+    return this.anchorOver(symbol, offset, offset + bytes, write);
+  }
+  private anchorOver(symbol: number, low: number, high: number, write: boolean): Anchor | undefined {
+    return this.anchors.find((a) => a.symbol === symbol && a.low <= low && high <= a.high && (a.write || !write));
   }
   /** The word of the present TLB context for a page. */
   private pageWord(page: number, write: boolean): Val {
@@ -288,33 +275,24 @@ export abstract class RegionMemory extends RegionValues {
         : this.lastOf(first, high - low);
     const place = first ?? last;
     const ahead = HOST_OFFSET - (first === undefined ? high - 1 : low);
-    const missed = (): void => {
-      this.slowly(slow, true);
-      this.code.i32(0);
-      this.code.localSet(host);
-    };
-    const found = (): void => {
-      this.set(host, VAL);
-      fast(() => this.get(host), ahead + offset);
-    };
-    if (this.usual !== INVALID)
-      this.eitherRarely(this.unusual(place, last, high - low, write), missed, () => {
-        this.usually(place);
-        found();
-      });
-    else {
-      const entry = this.let(this.tlbWord(TLB, place, write));
-      this.rarely(this.beyond(entry, last, high - low), missed, () => {
-        this.add(this.get(entry), this.get(place));
-        found();
-      });
-    }
+    const anchor = { symbol, low, high, write, host, ahead, loop: false };
+    this.findPage(
+      () => this.tlbWord(TLB, place, write),
+      place,
+      last,
+      high - low,
+      () => {
+        this.slowly(slow, true);
+        this.end(anchor);
+      },
+      (found) => {
+        this.set(host, found());
+        fast(() => this.get(host), ahead + offset);
+      },
+    );
     const others = this.anchors.filter(({ loop }) => !loop);
     const oldest = others.length < MOST_ANCHORS ? undefined : others[0];
-    this.anchors = [
-      ...this.anchors.filter((a) => a !== oldest),
-      { symbol, low, high, write, host, ahead, loop: false },
-    ];
+    this.anchors = [...this.anchors.filter((a) => a !== oldest), anchor];
   }
   protected override loaded(value: Local, bytes: 1 | 2 | 4): void {
     this.atMost(value, bytes === 4 ? TWO_32 - 1 : 256 ** bytes - 1);

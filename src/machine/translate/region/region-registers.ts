@@ -4,6 +4,7 @@
 
 import { type Size, type Val } from '../../isa/emitter.ts';
 import { type Code, I32, type Local } from '../../wasm/code.ts';
+import type { Place } from './access-guesses.ts';
 import { RegionFlags } from './region-flags.ts';
 import type { LoopRange } from './kept-registers.ts';
 import type { Remembered } from './region-memory.ts';
@@ -47,11 +48,6 @@ export abstract class RegionRegisters extends RegionFlags {
     this.present = remembered.present;
     this.ahead = remembered.ahead;
   }
-  override forget(): void {
-    super.forget();
-    this.present = 0;
-    this.ahead = 0;
-  }
   /** What follows is reached from elsewhere too, but these registers (one bit each) have there what they have here. */
   keepOnly(kept: number): void {
     // A whole register that its bytes are ahead of is joined on the way.
@@ -62,10 +58,8 @@ export abstract class RegionRegisters extends RegionFlags {
   }
   /** Anchors for what a loop accesses through registers that it does not write. What it returns comes at the loop's start. */
   loopAnchors(ranges: readonly LoopRange[]): () => void {
-    const refreshes = ranges.map(({ register, low, high, write }) => {
-      const local = this.registers[register]!;
-      if (!this.has(local)) this.assign(local, undefined);
-      const { symbol, offset } = this.knownOf(local);
+    const refreshes = ranges.map(({ register, range: { low, high, write } }) => {
+      const { symbol, offset } = this.registerPlace(register);
       // A constant has no symbol, and its accesses need no anchor.
       if (symbol === NO_SYMBOL) return () => undefined;
       const anchor = this.loopAnchor(symbol, offset + low, offset + high, write);
@@ -73,6 +67,12 @@ export abstract class RegionRegisters extends RegionFlags {
     });
     return () => refreshes.forEach((refresh) => refresh());
   }
+  /** What is known of a whole register; it has a symbol or is a constant. */
+  protected readonly registerPlace = (register: number): Place => {
+    const local = this.registers[register]!;
+    if (!this.has(local)) this.assign(local, undefined);
+    return this.knownOf(local);
+  };
   protected registerWith(symbol: number, offset: number): Local | undefined {
     return this.registers.find((local) => {
       const known = this.knownOf(local);

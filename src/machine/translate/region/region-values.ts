@@ -97,14 +97,11 @@ export abstract class RegionValues extends TranslationEmitter {
     this.values = knowledge as (Known | undefined)[];
     this.lent = true;
   }
-  protected forgetValues(): void {
-    this.values = [];
-    this.lent = false;
-  }
   /** Of no local but these is anything known any more. */
   protected keepValues(locals: readonly Local[]): void {
     const { values } = this;
-    this.forgetValues();
+    this.values = [];
+    this.lent = false;
     for (const local of locals) this.values[local] = values[local];
   }
 

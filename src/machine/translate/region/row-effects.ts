@@ -61,7 +61,7 @@ class Watcher extends RegionEmitter {
   watch(instruction: Instruction): Effects {
     this.code.clear();
     this.sites.length = 0;
-    this.forget();
+    this.keepOnly(0);
     this.kind = DYNAMIC;
     this.reads = false;
     this.fixed = 0;

@@ -7,6 +7,8 @@ export interface Structure {
   readonly entry: FlowNode;
   /** Reverse postorder. */
   readonly nodes: readonly FlowNode[];
+  /** Predecessors of each, in that order. */
+  readonly before: readonly (readonly FlowNode[])[];
   /** Most instructions that can follow a check of the budget before the next one. */
   readonly longest: number;
 }
@@ -60,12 +62,15 @@ const reversePostorder = (entry: FlowNode): Order => {
   return { nodes, after };
 };
 
-/** Immediate dominators (Cooper, Harvey, Kennedy: "A Simple, Fast Dominance Algorithm"). */
-const findDominators = ({ nodes, after }: Order): void => {
-  const predecessors = nodes.map((): FlowNode[] => []);
+const predecessorsOf = ({ nodes, after }: Order): Structure['before'] => {
+  const before = nodes.map((): FlowNode[] => []);
   nodes.forEach((node, i) => {
-    for (const to of after[i]!) predecessors[to.order]!.push(node);
+    for (const to of after[i]!) before[to.order]!.push(node);
   });
+  return before;
+};
+/** Immediate dominators (Cooper, Harvey, Kennedy: "A Simple, Fast Dominance Algorithm"). */
+const findDominators = (nodes: readonly FlowNode[], before: Structure['before']): void => {
   const entry = nodes[0]!;
   entry.dominator = entry;
   const meet = (a: FlowNode, b: FlowNode): FlowNode => {
@@ -80,7 +85,7 @@ const findDominators = ({ nodes, after }: Order): void => {
     for (const node of nodes) {
       if (node === entry) continue;
       let dominator: FlowNode | undefined;
-      for (const p of predecessors[node.order]!)
+      for (const p of before[node.order]!)
         if (p.dominator !== undefined) dominator = dominator === undefined ? p : meet(p, dominator);
       if (dominator !== node.dominator) {
         node.dominator = dominator;
@@ -128,9 +133,11 @@ const cutIrreducible = (nodes: readonly FlowNode[]): boolean => {
 
 export const structure = (entry: FlowNode): Structure => {
   let order: Order;
+  let before: Structure['before'];
   for (;;) {
     order = reversePostorder(entry);
-    findDominators(order);
+    before = predecessorsOf(order);
+    findDominators(order.nodes, before);
     if (!cutIrreducible(order.nodes)) break;
     for (const node of order.nodes) {
       node.order = -1;
@@ -146,5 +153,5 @@ export const structure = (entry: FlowNode): Structure => {
       else forward[to.order]!++;
   }
   for (const node of nodes) node.merge = forward[node.order]! > 1;
-  return { entry, nodes, longest: longestPath(order) };
+  return { entry, nodes, before, longest: longestPath(order) };
 };
