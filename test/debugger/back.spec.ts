@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Dap } from '../../src/debugger/dap/protocol.ts';
 import type { EventRow } from '../../src/protocol/timeline.ts';
-import { RecordedSession } from '../../src/workers/recorded-session.ts';
 import { configOf, TSUBAME } from '../boot/running-guest.ts';
+import { countInstructionsRun } from './instructions-run.ts';
 import { DapBench } from './dap-bench.ts';
 import { compareTranscript } from './golden.ts';
 
@@ -62,16 +62,7 @@ test('a step back undoes a line and what it wrote; running back stops at breakpo
 
 test('a step back runs no more of the past than the last lines take', (t) => {
   const bench = new DapBench(configOf(TSUBAME, { record: { limit: 256 << 20, every: 2000 } }));
-  let ran = 0;
-  for (const name of ['run', 'runToPoint'] as const) {
-    const way = RecordedSession.prototype[name];
-    t.mock.method(RecordedSession.prototype, name, function (this: RecordedSession, ...to: Parameters<typeof way>) {
-      const from = this.position.instructions;
-      const stop = way.apply(this, to);
-      ran += this.position.instructions - from;
-      return stop;
-    });
-  }
+  const count = countInstructionsRun(t);
   const now = (): number => bench.request('kansoku/sample', { expressions: [] }).instructions;
   bench.launch({ stopOnEntry: true });
   const stops: { readonly where: string; readonly at: number }[] = [];
@@ -80,13 +71,13 @@ test('a step back runs no more of the past than the last lines take', (t) => {
     bench.run('next');
   }
   for (let i = stops.length - 1; i > 0; i--) {
-    ran = 0;
+    count.ran = 0;
     const from = now();
     bench.run('stepBack');
     assert.deepEqual({ where: bench.where, at: now() }, stops[i]);
     // Twice through the line and that before it, and on to where stretches begin.
     const lines = from - stops[i - 1]!.at;
-    assert.ok(ran < 2 * lines + 8_000, `${ran} instructions for lines of ${lines}`);
+    assert.ok(count.ran < 2 * lines + 8_000, `${count.ran} instructions for lines of ${lines}`);
   }
 });
 

@@ -5,9 +5,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Work } from '../../src/debugger/target.ts';
 import { createSession } from '../../src/workers/engine-session.ts';
-import { RecordedSession } from '../../src/workers/recorded-session.ts';
 import type { Session } from '../../src/workers/session.ts';
 import { configOf, TSUBAME } from '../boot/running-guest.ts';
+import { countInstructionsRun } from './instructions-run.ts';
 import { DapBench } from './dap-bench.ts';
 import { randomly } from './travels.ts';
 
@@ -76,39 +76,24 @@ describe('a rehearsal', () => {
     const before = seen();
     for (let i = 0; i < 2000 && bench.turn(); i++) if (i % 7 === 0) assert.deepEqual(seen(), before);
     assert.deepEqual(seen(), before);
-    let ran = 0;
-    for (const name of ['run', 'runToPoint'] as const) {
-      const way = RecordedSession.prototype[name];
-      t.mock.method(RecordedSession.prototype, name, function (this: RecordedSession, ...to: Parameters<typeof way>) {
-        const from = this.position.instructions;
-        const stop = way.apply(this, to);
-        ran += this.position.instructions - from;
-        return stop;
-      });
-    }
+    const count = countInstructionsRun(t);
     bench.run('stepBack', { granularity: 'instruction' });
-    assert.ok(ran < 10_000, `${ran} instructions`);
+    assert.ok(count.ran < 10_000, `${count.ran} instructions`);
   });
 
   it('begins where nobody asks any more, and is over for whoever does', (t) => {
     const bench = new DapBench(configOf(TSUBAME, { bare: true, record: { limit: 256 << 20, every: 1e9 } }));
     bench.launch({ stopOnEntry: true });
-    let ran = 0;
-    const way = RecordedSession.prototype.run;
-    t.mock.method(RecordedSession.prototype, 'run', function (this: RecordedSession, ...to: Parameters<typeof way>) {
-      const from = this.position.instructions;
-      way.apply(this, to);
-      ran += this.position.instructions - from;
-    });
+    const count = countInstructionsRun(t);
     const seen = (): unknown => {
       const { records } = bench;
       const sample = bench.request('kansoku/sample', { expressions: [] });
       return [sample, bench.stack(), records, bench.rows(0, records + 10), bench.serial];
     };
     const before = seen();
-    assert.equal(ran, 0);
+    assert.equal(count.ran, 0);
     for (let i = 0; i < 20; i++) assert.ok(bench.turn());
-    assert.ok(ran > 10_000, `${ran} instructions were rehearsed`);
+    assert.ok(count.ran > 10_000, `${count.ran} instructions were rehearsed`);
     assert.deepEqual(seen(), before);
     // With what is typed and asked meanwhile.
     bench.turn();

@@ -4,8 +4,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Trail } from '../../src/debugger/trail.ts';
-import { RecordedSession } from '../../src/workers/recorded-session.ts';
 import { configOf, TSUBAME } from '../boot/running-guest.ts';
+import { countInstructionsRun } from './instructions-run.ts';
 import { DapBench } from './dap-bench.ts';
 import { randomly } from './travels.ts';
 
@@ -64,16 +64,7 @@ for (const start of ['kmain', 'tty_write', 'frame_init'])
 
 test('a step back over a line behind a long one does not run the long one again', (t) => {
   const bench = new DapBench(configOf(TSUBAME, { record: { limit: 256 << 20, every: 1e9 } }));
-  let ran = 0;
-  for (const name of ['run', 'runToPoint'] as const) {
-    const way = RecordedSession.prototype[name];
-    t.mock.method(RecordedSession.prototype, name, function (this: RecordedSession, ...to: Parameters<typeof way>) {
-      const from = this.position.instructions;
-      const stop = way.apply(this, to);
-      ran += this.position.instructions - from;
-      return stop;
-    });
-  }
+  const count = countInstructionsRun(t);
   bench.launch({}, () => bench.request('setFunctionBreakpoints', { breakpoints: [{ name: 'kmain.c:23' }] }));
   const stops: string[] = [];
   for (let i = 0; i < 5; i++) {
@@ -86,5 +77,5 @@ test('a step back over a line behind a long one does not run the long one again'
     bench.run('stepBack');
     assert.equal(`${bench.where} ${now(bench)}`, stop);
   }
-  assert.ok(long > 2_000_000 && ran < 100_000, `${ran} instructions`);
+  assert.ok(long > 2_000_000 && count.ran < 100_000, `${count.ran} instructions`);
 });
