@@ -2,7 +2,7 @@
 // opened again. Not the emulated UART, no terminal emulation: VS Code's terminal does that; and not which domains there are (consoles.ts).
 
 import * as vscode from 'vscode';
-import type { Guest } from './guest.ts';
+import type { FurtherDomain, Guest } from './guest.ts';
 
 /** Characters kept for a terminal that is opened later. */
 const SCROLLBACK = 256 * 1024;
@@ -22,11 +22,16 @@ export class SerialConsole implements vscode.Disposable {
   constructor(
     private readonly guest: Guest,
     /** Left out: the first domain's. */
-    readonly domain?: number,
+    private readonly domain?: FurtherDomain,
   ) {
     this.closing = vscode.window.onDidCloseTerminal((terminal) => {
       if (terminal === this.terminal) this.forget();
     });
+  }
+
+  /** Undefined: the first domain. */
+  get domainId(): number | undefined {
+    return this.domain?.id;
   }
 
   /** True for the terminal that shows this console. */
@@ -52,7 +57,7 @@ export class SerialConsole implements vscode.Disposable {
     const writer = new vscode.EventEmitter<string>();
     this.writer = writer;
     return vscode.window.createTerminal({
-      name: this.name,
+      name: this.domain?.title ?? this.guest.image?.name ?? 'Kansoku',
       iconPath: new vscode.ThemeIcon('vm'),
       isTransient: true,
       pty: {
@@ -64,15 +69,10 @@ export class SerialConsole implements vscode.Disposable {
         close: () => {},
         handleInput: (text: string) => {
           // Backspace: VS Code sends DEL, as a serial terminal does.
-          this.guest.type(this.encoder.encode(text), this.domain);
+          this.guest.type(this.encoder.encode(text), this.domainId);
         },
       },
     });
-  }
-  private get name(): string {
-    const { guest, domain } = this;
-    if (domain === undefined) return guest.image?.name ?? 'Kansoku';
-    return `${guest.domains.find(({ id }) => id === domain)?.name ?? 'Kansoku'} (d${domain})`;
   }
 
   /** The terminal goes, and its text. */

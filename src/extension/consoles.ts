@@ -46,11 +46,11 @@ export class Consoles implements vscode.Disposable {
         console.dispose();
         this.others.delete(id);
       }
-    for (const { id, name, cmdline: own } of domains) {
-      const console = this.others.get(id) ?? new SerialConsole(this.guest, id);
-      this.others.set(id, console);
+    for (const domain of domains) {
+      const console = this.others.get(domain.id) ?? new SerialConsole(this.guest, domain);
+      this.others.set(domain.id, console);
       console.begin();
-      console.note(beginning(name, own, reset));
+      console.note(beginning(domain.name, domain.cmdline, reset));
     }
   }
 

@@ -22,7 +22,7 @@ export class GuestLog implements vscode.TextDocumentContentProvider, vscode.Disp
     const chosen = await this.choose();
     if (chosen === undefined) return;
     const { label, domain } = chosen;
-    this.text = textOf(await this.guest.ask({ name: 'guestLog', ...(domain === undefined ? {} : { domain }) }));
+    this.text = textOf(await this.guest.ask({ name: 'guestLog', domain }));
     const uri = vscode.Uri.from({ scheme: SCHEME, path: `/${label}.log` });
     this.changed.fire(uri);
     const document = await vscode.workspace.openTextDocument(uri);
@@ -35,7 +35,7 @@ export class GuestLog implements vscode.TextDocumentContentProvider, vscode.Disp
   /** Of several domains the user says which. Undefined: none. */
   private async choose(): Promise<DomainItem | undefined> {
     const first: DomainItem = { label: this.guest.image?.name ?? 'guest', domain: undefined };
-    const others = this.guest.domains.map(({ id, name }): DomainItem => ({ label: `${name} (d${id})`, domain: id }));
+    const others = this.guest.domains.map(({ id, title }): DomainItem => ({ label: title, domain: id }));
     if (others.length === 0) return first;
     return vscode.window.showQuickPick([first, ...others], { title: vscode.l10n.t('Log of which domain?') });
   }

@@ -47,6 +47,8 @@ export interface BootBegin {
 export interface FurtherDomain {
   readonly id: number;
   readonly name: string;
+  /** The same with its number: what tells it from others. */
+  readonly title: string;
   readonly cmdline: string;
 }
 
@@ -137,15 +139,14 @@ export class Guest implements vscode.Disposable {
 
   /** Typed on a domain's serial line; left out: the first one's. */
   type(bytes: Uint8Array, domain?: number): void {
-    this.send({ type: 'serial', bytes, ...(domain === undefined ? {} : { domain }) });
+    this.send({ type: 'serial', bytes, domain });
   }
   /** Domains beside the first. */
   get domains(): readonly FurtherDomain[] {
-    return (this.config?.domains ?? []).map(({ id, name, image, cmdline }) => ({
-      id,
-      name: name ?? nameOf(vscode.Uri.file(image.name)),
-      cmdline,
-    }));
+    return (this.config?.domains ?? []).map(({ id, name: given, image, cmdline }) => {
+      const name = given ?? nameOf(vscode.Uri.file(image.name));
+      return { id, name, title: `${name} (d${id})`, cmdline };
+    });
   }
 
   /** Pushed data for a panel while it can be seen. */

@@ -24,12 +24,9 @@ export const registerTerminalLinks = (guest: Guest, consoles: Consoles, source: 
     async provideTerminalLinks({ line, terminal }) {
       const console = consoles.of(terminal);
       if (console === undefined || guest.live === undefined) return [];
-      const { domain } = console;
       const links = await Promise.all(
         addressesIn(line).map(async ({ start, length, address }): Promise<AddressLink | undefined> => {
-          const place = await guest
-            .ask({ name: 'locate', address, ...(domain === undefined ? {} : { domain }) })
-            .catch(() => undefined);
+          const place = await guest.ask({ name: 'locate', address, domain: console.domainId }).catch(() => undefined);
           if (place?.function === undefined && place?.file === undefined) return undefined;
           return new AddressLink(start, length, place, formatLocation(place));
         }),

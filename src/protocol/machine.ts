@@ -55,12 +55,12 @@ export interface GuestLog {
 export interface Questions {
   /** `domain` here and below: left out, the first one. */
   readonly locate: {
-    readonly ask: { readonly address: number; readonly domain?: number };
+    readonly ask: { readonly address: number; readonly domain?: number | undefined };
     readonly answer: SourceLocation;
   };
   readonly lookup: { readonly ask: { readonly symbol: string }; readonly answer: number | undefined };
   /** The kernel's own log, read from its memory. */
-  readonly guestLog: { readonly ask: { readonly domain?: number }; readonly answer: GuestLog };
+  readonly guestLog: { readonly ask: { readonly domain?: number | undefined }; readonly answer: GuestLog };
   readonly window: {
     readonly ask: { readonly t0: number; readonly t1: number; readonly pixels: number };
     readonly answer: TimelineWindow;
@@ -91,7 +91,7 @@ export type ToMachine =
   | { readonly type: 'run' }
   | { readonly type: 'pause' }
   /** Typed on a domain's serial line; left out: the first one's. */
-  | { readonly type: 'serial'; readonly bytes: Uint8Array; readonly domain?: number }
+  | { readonly type: 'serial'; readonly bytes: Uint8Array; readonly domain?: number | undefined }
   | { readonly type: 'watch'; readonly views: readonly LiveView[] }
   | { readonly type: 'ask'; readonly id: number; readonly question: Question }
   | { readonly type: 'debug'; readonly message: DebugMessage };
@@ -102,7 +102,7 @@ export type FromMachine =
   | { readonly type: 'refused'; readonly user: boolean; readonly message: string; readonly detail: string }
   /** The engine threw: a defect of ours. The guest is stopped. */
   | { readonly type: 'broken'; readonly message: string; readonly detail: string }
-  | { readonly type: 'serial'; readonly bytes: Uint8Array<ArrayBuffer>; readonly domain?: number }
+  | { readonly type: 'serial'; readonly bytes: Uint8Array<ArrayBuffer>; readonly domain?: number | undefined }
   | { readonly type: 'status'; readonly status: MachineStatus }
   | { readonly type: 'stopped'; readonly stop: Stop; readonly location: SourceLocation | undefined }
   /** A further domain has ended; the others go on. */

@@ -80,7 +80,7 @@ class Bench {
     return last.type === 'answer' ? last.answer : undefined;
   }
   type(text: string, domain?: number): void {
-    this.tell({ type: 'serial', bytes: new TextEncoder().encode(text), ...(domain === undefined ? {} : { domain }) });
+    this.tell({ type: 'serial', bytes: new TextEncoder().encode(text), domain });
   }
 }
 
@@ -159,7 +159,7 @@ test('each domain has its console, its log, its symbols and its end', () => {
   assert.equal(bench.of('stopped').length, 0);
   const address = bench.ask({ name: 'lookup', symbol: 'page_fault' }) as number;
   const named = (of?: number): unknown =>
-    (bench.ask({ name: 'locate', address, ...(of === undefined ? {} : { domain: of }) }) as SourceLocation).function;
+    (bench.ask({ name: 'locate', address, domain: of }) as SourceLocation).function;
   assert.deepEqual([named(), named(3), named(5)], ['page_fault', 'page_fault', undefined]);
   assert.deepEqual(bench.ask({ name: 'guestLog', domain: 5 }), { system: undefined, lines: [] });
 });

@@ -103,7 +103,7 @@ export class Reporter {
   private postSerial(output: Uint8Array, domain?: number): void {
     if (output.length === 0) return;
     const bytes = output.slice();
-    this.port.post({ type: 'serial', bytes, ...(domain === undefined ? {} : { domain }) }, [bytes.buffer]);
+    this.port.post({ type: 'serial', bytes, domain }, [bytes.buffer]);
   }
 
   takeCounters(): void {
